@@ -1,0 +1,111 @@
+// ParameterStore: values, gradients and optimiser slots of a model, each in one flat buffer ordered by role. A Parameter is a name, a role and a range.
+// Declare all parameters first, then build() draws the initial values.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "autograd/variable.h"
+#include "core/random.h"
+#include "core/tensor.h"
+
+namespace rz {
+
+enum class Role : std::uint8_t { weight, bias, norm, embedding, residual_weight };
+inline constexpr Role all_roles[] = {Role::weight, Role::bias, Role::norm, Role::embedding, Role::residual_weight};
+std::string_view name(Role role);
+Role role_named(std::string_view name);  // Throws: value
+
+// Writes the initial values, drawn on the host in f64 and then rounded, so that they agree on every device.
+using Initializer = std::function<void(std::span<double> values, Random& random)>;
+
+class ParameterStore;
+
+class Parameter {
+ public:
+  Parameter() = default;
+  const std::string& name() const;
+  Role role() const;
+  const Shape& shape() const;
+  Tensor value() const;     // shares the flat buffer
+  Tensor gradient() const;  // shares the flat buffer
+  int index() const { return index_; }
+  ParameterStore& store() const { return *store_; }
+  bool defined() const { return store_ != nullptr; }
+  // As an input of an operation: on the active tape a leaf whose gradient is written to the flat buffer, otherwise a constant.
+  Variable variable() const;
+  operator Variable() const { return variable(); }
+
+ private:
+  friend class ParameterStore;
+  Parameter(ParameterStore* store, int index) : store_(store), index_(index) {}
+  ParameterStore* store_ = nullptr;
+  int index_ = -1;
+};
+
+class ParameterStore {
+ public:
+  ParameterStore();
+  ~ParameterStore();
+  ParameterStore(const ParameterStore&) = delete;
+  ParameterStore& operator=(const ParameterStore&) = delete;
+
+  Parameter declare(std::string name, const Shape& shape, Role role, Initializer initializer);  // Throws: value (name taken, already built)
+  // Draws every parameter from stream "parameter/NAME" of `seed`: adding one does not change the others.
+  void build(std::uint64_t seed, DType dtype = DType::f32, Device device = {});
+  bool built() const { return values_.defined(); }
+  void to(DType dtype);    // converts values; gradients and slots start anew
+  void to(Device device);
+  DType dtype() const { return values_.dtype(); }
+  Device device() const { return values_.device(); }
+
+  int size() const { return static_cast<int>(entries_.size()); }
+  Parameter operator[](int index) const;
+  Parameter find(std::string_view name) const;  // undefined when there is none
+  std::int64_t scalars() const;                 // number of trainable numbers
+
+  // Flat buffers; parameters start at multiples of 16 elements, the gaps stay 0.
+  const Tensor& values() const { return values_; }
+  const Tensor& gradients();           // made at the first call
+  Tensor values(Role role) const;      // the role's range; undefined when empty
+  Tensor gradients(Role role);
+  // Optimiser state: named flat buffers beside values, 0 at the start.
+  Tensor slot(std::string_view name);
+  Tensor slot(std::string_view name, Role role);
+  Tensor slot(std::string_view name, const Parameter& parameter);
+  std::vector<std::string> slot_names() const;
+
+  // Tangents of the parameters for forward mode: one direction, flat like values() (undefined: none).
+  void set_tangent(Tensor tangent) { tangent_ = std::move(tangent); }
+
+ private:
+  friend class Parameter;
+  friend class Tape;
+  friend class Gradients;
+  struct Entry {
+    std::string name;
+    Shape shape;
+    Role role;
+    Initializer initializer;
+    std::int64_t offset = 0;
+    bool gradient_written = false;  // in the running backward pass: overwrite first, accumulate after
+  };
+  struct Range {
+    std::int64_t first = 0, count = 0;
+  };
+  Tensor range_of(const Tensor& flat, Role role) const;
+  Tensor range_of(const Tensor& flat, int index) const;
+  std::vector<Entry> entries_;
+  std::unordered_map<std::string, int> names_;
+  Range ranges_[5];
+  std::int64_t flat_size_ = 0;
+  Tensor values_, gradients_, tangent_;
+  std::vector<std::pair<std::string, Tensor>> slots_;
+};
+
+}  // namespace rz

@@ -1,0 +1,166 @@
+#include "autograd/tape.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "core/error.h"
+#include "core/ops.h"
+
+namespace rz {
+
+namespace {
+thread_local Tape* active_tape = nullptr;
+std::atomic<std::uint32_t> next_serial{1};
+}  // namespace
+
+Tape::Tape() : serial_(next_serial++) {
+  RZ_CHECK(value, !active_tape, "tape: this thread has a tape already (one tape at a time; checkpoint() makes its own)");
+  active_tape = this;
+}
+Tape::Tape(Nested) : outer_(active_tape), serial_(next_serial++) { active_tape = this; }
+Tape::~Tape() {
+  if (active_tape == this) active_tape = outer_;
+}
+
+Tape* Tape::active() { return active_tape; }
+Tape& Tape::root() { return outer_ ? outer_->root() : *this; }
+
+NoRecording::NoRecording() : suspended_(active_tape) { active_tape = nullptr; }
+NoRecording::~NoRecording() { active_tape = suspended_; }
+
+std::int32_t Tape::node_of(const Variable& v) const {
+  if (v.node_ < 0) return -1;
+  RZ_CHECK(value, v.tape_ == serial_, "tape: a variable {} of another tape was used (its tape has ended, or is suspended: use detached())", v.shape());
+  return v.node_;
+}
+
+Variable Tape::append(const char* name, std::span<const Variable* const> inputs, Tensor value, std::unique_ptr<detail::Rule> rule) {
+  RZ_CHECK(value, !consumed_, "tape: {} was recorded after the backward pass, which consumes the tape", name);
+  Node node;
+  node.name = name;
+  node.shape = value.shape();
+  node.dtype = value.dtype();
+  node.device = value.device();
+  node.rule = std::move(rule);
+  node.first_input = static_cast<std::uint32_t>(inputs_.size());
+  node.inputs = static_cast<std::uint32_t>(inputs.size());
+  for (const Variable* input : inputs) inputs_.push_back(node_of(*input));
+  nodes_.push_back(std::move(node));
+  Variable v(std::move(value));
+  v.tape_ = serial_;
+  v.node_ = static_cast<std::int32_t>(nodes_.size() - 1);
+  return v;
+}
+
+Variable Tape::leaf(const Tensor& value) { return append("leaf", {}, value, nullptr); }
+Variable Tape::leaf(const Variable& variable) {
+  Variable v = leaf(variable.value());
+  v.tangent_ = variable.tangent_;
+  return v;
+}
+
+Variable Tape::parameter(const Parameter& parameter) {
+  ParameterStore& store = parameter.store();
+  std::size_t s = static_cast<std::size_t>(std::find(stores_.begin(), stores_.end(), &store) - stores_.begin());
+  if (s == stores_.size()) {
+    stores_.push_back(&store);
+    parameter_nodes_.emplace_back(static_cast<std::size_t>(store.size()), -1);
+    if (outer_) root().touch(store);
+  }
+  std::int32_t& id = parameter_nodes_[s][static_cast<std::size_t>(parameter.index())];
+  Variable v(parameter.value());
+  if (id < 0) {
+    v = leaf(v.value());
+    id = v.node_;
+    nodes_.back().store = &store;
+    nodes_.back().parameter = parameter.index();
+  }
+  v.tape_ = serial_;
+  v.node_ = id;
+  return v;
+}
+
+// A store that a nested tape found during the root's backward pass.
+void Tape::touch(ParameterStore& store) {
+  if (std::find(stores_.begin(), stores_.end(), &store) != stores_.end()) return;
+  stores_.push_back(&store);
+  parameter_nodes_.emplace_back(static_cast<std::size_t>(store.size()), -1);
+  for (ParameterStore::Entry& entry : store.entries_) entry.gradient_written = accumulate_;
+}
+
+void Tape::backward(const Variable& y, bool accumulate) {
+  RZ_CHECK(shape, y.value().elements() == 1, "backward: y {} has {} elements; give d_y, or reduce it to one (sum, mean)", y.shape(), y.value().elements());
+  backward(y, Tensor::full(y.shape(), 1, y.dtype(), y.value().device()), accumulate);
+}
+
+void Tape::backward(const Variable& y, const Tensor& d_y, bool accumulate) {
+  RZ_CHECK(value, !consumed_, "backward: the tape was consumed by an earlier backward pass of {} operations", nodes_.size());
+  RZ_CHECK(shape, d_y.shape() == y.shape(), "backward: d_y {} must have the shape of y {}", d_y.shape(), y.shape());
+  RZ_CHECK(dtype, d_y.dtype() == y.dtype(), "backward: d_y is {}, y is {}", d_y.dtype(), y.dtype());
+  const std::int32_t last = node_of(y);
+  consumed_ = true;
+  accumulate_ = accumulate;
+  if (!outer_)
+    for (ParameterStore* store : stores_)
+      for (ParameterStore::Entry& entry : store->entries_) entry.gradient_written = accumulate;
+  if (last >= 0) nodes_[static_cast<std::size_t>(last)].gradient = d_y;
+  for (std::size_t k = nodes_.size(); k-- > 0;) {
+    Node& node = nodes_[k];
+    if (!node.rule) continue;
+    const std::unique_ptr<detail::Rule> rule = std::move(node.rule);
+    if (!node.gradient.defined()) continue;
+    const Tensor gradient = std::move(node.gradient);
+    node.gradient = Tensor();
+    Gradients destinations(*this, k);
+    try {
+      rule->apply(gradient, destinations);
+    } catch (const Error& e) {
+      throw Error(e.code(), std::string("backward of ") + node.name + ": " + e.message(), e.source_file(), e.source_line());
+    }
+  }
+  if (outer_) return;
+  for (ParameterStore* store : stores_)
+    for (int i = 0; i < store->size(); ++i)
+      if (!store->entries_[static_cast<std::size_t>(i)].gradient_written) ops::fill((*store)[i].gradient(), 0);
+}
+
+Tensor Tape::gradient(const Variable& leaf) const {
+  RZ_CHECK(value, leaf.recorded(), "gradient: {} is a constant, not a leaf of the tape", leaf.shape());
+  const Node& node = nodes_[static_cast<std::size_t>(node_of(leaf))];
+  if (node.store) return (*node.store)[node.parameter].gradient();
+  return node.gradient.defined() ? node.gradient : Tensor::zeros(node.shape, node.dtype, node.device);
+}
+
+// ---- Gradients ----
+
+bool Gradients::wanted(int input) const { return tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)] >= 0; }
+
+Destination Gradients::destination(int input) {
+  RZ_ASSERT(wanted(input));
+  Tape::Node& node = tape_.nodes_[static_cast<std::size_t>(tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)])];
+  if (node.store) {
+    bool& written = node.store->entries_[static_cast<std::size_t>(node.parameter)].gradient_written;
+    return {(*node.store)[node.parameter].gradient(), std::exchange(written, true)};
+  }
+  if (!node.gradient.defined()) {
+    node.gradient = Tensor(node.shape, node.dtype, node.device);
+    return {node.gradient, false};
+  }
+  if (!node.gradient.unique()) node.gradient = node.gradient.clone();  // handed on by pass(): others may still read it
+  return {node.gradient, true};
+}
+
+Destination Gradients::accumulator(int input) {
+  Destination d = destination(input);
+  if (!d.accumulate) ops::fill(d.tensor, 0);
+  return {d.tensor, true};
+}
+
+void Gradients::pass(int input, const Tensor& gradient) {
+  RZ_ASSERT(wanted(input));
+  Tape::Node& node = tape_.nodes_[static_cast<std::size_t>(tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)])];
+  if (node.store || node.gradient.defined()) return ops::add_to(gradient, destination(input));
+  node.gradient = gradient.reshape(node.shape);
+}
+
+}  // namespace rz

@@ -1,0 +1,103 @@
+// Tape: the recorded operations in order of execution. A vector, not a graph of shared pointers: the backward pass is a loop, nothing recurses, and
+// memory is returned as the loop goes. While a Tape lives, operations on its variables are recorded on this thread; without one nothing is.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "autograd/parameter.h"
+#include "autograd/variable.h"
+
+namespace rz {
+
+class Tape;
+
+// Where the vjp rule of one operation puts the gradients of its inputs.
+class Gradients {
+ public:
+  bool wanted(int input) const;                 // unwanted gradients need not be computed
+  Destination destination(int input);           // memory of the input's shape: overwrite first, accumulate after
+  Destination accumulator(int input);           // memory that holds 0 or earlier gradients: for rules that add to some elements
+  void pass(int input, const Tensor& gradient); // hands on a tensor that nobody writes any more (such as d_y itself); any shape with as many elements
+
+ private:
+  friend class Tape;
+  Gradients(Tape& tape, std::size_t node) : tape_(tape), node_(node) {}
+  Tape& tape_;
+  std::size_t node_;
+};
+
+namespace detail {
+struct Rule {  // a vjp closure
+  virtual ~Rule() = default;
+  virtual void apply(const Tensor& d_y, Gradients& d) = 0;
+};
+}  // namespace detail
+
+class Tape {
+ public:
+  Tape();   // Throws: value (this thread has a tape already)
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  Variable leaf(const Tensor& value);         // its gradient is wanted: gradient()
+  Variable leaf(const Variable& variable);    // the same, keeps tangents
+
+  // Fills the gradients of all leaves and parameters; consumes the tape. d_y: shape of y; without it y has one element and d_y = 1.
+  // Parameters that the tape saw but that got no gradient are set to 0. `accumulate` adds to the parameters' gradients (micro-batches).
+  void backward(const Variable& y, bool accumulate = false);
+  void backward(const Variable& y, const Tensor& d_y, bool accumulate = false);
+  Tensor gradient(const Variable& leaf) const;  // after backward; zeros if y does not depend on it
+  std::size_t size() const { return nodes_.size(); }
+
+  static Tape* active();  // this thread's, or null
+
+  // For record() and checkpoint().
+  struct Nested {};
+  explicit Tape(Nested);  // inside another tape's backward pass
+  std::int32_t node_of(const Variable& v) const;  // -1 for constants.   Throws: value (it belongs to another tape)
+  Variable append(const char* name, std::span<const Variable* const> inputs, Tensor value, std::unique_ptr<detail::Rule> rule);
+  Variable parameter(const Parameter& parameter);
+
+ private:
+  friend class Gradients;
+  struct Node {
+    const char* name = "";
+    Shape shape;
+    DType dtype = DType::f32;
+    Device device;
+    std::uint32_t first_input = 0, inputs = 0;  // range of inputs_
+    std::unique_ptr<detail::Rule> rule;         // null for leaves
+    Tensor gradient;
+    ParameterStore* store = nullptr;            // of a parameter leaf
+    std::int32_t parameter = -1;
+  };
+  void touch(ParameterStore& store);
+  Tape& root();
+
+  std::vector<Node> nodes_;
+  std::vector<std::int32_t> inputs_;
+  std::vector<ParameterStore*> stores_;
+  std::vector<std::vector<std::int32_t>> parameter_nodes_;  // by store, by parameter: its leaf, or -1
+  Tape* outer_ = nullptr;
+  std::uint32_t serial_;
+  bool accumulate_ = false;
+  bool consumed_ = false;
+};
+
+// While it lives, nothing is recorded on this thread.
+class NoRecording {
+ public:
+  NoRecording();
+  ~NoRecording();
+  NoRecording(const NoRecording&) = delete;
+  NoRecording& operator=(const NoRecording&) = delete;
+
+ private:
+  Tape* suspended_;
+};
+
+}  // namespace rz

@@ -1,0 +1,134 @@
+// The kernels of one instruction set: tables of plain functions on raw memory, filled once per variant (baseline, avx2,
+// avx512). They know nothing of threads: the files of core/cpu cut the work into pieces and call a kernel for each.
+// Arrays of two are indexed by real type: 0 is f32, 1 is f64. Extents and strides count elements. `accumulate` adds to
+// what is there.
+#pragma once
+
+#include <cstdint>
+
+namespace rz::cpu {
+
+inline constexpr int real_types = 2, all_types = 6;  // all_types: in the order of DType
+
+struct ScalarKernel {  // of one scalar function f with parameter p
+  // y = f(x), f'(x), f''(x)
+  void (*value[3][real_types])(const void* x, void* y, std::int64_t n, double p, bool accumulate);
+  // d_x = f'(kept) d_y; kept is y or x, as the function's uses_output says
+  void (*vjp[real_types])(const void* kept, const void* d_y, void* d_x, std::int64_t n, double p, bool accumulate);
+  // y = f(y + bias) in place on a block [rows, columns] of a matrix whose rows are `stride` apart; bias [columns] may
+  // be null
+  void (*epilogue[real_types])(void* y, std::int64_t rows, std::int64_t columns, std::int64_t stride, const void* bias,
+                               double p);
+};
+
+struct BinaryBlock {  // y [rows, columns], rows `y_row` apart; a and b with any strides, 0 repeats
+  std::int64_t rows, columns, y_row;
+  std::int64_t a_row, a_column, b_row, b_column;
+};
+
+struct ElementwiseKernels {
+  void (*binary[5][real_types])(const BinaryBlock& block, const void* a, const void* b, void* y, bool accumulate);
+  void (*scale[real_types])(double a, const void* x, void* y, std::int64_t n, bool accumulate);
+  void (*fill[all_types])(double value, void* y, std::int64_t n, bool accumulate);
+  void (*convert[all_types][all_types])(const void* x, void* y, std::int64_t n, bool accumulate);  // [from][to]
+};
+
+struct ReduceKernels {  // [operation: sum, max]; results in f64
+  // y[r] = sum or max over the row r of x, rows `stride` apart
+  void (*rows[2][real_types])(const void* x, std::int64_t rows, std::int64_t columns, std::int64_t stride, double* y);
+  // y[c] = sum or max over the column c of x, rows `stride` apart
+  void (*columns[2][real_types])(const void* x, std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                                 double* y);
+  double (*sum_of_squares[real_types])(const void* x, std::int64_t n);
+  void (*argmax_rows[real_types])(const void* x, std::int64_t rows, std::int64_t columns, std::int64_t* y);
+};
+
+struct MoveKernels {
+  // y[c, r] = x[r, c], rows of x and of y so many elements apart; by size of the element: 1, 2, 4, 8 bytes
+  void (*transpose[4])(const void* x, std::int64_t x_row, void* y, std::int64_t y_row, std::int64_t rows,
+                       std::int64_t columns);
+  void (*transpose_add[real_types])(const void* x, std::int64_t x_row, void* y, std::int64_t y_row, std::int64_t rows,
+                                    std::int64_t columns);
+};
+
+struct CrossEntropyBlock {     // rows of logits
+  const void* logits;          // [rows, classes]
+  const std::int64_t* labels;  // [rows]
+  void *losses, *counted;      // [rows]
+  void* d_logits;              // [rows, classes] or null
+  std::int64_t rows, classes, ignored_label;
+  double label_smoothing;
+  bool accumulate_losses, accumulate_counted, accumulate_gradient;
+};
+
+struct LayerNormBlock {  // rows of x [rows, columns]
+  const void *x, *gain, *bias;
+  void *y, *mean, *inverse_deviation;
+  std::int64_t rows, columns;
+  double eps;
+  bool accumulate;  // y; the two statistics are overwritten
+};
+
+struct LayerNormVjpBlock {
+  const void *x, *gain, *mean, *inverse_deviation, *d_y;
+  void* d_x;                // or null
+  double *d_gain, *d_bias;  // [columns], overwritten with the sums over these rows; both or neither are null
+  std::int64_t rows, columns;
+  bool accumulate;  // d_x
+};
+
+struct SoftmaxKernels {
+  void (*cross_entropy[real_types])(const CrossEntropyBlock& block);
+};
+
+struct NormKernels {
+  void (*layer_norm[real_types])(const LayerNormBlock& block);
+  void (*layer_norm_vjp[real_types])(const LayerNormVjpBlock& block);
+};
+
+struct RandomBlock {
+  std::uint64_t seed, stream, step;
+  std::int64_t first, n;  // elements [first, first + n) of the array; first is a multiple of 4
+};
+
+struct RandomKernels {  // y points at element `first`
+  void (*uniform[real_types])(const RandomBlock& block, void* y, bool accumulate);
+  void (*dropout_mask[real_types])(const RandomBlock& block, double p, void* y, bool accumulate);
+};
+
+struct UpdateBlock {
+  const void* gradient;
+  void* value;
+  void* slot;  // SGD: momentum or null; Adagrad: sum of squares
+  std::int64_t n;
+  double rate, gradient_scale, weight_decay, momentum, eps;
+  bool nesterov;
+};
+
+struct OptimizerKernels {
+  void (*sgd[real_types])(const UpdateBlock& block);
+  void (*adagrad[real_types])(const UpdateBlock& block);
+};
+
+struct ResidualKernels {
+  void (*add[real_types])(const void* x, const void* f, double gate, void* y, std::int64_t n, bool accumulate);
+  // d_f = gate d_y (d_f may be null); returns <d_y, f>
+  double (*vjp[real_types])(const void* f, const void* d_y, double gate, void* d_f, std::int64_t n, bool accumulate);
+};
+
+struct Kernels {
+  const char* name;            // of the instruction set, as REZERO_ISA spells it
+  const ScalarKernel* scalar;  // by ScalarFunction
+  const ElementwiseKernels* elementwise;
+  const ReduceKernels* reduce;
+  const MoveKernels* move;
+  const SoftmaxKernels* softmax;
+  const NormKernels* norm;
+  const RandomKernels* random;
+  const OptimizerKernels* optimizer;
+  const ResidualKernels* residual;
+};
+
+extern const Kernels kernels_baseline, kernels_avx2, kernels_avx512;
+
+}  // namespace rz::cpu

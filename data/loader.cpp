@@ -1,0 +1,184 @@
+#include "data/loader.h"
+
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <optional>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/error.h"
+#include "core/random.h"
+
+namespace rz {
+
+void shuffle_order(std::uint64_t seed, std::int64_t epoch, std::span<std::int32_t> order) {
+  std::iota(order.begin(), order.end(), 0);
+  Random random(seed, stream_named("loader") + static_cast<std::uint64_t>(epoch));
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+}
+
+// The thread fills slots in turn, the consumer empties them in turn. A slot keeps its memory; it hands out a slice, and is written again
+// only when no one else holds that. There are two slots more than batches ahead: one is in the consumer's hands, one may be on its way back.
+struct Loader::State {
+  struct Slot {
+    Tensor images, labels;  // of a full batch
+    Batch batch;
+  };
+
+  const Dataset& data;
+  const LoaderOptions options;
+  const std::int64_t batches;
+  std::optional<Decoder<float>> decode_f32;
+  std::optional<Decoder<double>> decode_f64;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::int64_t run = 0;        // counts start(): what the thread made for an older run is dropped
+  std::int64_t epoch = 0;
+  std::int64_t produced = 0;   // batches of this epoch that are ready, or were
+  std::int64_t consumed = 0;
+  std::exception_ptr failure;
+  bool stop = false;
+  std::vector<Slot> slots;
+  std::vector<std::int32_t> order;  // the thread's own
+  std::thread thread;
+
+  State(const Dataset& set, const LoaderOptions& given);
+  ~State();
+  void work();
+  void fill(Slot& slot, std::int64_t of_epoch, std::int64_t index);
+  Slot& slot_of(std::int64_t index) { return slots[static_cast<std::size_t>(index) % slots.size()]; }
+};
+
+namespace {
+
+std::int64_t count_batches(const Dataset& data, const LoaderOptions& options) {
+  RZ_CHECK(value, options.batch_size >= 1, "loader: a batch needs at least 1 example, not {}", options.batch_size);
+  RZ_CHECK(value, options.prefetch >= 1 && options.prefetch <= 1000, "loader: {} batches ahead are not 1 to 1000",
+           options.prefetch);
+  RZ_CHECK(value, data.size() > 0 && data.size() <= INT32_MAX, "loader: {} has {} examples, 1 to 2^31 - 1 can be loaded",
+           data.name, data.size());
+  RZ_CHECK(value, std::ssize(data.pixels) == data.size() * data.features(),
+           "loader: {} has {} labels and {} pixels, {} per image of {} are needed", data.name, data.size(),
+           data.pixels.size(), data.features(), data.image_shape);
+  RZ_CHECK(dtype, is_real(options.dtype), "loader: images are f32 or f64, not {}", options.dtype);
+  return (data.size() + (options.drop_last ? 0 : options.batch_size - 1)) / options.batch_size;
+}
+
+}  // namespace
+
+Loader::State::State(const Dataset& set, const LoaderOptions& given)
+    : data(set), options(given), batches(count_batches(set, given)), slots(static_cast<std::size_t>(given.prefetch) + 2),
+      order(static_cast<std::size_t>(set.size())) {
+  if (options.dtype == DType::f32) decode_f32.emplace(data.image_shape, options.normalisation);
+  if (options.dtype == DType::f64) decode_f64.emplace(data.image_shape, options.normalisation);
+  const std::int64_t rows = options.batch_size < data.size() ? options.batch_size : data.size();
+  for (Slot& slot : slots) {
+    slot.images = Tensor({rows, data.features()}, options.dtype);
+    slot.labels = Tensor({rows}, DType::i64);
+  }
+  produced = consumed = batches;  // nothing to do before start()
+  thread = std::thread([this] { work(); });
+}
+
+Loader::State::~State() {
+  {
+    const std::lock_guard lock(mutex);
+    stop = true;
+  }
+  changed.notify_all();
+  thread.join();
+}
+
+void Loader::State::work() {
+  std::int64_t ordered_epoch = -1;
+  std::unique_lock lock(mutex);
+  for (;;) {
+    changed.wait(lock, [&] { return stop || (!failure && produced < batches && produced - consumed < options.prefetch); });
+    if (stop) return;
+    const std::int64_t my_run = run, my_epoch = epoch, index = produced;
+    lock.unlock();
+    std::exception_ptr problem;
+    try {
+      if (ordered_epoch != my_epoch) {
+        if (options.shuffle) {
+          shuffle_order(options.seed, my_epoch, order);
+        } else if (ordered_epoch < 0) {
+          std::iota(order.begin(), order.end(), 0);
+        }
+        ordered_epoch = my_epoch;
+      }
+      fill(slot_of(index), my_epoch, index);
+    } catch (...) {
+      problem = std::current_exception();
+    }
+    lock.lock();
+    if (run != my_run) continue;
+    failure = problem;
+    if (!problem) ++produced;
+    changed.notify_all();
+  }
+}
+
+void Loader::State::fill(Slot& slot, std::int64_t of_epoch, std::int64_t index) {
+  slot.batch = {};
+  if (!slot.images.unique()) slot.images = Tensor(slot.images.shape(), options.dtype);
+  if (!slot.labels.unique()) slot.labels = Tensor(slot.labels.shape(), DType::i64);
+  const std::int64_t first = index * options.batch_size;
+  const std::int64_t count = first + options.batch_size <= data.size() ? options.batch_size : data.size() - first;
+  for (std::int64_t row = 0; row < count; ++row) {
+    const std::int64_t i = order[static_cast<std::size_t>(first + row)];
+    const std::int64_t at = row * data.features();
+    if (decode_f32) {
+      (*decode_f32)(data.image(i), slot.images.data<float>() + at);
+    } else {
+      (*decode_f64)(data.image(i), slot.images.data<double>() + at);
+    }
+    RZ_CHECK(value, data.label(i) < data.classes(), "loader: example {} of {} has label {}, labels are 0 to {}", i,
+             data.name, data.label(i), data.classes() - 1);
+    slot.labels.data<std::int64_t>()[row] = data.label(i);
+  }
+  slot.batch = {slot.images.rows(0, count), slot.labels.rows(0, count), of_epoch, index};
+}
+
+Loader::Loader(const Dataset& data, const LoaderOptions& options) : state_(std::make_unique<State>(data, options)) {}
+Loader::~Loader() = default;
+Loader::Loader(Loader&&) noexcept = default;
+Loader& Loader::operator=(Loader&&) noexcept = default;
+
+std::int64_t Loader::batches() const { return state_->batches; }
+std::int64_t Loader::epoch() const { return state_->epoch; }
+std::int64_t Loader::position() const { return state_->consumed; }
+
+void Loader::start(std::int64_t epoch, std::int64_t first_batch) {
+  RZ_CHECK(value, epoch >= 0, "loader: epoch {} is negative", epoch);
+  RZ_CHECK(value, first_batch >= 0 && first_batch <= state_->batches, "loader: batch {} is not in an epoch of {} batches",
+           first_batch, state_->batches);
+  {
+    const std::lock_guard lock(state_->mutex);
+    ++state_->run;
+    state_->epoch = epoch;
+    state_->produced = state_->consumed = first_batch;
+    state_->failure = nullptr;
+  }
+  state_->changed.notify_all();
+}
+
+bool Loader::next(Batch& batch) {
+  State& s = *state_;
+  batch = {};
+  std::unique_lock lock(s.mutex);
+  if (s.consumed == s.batches) return false;
+  s.changed.wait(lock, [&] { return s.failure || s.produced > s.consumed; });
+  if (s.produced == s.consumed) std::rethrow_exception(s.failure);
+  batch = std::exchange(s.slot_of(s.consumed).batch, {});
+  ++s.consumed;
+  lock.unlock();
+  s.changed.notify_all();
+  return true;
+}
+
+}  // namespace rz

@@ -1,0 +1,24 @@
+// NumPy's array files: .npy (versions 1 to 3) and .npz (a zip archive of them).
+// Read: little-endian f4 f8 i4 i8 u1, and b1 as u8; C order, and Fortran order, which is transposed. Written: version 1, C order; bf16 is refused.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/tensor.h"
+#include "data/named_tensor.h"
+
+namespace rz {
+
+Tensor load_npy(std::string_view path);                                      // Throws: file
+Tensor parse_npy(std::string_view bytes, std::string_view what = "memory");  // `what` opens messages.   Throws: file
+void save_npy(std::string_view path, const Tensor& tensor);                  // atomically.   Throws: file, dtype
+std::string npy_bytes(const Tensor& tensor);                                 // Throws: dtype
+
+std::vector<NamedTensor> load_npz(std::string_view path);                                      // in the order of the archive.   Throws: file
+std::vector<NamedTensor> parse_npz(std::string_view bytes, std::string_view what = "memory");  // Throws: file
+void save_npz(std::string_view path, std::span<const NamedTensor> tensors);                    // atomically, not compressed.   Throws: file, dtype, value (no array, a name twice)
+
+}  // namespace rz

@@ -1,0 +1,86 @@
+#include "nn/init.h"
+
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "core/error.h"
+#include "core/linalg.h"
+#include "core/nearest.h"
+
+namespace rz::nn::init {
+
+namespace {
+
+constexpr std::array<std::string_view, 8> all_names{"kaiming_normal", "kaiming_uniform", "xavier_normal", "xavier_uniform",
+                                                    "lecun_normal",   "lecun_uniform",   "orthogonal",    "identity"};
+
+// Rows or columns, whichever are fewer, are orthonormal.
+void draw_orthogonal(std::span<double> values, Random& random, std::int64_t out, std::int64_t in, double gain) {
+  const bool tall = out >= in;
+  const std::int64_t m = tall ? out : in, n = tall ? in : out;
+  const Qr f = qr(normal_tensor({m, n}, random), "orthogonal initialiser");
+  const double* q = f.q.data<double>();
+  const double* r = f.r.data<double>();
+  for (std::int64_t i = 0; i < m; ++i)
+    for (std::int64_t j = 0; j < n; ++j) {
+      const double sign = r[j * n + j] < 0 ? -1 : 1;
+      values[static_cast<std::size_t>(tall ? i * in + j : j * in + i)] = gain * sign * q[i * n + j];
+    }
+}
+
+}  // namespace
+
+Initializer constant(double value) {
+  return [value](std::span<double> v, Random&) {
+    for (double& x : v) x = value;
+  };
+}
+
+Initializer values(std::vector<double> given) {
+  return [given = std::move(given)](std::span<double> v, Random&) {
+    RZ_CHECK(shape, v.size() == given.size(), "initialiser: {} values were given for {} numbers", given.size(), v.size());
+    for (std::size_t i = 0; i < v.size(); ++i) v[i] = given[i];
+  };
+}
+
+Initializer normal(double standard_deviation) {
+  return [standard_deviation](std::span<double> v, Random& random) {
+    for (double& x : v) x = standard_deviation * random.normal();
+  };
+}
+
+Initializer uniform(double bound) {
+  return [bound](std::span<double> v, Random& random) {
+    for (double& x : v) x = random.uniform(-bound, bound);
+  };
+}
+
+std::span<const std::string_view> names() { return all_names; }
+
+Initializer named(std::string_view name, const Shape& shape, std::optional<double> gain) {
+  bool known = false;
+  std::string list;
+  for (const std::string_view candidate : all_names) {
+    known |= candidate == name;
+    list += (list.empty() ? "" : ", ") + std::string(candidate);
+  }
+  if (!known) {
+    const std::string near = nearest(name, all_names);
+    RZ_FAIL(value, "init: {} is not an initialiser ({}; there are authors, {})", name, near.empty() ? "no name is near" : "did you mean " + near + "?", list);
+  }
+  RZ_CHECK(shape, shape.rank() == 2, "init: {} needs a matrix [out, in], not {}", name, shape);
+  const std::int64_t out = shape[0], in = shape[1];
+  const double g = gain.value_or(name.starts_with("kaiming") ? std::sqrt(2.0) : 1.0);
+  if (name == "orthogonal") return [=](std::span<double> v, Random& random) { draw_orthogonal(v, random, out, in, g); };
+  if (name == "identity")
+    return [=](std::span<double> v, Random&) {
+      for (std::int64_t i = 0; i < out; ++i)
+        for (std::int64_t j = 0; j < in; ++j) v[static_cast<std::size_t>(i * in + j)] = i == j ? g : 0;
+    };
+  const double fan = name.starts_with("xavier") ? 0.5 * static_cast<double>(in + out) : static_cast<double>(in);
+  const double deviation = g / std::sqrt(fan);
+  return name.ends_with("normal") ? normal(deviation) : uniform(std::sqrt(3.0) * deviation);
+}
+
+}  // namespace rz::nn::init

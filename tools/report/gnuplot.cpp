@@ -1,0 +1,131 @@
+#include "tools/report/gnuplot.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "core/error.h"
+
+namespace rz::report {
+namespace {
+
+// A file in memory. As the child's standard streams, three of them cannot block or raise SIGPIPE, whatever the order of reading and writing.
+class MemoryFile {
+ public:
+  explicit MemoryFile(const char* name) : descriptor_(memfd_create(name, MFD_CLOEXEC)) {
+    RZ_CHECK(memory, descriptor_ >= 0, "chart: no memory file for gnuplot: {}", std::strerror(errno));
+  }
+  ~MemoryFile() { close(descriptor_); }
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+  int descriptor() const { return descriptor_; }
+
+  void write(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t written = ::write(descriptor_, text.data(), text.size());
+      if (written < 0 && errno == EINTR) continue;
+      RZ_CHECK(memory, written > 0, "chart: the script for gnuplot cannot be kept: {}", std::strerror(errno));
+      text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    lseek(descriptor_, 0, SEEK_SET);
+  }
+  std::string read() {
+    std::string text;
+    char buffer[65536];
+    lseek(descriptor_, 0, SEEK_SET);
+    for (;;) {
+      const ssize_t got = ::read(descriptor_, buffer, sizeof buffer);
+      if (got < 0 && errno == EINTR) continue;
+      if (got <= 0) return text;
+      text.append(buffer, static_cast<std::size_t>(got));
+    }
+  }
+
+ private:
+  int descriptor_;
+};
+
+// gnuplot echoes the command and points at the place; the line that says what is wrong holds "line N:".
+std::string first_error(std::string_view text) {
+  std::string first;
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    line.remove_prefix(std::min(line.size(), line.find_first_not_of(" \t\r")));
+    if (line.find("line ") != line.npos && line.find(": ") != line.npos) return std::string(line);
+    if (first.empty()) first = line;
+  }
+  return first.empty() ? "it gave no reason" : first;
+}
+
+// The child's exit status, 0 when it cannot be had (a parent that ignores SIGCHLD).
+int wait_for(pid_t child) {
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return 0;
+  }
+  return status;
+}
+
+}  // namespace
+
+std::string gnuplot(std::string_view script) {
+  MemoryFile input("script"), output("picture"), errors("errors");
+  input.write(script);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, input.descriptor(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, errors.descriptor(), STDERR_FILENO);
+  const char* const arguments[] = {"gnuplot", "-d", nullptr};  // -d: no start-up files, the user's settings are not ours
+  pid_t child = 0;
+  const int failure = posix_spawnp(&child, "gnuplot", &actions, nullptr, const_cast<char* const*>(arguments), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  RZ_CHECK(library, failure != ENOENT, "chart: gnuplot was not found: install it (apt-get install gnuplot-nox)");
+  RZ_CHECK(library, failure == 0, "chart: gnuplot cannot be started: {}", std::strerror(failure));
+  const int status = wait_for(child);
+  RZ_CHECK(library, !WIFSIGNALED(status), "chart: gnuplot was ended by signal {}", WTERMSIG(status));
+  RZ_CHECK(library, status == 0, "chart: gnuplot failed: {}", first_error(errors.read()));
+  std::string picture = output.read();
+  RZ_CHECK(library, picture.find("</svg>") != picture.npos, "chart: gnuplot drew nothing: {}", first_error(errors.read()));
+  return picture;
+}
+
+std::string picture(int width, int height, std::string_view title) {
+  return fmt::format(
+      "set encoding utf8\nset minussign\n"
+      "set terminal svg size {},{} enhanced font 'sans-serif,13' background rgb 'white' rounded\n"
+      "set border 3 lw 0.8 lc rgb '#606060'\n"
+      "set tics nomirror out scale 0.5 textcolor rgb '#303030'\n"
+      "set grid lt 1 dt 1 lw 0.6 lc rgb '#E4E4E4', lt 1 dt 1 lw 0.6 lc rgb '#E4E4E4'\n"
+      "set label 1 {} at screen {}, screen {} left noenhanced font 'sans-serif,16' textcolor rgb '#101010'\n",
+      width, height, quoted(title, 84), 20.0 / width, 1 - 24.0 / height);
+}
+
+std::string small_print(std::string_view text, double x, double y, int width, int height, const char* alignment) {
+  return fmt::format("set label {} at screen {}, screen {} {} noenhanced font 'sans-serif,11' textcolor rgb '#606060'\n",
+                     quoted(text, 110), x / width, 1 - y / height, alignment);
+}
+
+const char* colour(std::size_t index) {
+  constexpr const char* list[colours] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#404040"};
+  return list[index % colours];
+}
+
+double round_step(double x) {
+  const double power = std::pow(10.0, std::floor(std::log10(x)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (factor * power >= x * (1 - 1e-9)) return factor * power;
+  }
+  return 10 * power;
+}
+
+}  // namespace rz::report

@@ -1,0 +1,32 @@
+// gnuplot as a child process, and what all scripts for it share.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace rz::report {
+
+// What gnuplot writes for a script.   Throws: library (not installed; its first error).
+std::string gnuplot(std::string_view script);
+
+// The opening of a script for an SVG of this size in pixels, with `title` at the top left.
+std::string picture(int width, int height, std::string_view title);
+
+// At most `limit` characters of valid UTF-8 on one line; a longer text ends with an ellipsis.
+std::string shortened(std::string_view text, std::size_t limit);
+// The same as a string of gnuplot's language. In single quotes nothing is special but the quote; what shows it must say `noenhanced`.
+std::string quoted(std::string_view text, std::size_t limit);
+std::size_t characters(std::string_view text);
+
+// Lines of text in small grey print: one label per call, with its own anchor in pixels from the top left.
+std::string small_print(std::string_view text, double x, double y, int width, int height, const char* alignment);
+
+// Colours that stay apart for the colour-blind (Okabe and Ito, 2008) and on white.
+const char* colour(std::size_t index);
+inline constexpr std::size_t colours = 7;
+
+// The smallest of 1, 2, 5 times a power of ten that is at least x.   x > 0
+double round_step(double x);
+
+}  // namespace rz::report
