@@ -1,7 +1,8 @@
-// A job is (function, context, pieces). One 64-bit word holds the job's generation and how many of its pieces nobody has claimed yet; a thread
-// claims a piece by lowering that count with compare-and-swap. A thread that comes late therefore sees either no piece or a piece of the present
-// job, and the caller need not wait for helpers that claimed nothing: a sleeping helper costs no time. The fields of a job change only while no
-// piece is left, so a successful claim proves that they were read whole.
+// A job is (function, context, pieces). One 64-bit word holds the job's generation and how many of its pieces nobody
+// has claimed yet; a thread claims a piece by lowering that count with compare-and-swap. A thread that comes late
+// therefore sees either no piece or a piece of the present job, and the caller need not wait for helpers that claimed
+// nothing: a sleeping helper costs no time. The fields of a job change only while no piece is left, so a successful
+// claim proves that they were read whole.
 #include "core/parallel.h"
 
 #include <sched.h>
@@ -215,7 +216,8 @@ int cores() {
 int threads() { return pool_gone ? 1 : thread_pool().threads(); }
 
 void set_threads(int count) {
-  RZ_CHECK(value, count >= 0 && count <= max_threads, "threads: {} was given, but it must be between 0 (all cores) and {}", count, max_threads);
+  RZ_CHECK(value, count >= 0 && count <= max_threads,
+           "threads: {} was given, but it must be between 0 (all cores) and {}", count, max_threads);
   RZ_CHECK(value, !inside_piece, "threads: {} was given while work was running on the pool", count);
   thread_pool().set_threads(count == 0 ? cores() : count);
 }

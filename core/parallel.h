@@ -32,10 +32,10 @@ void parallel_run(std::int64_t pieces, PieceFunction function, void* context);
 // f(piece) for piece = 0 ... pieces - 1, in any order, on all threads; returns when all are done. The first exception is thrown again here.
 template <class F>
 void parallel_for(std::int64_t pieces, F&& f) {
-  using Function = std::remove_reference_t<F>;
+  using Callable = std::remove_reference_t<F>;
   if (pieces == 1) return f(std::int64_t{0});
   detail::parallel_run(
-      pieces, [](void* context, std::int64_t piece) { (*static_cast<Function*>(context))(piece); },
+      pieces, [](void* context, std::int64_t piece) { (*static_cast<Callable*>(context))(piece); },
       const_cast<void*>(static_cast<const void*>(&f)));
 }
 

@@ -89,6 +89,7 @@ std::string contents(zip_source_t* source, std::string_view what) {
 }  // namespace
 
 std::vector<NamedTensor> parse_npz(std::string_view bytes, std::string_view what) {
+  RZ_CHECK(file, !bytes.empty(), "{}: is no .npz archive: it is empty", what);  // to libzip it would be one of no entries
   const Source source = buffer_source(bytes.data(), bytes.size(), what);
   const Archive archive = open_archive(source.get(), ZIP_RDONLY, what);
   std::vector<NamedTensor> tensors;

@@ -159,7 +159,7 @@ std::uint8_t draw_shape(const ShapesOptions& options, std::int64_t index, std::u
   while (distance(background, foreground) < options.contrast) foreground = random_colour(random);
   const auto amplitude = static_cast<float>(options.noise * 255 / 128 * 1.7320508075688772);
   for (std::size_t c = 0; c < channels; ++c) {
-    // The background changes linearly across the image, by at most options.background from edge to edge.
+    // The background changes linearly across the image, by at most options.background from corner to corner.
     const double slope_x = random.uniform(-0.5, 0.5) * options.background, slope_y = random.uniform(-0.5, 0.5) * options.background;
     const auto front = static_cast<float>(255 * foreground[c]);
     for (std::size_t k = 0; k < plane;) {

@@ -12,11 +12,11 @@ struct ShapesOptions {
   std::uint64_t seed = 1;
   std::int64_t train = 20000, validation = 4000;  // images: indices 0 ... train - 1, and 2^40 + 0 ... 2^40 + validation - 1
   double position = 2.5;      // largest shift of the centre along each axis, in pixels
-  double scale_low = 0.9;     // size of the shape relative to a radius of 9 pixels: uniform in [scale_low, scale_high]
+  double scale_low = 0.85;    // size of the shape relative to a radius of 9 pixels: uniform in [scale_low, scale_high]
   double scale_high = 1.2;
   double rotation = 15;       // largest angle, in degrees
   double contrast = 0.25;     // least distance of the colours of shape and background, where black and white are 1 apart
-  double background = 0.25;   // largest change of the background's colour across the image
+  double background = 0.35;   // largest change of the background's colour from corner to corner
   double noise = 0.08;        // standard deviation of the noise of each pixel and channel; 1 is the range of a pixel
 };
 

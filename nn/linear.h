@@ -10,8 +10,8 @@ struct LinearOptions {
   std::int64_t inputs = 0;
   std::int64_t outputs = 0;
   bool bias = true;
-  Initializer weight_init;  // default: uniform(1 / sqrt(inputs)), the framework default of the authors' code
-  Initializer bias_init;    // default: the same
+  Initializer weight_init{};  // default: uniform(1 / sqrt(inputs)), the framework default of the authors' code
+  Initializer bias_init{};    // default: the same
 };
 
 class Linear : public Module {

@@ -33,10 +33,13 @@ const Kernels& choose() {
   if (wish && *wish) {
     for (const Variant& variant : variants) {
       if (std::strcmp(wish, variant.kernels->name) != 0) continue;
-      RZ_CHECK(value, variant.present, "REZERO_ISA: this processor has no {}; unset it to take the best that is there", wish);
+      RZ_CHECK(value, variant.present, "REZERO_ISA: this processor has no {}; unset it to take the best that is there",
+               wish);
       return *variant.kernels;
     }
-    RZ_FAIL(value, "REZERO_ISA: '{}' is not known; give baseline, avx2 or avx512, or unset it to take the best that is there", wish);
+    RZ_FAIL(value,
+            "REZERO_ISA: '{}' is not known; give baseline, avx2 or avx512, or unset it to take the best that is there",
+            wish);
   }
   for (const Variant& variant : variants) {
     if (variant.present) return *variant.kernels;

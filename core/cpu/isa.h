@@ -1,4 +1,5 @@
-// Which variant of the kernels this process runs: the best that the processor has, or the one that REZERO_ISA names. Chosen once, at first use.
+// Which variant of the kernels this process runs: the best that the processor has, or the one that REZERO_ISA names.
+// Chosen once, at first use.
 #pragma once
 
 #include <string>

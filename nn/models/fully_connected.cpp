@@ -33,7 +33,7 @@ void check(const FullyConnectedOptions& o) {
 
 LinearOptions hidden_options(const FullyConnectedOptions& o) {
   const Shape shape{o.width, o.width};
-  LinearOptions linear{.inputs = o.width, .outputs = o.width, .weight_init = {}, .bias_init = {}};
+  LinearOptions linear{.inputs = o.width, .outputs = o.width};
   if (o.init == "authors") {
     // The notebook's gains: 0.5 keeps x + F(x) from growing at once; all other forms take that of its deep, LayerNorm and ReZero nets.
     linear.weight_init = init::named("xavier_normal", shape, o.form == Form::residual ? 0.5 : std::sqrt(2.0));
@@ -52,11 +52,11 @@ FullyConnected::FullyConnected(const FullyConnectedOptions& options) : options_(
   ParameterStore& store = *store_;
   const std::int64_t features = options_.inputs.elements(), width = options_.width;
   input_ = std::make_unique<Linear>(store, "linear_input",
-                                    LinearOptions{.inputs = features, .outputs = width, .weight_init = init::named("kaiming_normal", {width, features}), .bias_init = {}});
+                                    LinearOptions{.inputs = features, .outputs = width, .weight_init = init::named("kaiming_normal", {width, features})});
   const LinearOptions hidden = hidden_options(options_);
   layers_.reserve(static_cast<std::size_t>(options_.depth));
   for (std::int64_t i = 0; i < options_.depth; ++i) layers_.emplace_back(store, "linear_layers." + std::to_string(i), hidden);
-  output_ = std::make_unique<Linear>(store, "linear_output", LinearOptions{.inputs = width, .outputs = options_.outputs, .weight_init = {}, .bias_init = {}});
+  output_ = std::make_unique<Linear>(store, "linear_output", LinearOptions{.inputs = width, .outputs = options_.outputs});
   const FormRow& form = row(options_.form);
   if (form.gated) {
     std::vector<double> start = options_.gate.empty() ? std::vector<double>{form.gate_start} : options_.gate;

@@ -26,12 +26,12 @@ struct FullyConnectedOptions {
   Form form = Form::rezero;
   Scalar activation = ScalarFunction::relu;
   Branch branch = Branch::activation_last;
-  std::vector<double> gate;          // start of the gates: none (the form's default), one for all, or one per layer
+  std::vector<double> gate{};        // start of the gates: none (the form's default), one for all, or one per layer
   // "authors": input Kaiming normal; hidden Xavier normal with gain sqrt(2), 0.5 for `residual`; biases and output uniform(+-1/sqrt(fan_in)) (paper's notebook).
   // Another name (nn/init.h): hidden weights by it, hidden biases 0; input and output layers as the authors'.
   std::string init = "authors";
-  std::optional<double> sigma_w;     // gain of a named initialiser
-  std::optional<double> sigma_b;     // hidden biases from N(0, sigma_b^2)
+  std::optional<double> sigma_w{};    // gain of a named initialiser
+  std::optional<double> sigma_b{};    // hidden biases from N(0, sigma_b^2)
 };
 
 class FullyConnected : public Model {

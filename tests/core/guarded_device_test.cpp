@@ -63,7 +63,7 @@ TEST_SUITE("core/guarded_device") {
 
   TEST_CASE("guarded device: memory is given back and used again") {
     Pool& memory = pool(use_guarded_device());
-    for (int round = 0; round < 6; ++round) {  // 200 MiB each of 512
+    for (int round = 0; round < 3; ++round) {  // 200 MiB each of 512
       const std::vector<Tensor> tensors(2, Tensor({100 << 20}, DType::u8, use_guarded_device()));
       const Tensor other({100 << 20}, DType::u8, use_guarded_device());
       memory.trim();

@@ -97,19 +97,21 @@ Summary summarize(std::span<const SampleSpectrum> samples) {
   }
   const auto all = static_cast<double>(values);
   summary.mean_square = squares / all;
-  summary.mean_log = resolved > 0 ? logarithms / static_cast<double>(resolved) : std::numeric_limits<double>::quiet_NaN();
+  summary.mean_log =
+      resolved > 0 ? logarithms / static_cast<double>(resolved) : std::numeric_limits<double>::quiet_NaN();
   summary.condition_number = summary.max / summary.min;
   summary.fraction_below_floor = static_cast<double>(values - resolved - exact_zeros) / all;
   summary.rank = static_cast<double>(resolved) / static_cast<double>(samples.size());
   return summary;
 }
 
-Result result_of(std::vector<SampleSpectrum> samples, std::int64_t rows, std::int64_t cols, std::string_view of, DType precision) {
+Result result_of(std::vector<SampleSpectrum> samples, std::int64_t rows, std::int64_t cols, std::string_view of,
+                 DType precision) {
   Result result{rows, cols, std::string(of), "explicit", std::string(name(precision)), 0, std::move(samples), {}};
   for (const SampleSpectrum& sample : result.samples) {
     RZ_CHECK(shape, std::ssize(sample.singular_values) == std::min(rows, cols),
-             "spectrum: a sample has {} singular values, but {} x {} Jacobians have {}", sample.singular_values.size(), rows, cols,
-             std::min(rows, cols));
+             "spectrum: a sample has {} singular values, but {} x {} Jacobians have {}", sample.singular_values.size(),
+             rows, cols, std::min(rows, cols));
     result.floor = std::max(result.floor, sample.floor);
   }
   result.summary = summarize(result.samples);
@@ -121,10 +123,10 @@ Result analyze(std::span<const Tensor> jacobians, std::string_view of) {
   const Shape& shape = jacobians.front().shape();
   const DType dtype = jacobians.front().dtype();
   for (const Tensor& jacobian : jacobians) {
-    RZ_CHECK(shape, jacobian.shape() == shape, "spectrum: Jacobians {} and {} of one analysis must have one shape", shape,
-             jacobian.shape());
-    RZ_CHECK(dtype, jacobian.dtype() == dtype, "spectrum: Jacobians of {} and {} in one analysis must have one type", dtype,
-             jacobian.dtype());
+    RZ_CHECK(shape, jacobian.shape() == shape, "spectrum: Jacobians {} and {} of one analysis must have one shape",
+             shape, jacobian.shape());
+    RZ_CHECK(dtype, jacobian.dtype() == dtype, "spectrum: Jacobians of {} and {} in one analysis must have one type",
+             dtype, jacobian.dtype());
   }
   std::vector<SampleSpectrum> samples = spectra(jacobians);
   return result_of(std::move(samples), shape[0], shape[1], of, dtype);

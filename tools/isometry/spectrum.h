@@ -1,7 +1,8 @@
 // Singular values of input-output Jacobians, with what is known of their accuracy.
 // The singular values of an explicit J carry an error of about eps sigma_max: what lies below the floor
 //   floor = max(m, n) eps sigma_max,   eps that of J's dtype,
-// is noise and says only that the true value is small. Rows and columns of zeros are taken out first: the zeros they give are exact.
+// is noise and says only that the true value is small. Rows and columns of zeros are taken out first: the zeros they
+// give are exact.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +22,14 @@ struct SampleSpectrum {
   double floor = 0;
 };
 
-// J [m, n], f64 or f32; `what` names it in messages.   Throws: shape (not a matrix, no elements), dtype, value (an entry is not finite: where).
+// J [m, n], f64 or f32; `what` names it in messages.   Throws: shape (not a matrix, no elements), dtype, value (an
+// entry is not finite: where).
 SampleSpectrum spectrum(const Tensor& jacobian, std::string_view what = "Jacobian");
 // The same for many, a matrix per thread; messages say "Jacobian of sample 3" (counted from 0).
 std::vector<SampleSpectrum> spectra(std::span<const Tensor> jacobians);
 
-// Over the singular values of all samples together. What does not exist is NaN, what is not bounded infinite; both are null in JSON.
+// Over the singular values of all samples together. What does not exist is NaN, what is not bounded infinite; both are
+// null in JSON.
 struct Summary {
   double max = 0, min = 0;          // 0 when there is an exact zero; a min below the floor is noise
   double mean_square = 0;           // tr(J J^T) / min(m, n), mean over the samples
@@ -39,15 +42,16 @@ Summary summarize(std::span<const SampleSpectrum> samples);  // Throws: value (n
 
 // An analysis with all that is recorded of it.
 struct Result {
-  std::int64_t rows = 0, cols = 0;      // of a Jacobian
-  std::string of, method, precision;    // "stack" or "network"; "explicit"; "f64" or "f32"
-  double floor = 0;                     // the largest of the samples'
+  std::int64_t rows = 0, cols = 0;    // of a Jacobian
+  std::string of, method, precision;  // "stack" or "network"; "explicit"; "f64" or "f32"
+  double floor = 0;                   // the largest of the samples'
   std::vector<SampleSpectrum> samples;
   Summary summary;
 };
 // Throws: shape (not all of one shape), dtype (not all of one), value (none; not finite).
 Result analyze(std::span<const Tensor> jacobians, std::string_view of);
 // From spectra that were taken one by one.   Throws: value (none), shape (a sample has not min(rows, cols) values)
-Result result_of(std::vector<SampleSpectrum> samples, std::int64_t rows, std::int64_t cols, std::string_view of, DType precision);
+Result result_of(std::vector<SampleSpectrum> samples, std::int64_t rows, std::int64_t cols, std::string_view of,
+                 DType precision);
 
 }  // namespace rz::isometry

@@ -1,5 +1,5 @@
-// Charts as SVG, drawn by gnuplot. Every text is taken literally, on one line, and shortened when it is too long for its place.
-// Throws: value (lengths differ); library (gnuplot is not installed, or fails).
+// Charts as SVG, drawn by gnuplot. Every text is taken literally, on one line, and shortened when it is too long for
+// its place. Throws: value (lengths differ); library (gnuplot is not installed, or fails).
 #pragma once
 
 #include <optional>
@@ -10,30 +10,33 @@ namespace rz::report {
 
 struct Series {
   std::string label;
-  std::vector<double> x, y;  // of equal length; a point that is not finite interrupts the curve, a note tells how many there are
+  std::vector<double> x,
+      y;  // of equal length; a point that is not finite interrupts the curve, a note tells how many there are
 };
 
-// Curves, 800 x 500. A curve that rises far above where the others and its own best value lie leaves the chart at the top.
+// Curves, 800 x 500. A curve that rises far above where the others and its own best value lie leaves the chart at the
+// top.
 struct LineChart {
   std::string title, x_label, y_label;
-  std::optional<bool> log_y;  // not set: when all values are positive and span more than two decades
+  std::optional<bool> log_y = {};  // not set: when all values are positive and span more than two decades
   std::vector<Series> series;
 };
 
 struct Panel {
-  std::string label, note;      // note: at the right of the label
-  std::vector<double> values;   // those that are not finite are not drawn, the note says how many
-  std::vector<double> weights;  // one per value, or empty: all 1
-  double total = 0;             // what fractions are of; 0: the sum of the weights
+  std::string label, note;           // note: at the right of the label
+  std::vector<double> values;        // those that are not finite are not drawn, the note says how many
+  std::vector<double> weights = {};  // one per value, or empty: all 1
+  double total = 0;                  // what fractions are of; 0: the sum of the weights
 };
 
-// Panels above each other with the same bins; a bar is the fraction of its panel's values. 800 x 500, higher with more than three panels.
+// Panels above each other with the same bins; a bar is the fraction of its panel's values. 800 x 500, higher with more
+// than three panels.
 struct Histogram {
   std::string title, x_label;
   std::vector<Panel> panels;
-  int bins = 60;              // one is centred at 0
-  double resolution = 1e-9;   // values no further apart count as one, which gets a single bar
-  std::optional<double> mark; // a vertical line
+  int bins = 60;                    // one is centred at 0
+  double resolution = 1e-9;         // values no further apart count as one, which gets a single bar
+  std::optional<double> mark = {};  // a vertical line
 };
 
 std::string svg(const LineChart& chart);

@@ -6,7 +6,8 @@
 
 namespace rz::report {
 
-constexpr double indistinct = 1e-9;  // differences below this times the magnitude are shown as none: axes cannot label them
+constexpr double indistinct =
+    1e-9;  // differences below this times the magnitude are shown as none: axes cannot label them
 
 Curve curve_of(const Series& series, bool logarithmic) {
   RZ_CHECK(value, series.x.size() == series.y.size(), "chart: series \"{}\" has {} x but {} y, one for each is needed",
@@ -74,9 +75,10 @@ namespace {
 
 Range log_range(Range all, const std::vector<double>& sorted) {
   const double most = sorted[(sorted.size() - 1) * 85 / 100];
-  const double high = std::min(all.high, most * std::max(1e3, std::pow(most / all.low, 0.25)));
-  const double margin = high > (1 + indistinct) * all.low ? std::pow(high / all.low, 0.04) : 2;
-  return {all.low / margin, high * margin};
+  const auto power = [](double a, double b, double exponent) { return std::pow(a, exponent) / std::pow(b, exponent); };
+  const double high = std::min(all.high, most * std::max(1e3, power(most, all.low, 0.25)));
+  const double margin = high > (1 + indistinct) * all.low ? power(high, all.low, 0.04) : 2;
+  return {std::max(all.low / margin, 1e-305), std::min(high * margin, 1e305)};
 }
 
 Range linear_range(Range all, const std::vector<double>& sorted) {

@@ -35,8 +35,8 @@ std::vector<Point> thinned(std::vector<Point> points);
 
 bool wants_log(const LineChart& chart);
 Range range_of_x(std::span<const Curve> curves);
-// All values, but for what has run away: on a log axis three decades above 85 % of the values are enough; on a linear one, what lies far beyond
-// the central 90 % is left out.
+// All values, but for what has run away: on a log axis three decades above 85 % of the values are enough; on a linear
+// one, what lies far beyond the central 90 % is left out.
 Range range_of_y(std::span<const Curve> curves, bool logarithmic);
 
 }  // namespace rz::report

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -17,7 +18,8 @@
 namespace rz::report {
 namespace {
 
-// A file in memory. As the child's standard streams, three of them cannot block or raise SIGPIPE, whatever the order of reading and writing.
+// A file in memory. As the child's standard streams, three of them cannot block or raise SIGPIPE, whatever the order of
+// reading and writing.
 class MemoryFile {
  public:
   explicit MemoryFile(const char* name) : descriptor_(memfd_create(name, MFD_CLOEXEC)) {
@@ -85,7 +87,8 @@ std::string gnuplot(std::string_view script) {
   posix_spawn_file_actions_adddup2(&actions, input.descriptor(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, errors.descriptor(), STDERR_FILENO);
-  const char* const arguments[] = {"gnuplot", "-d", nullptr};  // -d: no start-up files, the user's settings are not ours
+  const char* const arguments[] = {"gnuplot", "-d",
+                                   nullptr};  // -d: no start-up files, the user's settings are not ours
   pid_t child = 0;
   const int failure = posix_spawnp(&child, "gnuplot", &actions, nullptr, const_cast<char* const*>(arguments), environ);
   posix_spawn_file_actions_destroy(&actions);
@@ -95,24 +98,20 @@ std::string gnuplot(std::string_view script) {
   RZ_CHECK(library, !WIFSIGNALED(status), "chart: gnuplot was ended by signal {}", WTERMSIG(status));
   RZ_CHECK(library, status == 0, "chart: gnuplot failed: {}", first_error(errors.read()));
   std::string picture = output.read();
-  RZ_CHECK(library, picture.find("</svg>") != picture.npos, "chart: gnuplot drew nothing: {}", first_error(errors.read()));
+  RZ_CHECK(library, picture.find("</svg>") != picture.npos, "chart: gnuplot drew nothing: {}",
+           first_error(errors.read()));
   return picture;
 }
 
 std::string picture(int width, int height, std::string_view title) {
   return fmt::format(
-      "set encoding utf8\nset minussign\n"
+      "set encoding utf8\nset minussign\nset format '%g'\n"
       "set terminal svg size {},{} enhanced font 'sans-serif,13' background rgb 'white' rounded\n"
       "set border 3 lw 0.8 lc rgb '#606060'\n"
       "set tics nomirror out scale 0.5 textcolor rgb '#303030'\n"
       "set grid lt 1 dt 1 lw 0.6 lc rgb '#E4E4E4', lt 1 dt 1 lw 0.6 lc rgb '#E4E4E4'\n"
       "set label 1 {} at screen {}, screen {} left noenhanced font 'sans-serif,16' textcolor rgb '#101010'\n",
       width, height, quoted(title, 84), 20.0 / width, 1 - 24.0 / height);
-}
-
-std::string small_print(std::string_view text, double x, double y, int width, int height, const char* alignment) {
-  return fmt::format("set label {} at screen {}, screen {} {} noenhanced font 'sans-serif,11' textcolor rgb '#606060'\n",
-                     quoted(text, 110), x / width, 1 - y / height, alignment);
 }
 
 const char* colour(std::size_t index) {

@@ -15,12 +15,10 @@ std::string picture(int width, int height, std::string_view title);
 
 // At most `limit` characters of valid UTF-8 on one line; a longer text ends with an ellipsis.
 std::string shortened(std::string_view text, std::size_t limit);
-// The same as a string of gnuplot's language. In single quotes nothing is special but the quote; what shows it must say `noenhanced`.
+// The same as a string of gnuplot's language. In single quotes gnuplot stumbles over two quotes in a row, in double
+// quotes it runs `commands`; so all but letters and spaces stand as \ooo. What shows the string must say `noenhanced`.
 std::string quoted(std::string_view text, std::size_t limit);
 std::size_t characters(std::string_view text);
-
-// Lines of text in small grey print: one label per call, with its own anchor in pixels from the top left.
-std::string small_print(std::string_view text, double x, double y, int width, int height, const char* alignment);
 
 // Colours that stay apart for the colour-blind (Okabe and Ito, 2008) and on white.
 const char* colour(std::size_t index);

@@ -74,8 +74,8 @@ Bars bars_of(const Panel& panel, const Bins& bins) {
 }
 
 // One panel between the heights `from` and `to` (pixels from the top), its header included.
-std::string panel_script(const Panel& panel, const Bars& bars, std::optional<double> mark, std::size_t index, double from, double to,
-                         int height) {
+std::string panel_script(const Panel& panel, const Bars& bars, std::optional<double> mark, std::size_t index,
+                         double from, double to, int height) {
   double highest = 0;
   std::string data = fmt::format("$bars{} << END\n", index);
   for (const auto& [centre, fraction] : bars.fractions) {
@@ -89,14 +89,16 @@ std::string panel_script(const Panel& panel, const Bars& bars, std::optional<dou
       "set tmargin at screen {}\nset bmargin at screen {}\nset yrange [0:{}]\nset ytics {}\n"
       "set label {} at screen {}, screen {} left noenhanced textcolor rgb '#101010'\n"
       "set label {} at screen {}, screen {} right noenhanced font 'sans-serif,12' textcolor rgb '#505050'\n",
-      1 - (from + header) / height, 1 - (to - gap) / height, 1.1 * highest, round_step(highest / 2.5), quoted(panel.label, 32),
-      left / width, text_y, quoted(bars.note, 72), 1 - right / width, text_y);
+      1 - (from + header) / height, 1 - (to - gap) / height, 1.1 * highest, round_step(highest / 2.5),
+      quoted(panel.label, 32), left / width, text_y, quoted(bars.note, 72), 1 - right / width, text_y);
   if (bars.fractions.empty()) {
     script += "set label 'no values to draw' at graph 0.5, graph 0.5 center textcolor rgb '#606060'\nplot NaN\n";
   } else {
-    if (mark) script += fmt::format("set arrow from {0}, graph 0 to {0}, graph 1 nohead back dt 2 lc rgb '#808080'\n", *mark);
+    if (mark)
+      script += fmt::format("set arrow from {0}, graph 0 to {0}, graph 1 nohead back dt 2 lc rgb '#808080'\n", *mark);
     script += data;
-    script += fmt::format("plot $bars{} using 1:2 with boxes lc rgb '{}' lw 0.3 fill solid 1 border\n", index, colour(index));
+    script +=
+        fmt::format("plot $bars{} using 1:2 with boxes lc rgb '{}' lw 0.3 fill solid 1 border\n", index, colour(index));
   }
   return script + "unset label\nunset arrow\n";
 }
@@ -110,7 +112,8 @@ std::string svg(const Histogram& histogram) {
   const Bins bins = bins_of(histogram);
   std::string script = picture(width, height, histogram.title);
   script += fmt::format(
-      "set multiplot\nset lmargin at screen {}\nset rmargin at screen {}\nset xrange [{}:{}]\nset boxwidth {} absolute\nunset key\n"
+      "set multiplot\nset lmargin at screen {}\nset rmargin at screen {}\nset xrange [{}:{}]\nset boxwidth {} "
+      "absolute\nunset key\n"
       "set label {} at screen {}, screen {} center noenhanced textcolor rgb '#303030'\n"
       "set label 'fraction of the values' at screen {}, screen 0.5 center rotate by 90 textcolor rgb '#303030'\n"
       "set xtics format ''\n",

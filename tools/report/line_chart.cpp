@@ -21,7 +21,9 @@ struct Layout {
   double left = 80, right = width - 24, top = 48, bottom = height - 60;
 };
 
-double text_width(const std::string& label) { return 7.5 * static_cast<double>(std::min(characters(label), label_length)); }
+double text_width(const std::string& label) {
+  return 7.5 * static_cast<double>(std::min(characters(label), label_length));
+}
 
 Layout layout_of(const LineChart& chart, std::size_t notes) {
   Layout layout;
@@ -68,7 +70,8 @@ std::string legend(const LineChart& chart, const Layout& at) {
 
 std::string axes(const LineChart& chart, const Layout& at) {
   return fmt::format(
-      "set lmargin at screen {}\nset rmargin at screen {}\nset tmargin at screen {}\nset bmargin at screen {}\nunset key\n"
+      "set lmargin at screen {}\nset rmargin at screen {}\nset tmargin at screen {}\nset bmargin at screen {}\nunset "
+      "key\n"
       "set label {} at screen {}, screen {} center noenhanced textcolor rgb '#303030'\n"
       "set label {} at screen {}, screen {} center rotate by 90 noenhanced textcolor rgb '#303030'\n",
       at.left / width, at.right / width, 1 - at.top / height, 1 - at.bottom / height, quoted(chart.x_label, 80),
@@ -79,7 +82,7 @@ std::string axes(const LineChart& chart, const Layout& at) {
 // Ticks of a log axis: 1, 2, 5 over at most two decades, else powers of ten.
 std::string log_ticks(Range y) {
   const double first = std::floor(std::log10(y.low)), last = std::ceil(std::log10(y.high));
-  const double decades = std::log10(y.high / y.low), step = std::max(1.0, std::ceil(decades / 9));
+  const double decades = std::log10(y.high) - std::log10(y.low), step = std::max(1.0, std::ceil(decades / 9));
   const bool plain = first >= -5 && last <= 6;
   std::string list;
   for (double power = std::ceil(first / step) * step; power <= last; power += step) {
@@ -100,10 +103,12 @@ std::string ranges(std::span<const Curve> curves, bool logarithmic) {
   bool integers = x.high - x.low <= 12;
   for (const Curve& curve : curves) {
     for (const auto& stretch : curve.stretches)
-      integers = integers && std::all_of(stretch.begin(), stretch.end(), [](Point p) { return p.x == std::floor(p.x); });
+      integers =
+          integers && std::all_of(stretch.begin(), stretch.end(), [](Point p) { return p.x == std::floor(p.x); });
   }
   const double margin = 0.015 * (x.high - x.low);
-  std::string script = fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", x.low - margin, x.high + margin, y.low, y.high);
+  std::string script =
+      fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", x.low - margin, x.high + margin, y.low, y.high);
   if (integers) script += "set xtics 1\n";
   if (logarithmic) script += "set logscale y\n" + log_ticks(y);
   return script;
@@ -118,7 +123,8 @@ std::vector<std::string> notes_on(const LineChart& chart, std::span<const Curve>
     const std::size_t all = chart.series[i].y.size();
     std::string note;
     if (curve.points < all)
-      note = fmt::format("{} of {} values not {}", all - curve.points, all, logarithmic ? "finite and positive" : "finite");
+      note = fmt::format("{} of {} values not {}", all - curve.points, all,
+                         logarithmic ? "finite and positive" : "finite");
     if (curve.points > 0 && curve.y.high > top)
       note += fmt::format("{}leaves the chart, rises to {:.2g}", note.empty() ? "" : "; ", curve.y.high);
     if (!note.empty()) notes.push_back(shortened(chart.series[i].label, label_length) + ": " + note);
@@ -159,9 +165,13 @@ std::string svg(const LineChart& chart) {
   for (const Series& series : chart.series) curves.push_back(curve_of(series, logarithmic));
   const std::vector<std::string> notes = notes_on(chart, curves, logarithmic);
   const Layout layout = layout_of(chart, notes.size());
-  std::string script = picture(width, height, chart.title) + axes(chart, layout) + legend(chart, layout) + ranges(curves, logarithmic);
-  for (std::size_t i = 0; i < notes.size(); ++i)
-    script += small_print(notes[i], layout.left, height - 10 - 15.0 * static_cast<double>(notes.size() - 1 - i), width, height, "left");
+  std::string script =
+      picture(width, height, chart.title) + axes(chart, layout) + legend(chart, layout) + ranges(curves, logarithmic);
+  double note_y = height - 10 - 15.0 * static_cast<double>(notes.size());
+  for (const std::string& note : notes)
+    script += fmt::format(
+        "set label {} at screen {}, screen {} left noenhanced font 'sans-serif,11' textcolor rgb '#606060'\n",
+        quoted(note, 110), layout.left / width, 1 - (note_y += 15) / height);
 
   std::string data, plots;
   for (std::size_t i = 0; i < curves.size(); ++i) add_curve(curves[i], i, data, plots);

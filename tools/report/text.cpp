@@ -56,9 +56,18 @@ std::string shortened(std::string_view text, std::size_t limit) {
 }
 
 std::string quoted(std::string_view text, std::size_t limit) {
-  std::string result = "'";
-  for (const char c : shortened(text, limit)) result.append(c == '\'' ? 2 : 1, c);
-  return result + "'";
+  std::string result = "\"";
+  for (const char c : shortened(text, limit)) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = byte >= 0x80 || c == ' ' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+    if (plain) {
+      result += c;
+    } else {
+      result += '\\';
+      for (const int shift : {6, 3, 0}) result += static_cast<char>('0' + (byte >> shift & 7));
+    }
+  }
+  return result + "\"";
 }
 
 }  // namespace rz::report

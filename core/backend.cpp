@@ -1,0 +1,127 @@
+#include "core/backend.h"
+
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+#include "core/error.h"
+
+namespace rz {
+
+// ---- default bodies ----
+
+namespace {
+
+// Scratch in the shape and type of x.
+Target scratch_like(const Shape& shape, DType type, Workspace& w) {
+  return {w.bytes(static_cast<std::size_t>(shape.elements()) * size_of(type)), shape, type, false};
+}
+Operand read(const Target& t) { return {t.data, t.shape, t.dtype}; }
+
+const void* element(const void* data, std::int64_t index, DType type) {
+  return static_cast<const char*>(data) + index * static_cast<std::int64_t>(size_of(type));
+}
+void* element(void* data, std::int64_t index, DType type) {
+  return static_cast<char*>(data) + index * static_cast<std::int64_t>(size_of(type));
+}
+
+Shape ones(int rank) {
+  Shape shape;
+  for (int k = 0; k < rank; ++k) shape = shape.prepended(1);
+  return shape;
+}
+
+}  // namespace
+
+void Backend::linear(const Operand& x, const Operand& weight, const Operand& bias, Scalar f, const Target& y,
+                     Workspace& w) {
+  const Shape shape{x.shape.rows(), weight.shape[0]};
+  const Target z = y.accumulate ? scratch_like(shape, y.dtype, w) : Target{y.data, shape, y.dtype, false};
+  gemm(Transpose::no, {x.data, {x.shape.rows(), weight.shape[1]}, x.dtype}, Transpose::yes, weight, 1, z, w);
+  if (bias.data) binary(Binary::add, read(z), bias, z);
+  if (y.accumulate || f.function != ScalarFunction::identity) scalar(f, 0, read(z), y);
+}
+
+void Backend::residual_add(const Operand& x, const Operand& f, const Operand& gates, std::int64_t index,
+                           const Target& y, Workspace& w) {
+  const Operand gate{element(gates.data, index, gates.dtype), {1}, gates.dtype};
+  const Target branch = scratch_like(f.shape, f.dtype, w);
+  binary(Binary::multiply, f, gate, branch);
+  binary(Binary::add, x, read(branch), y);
+}
+
+void Backend::residual_add_vjp(const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y,
+                               const Target& d_f, const Target& d_gates, Workspace& w) {
+  if (d_gates.data) {
+    const Target product = scratch_like(f.shape, f.dtype, w);
+    binary(Binary::multiply, d_y, f, product);
+    const Target d_gate{element(d_gates.data, index, d_gates.dtype), ones(f.shape.rank()), d_gates.dtype,
+                        d_gates.accumulate};
+    reduce(Reduction::sum, read(product), d_gate, w);
+  }
+  const Operand gate{element(gates.data, index, gates.dtype), {1}, gates.dtype};
+  if (d_f.data) binary(Binary::multiply, d_y, gate, d_f);
+}
+
+// ---- registry ----
+
+namespace {
+
+// Backends are never destroyed: tensors in static objects may outlive any order of destruction, and a pool keeps a
+// reference to a replaced one.
+class Registry {
+ public:
+  Backend* find(Device device) const { return slot(device).load(std::memory_order_acquire); }
+
+  void put(Device device, std::unique_ptr<Backend> backend) {
+    const std::lock_guard lock(mutex_);
+    slot(device).store(backend.get(), std::memory_order_release);
+    owned_.push_back(std::move(backend));
+  }
+
+  // Makes the backend of a device that brings its own.
+  Backend& make(Device device) {
+    const std::lock_guard lock(making_);
+    if (Backend* found = find(device)) return *found;
+    RZ_CHECK(device, device.kind != DeviceKind::guarded, "device: {} has no backend", device.text());
+    RZ_CHECK(device, device.kind != DeviceKind::cpu || device.index == 0, "device: there is one CPU, not a number {}",
+             device.index);
+    put(device, device.kind == DeviceKind::cpu ? make_cpu_backend() : make_cuda_backend(device.index));
+    return *find(device);
+  }
+
+ private:
+  std::atomic<Backend*>& slot(Device device) const {
+    return slots_[static_cast<std::size_t>(device.kind)][device.index];
+  }
+
+  mutable std::atomic<Backend*> slots_[3][256] = {};
+  std::mutex mutex_, making_;
+  std::vector<std::unique_ptr<Backend>> owned_;
+};
+
+Registry& registry() {
+  static Registry& instance = *new Registry;
+  return instance;
+}
+
+}  // namespace
+
+Backend& backend(Device device) {
+  Backend* const found = registry().find(device);
+  return found ? *found : registry().make(device);
+}
+
+bool has_device(Device device) {
+  try {
+    backend(device);
+    return true;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::device) return false;
+    throw;
+  }
+}
+
+void register_backend(Device device, std::unique_ptr<Backend> backend) { registry().put(device, std::move(backend)); }
+
+}  // namespace rz

@@ -1,0 +1,120 @@
+#include "core/cpu/gemm.h"
+
+#include <cblas.h>
+
+#include <climits>
+
+#include "core/cpu/backend.h"
+#include "core/cpu/pieces.h"
+#include "core/error.h"
+
+namespace rz::cpu {
+
+namespace {
+
+constexpr double indivisible = 0.5e6;  // floating-point operations: below, a second thread costs more than it gives
+constexpr double small_piece = 4e6, large_piece = 32e6;
+constexpr std::int64_t many_pieces = 8, most_pieces = 64;
+
+// A tile packs its part of both operands, so tiles should be few, large and as square as their number allows.
+std::int64_t pieces_wanted(double operations) {
+  if (operations < indivisible) return 1;
+  const auto small = static_cast<std::int64_t>(operations / small_piece);
+  const auto large = static_cast<std::int64_t>(operations / large_piece);
+  return std::max(std::min(std::max<std::int64_t>(2, small), many_pieces), std::min(large, most_pieces));
+}
+
+// Half of n, rounded up to whole vectors of the BLAS's kernels.
+std::int64_t half_of(std::int64_t n) { return ceil_div(ceil_div(n, 2), 16) * 16; }
+
+// Where op(x) begins when its first `row` rows and `column` columns are left out.
+const void* part(const void* x, Transpose op, std::int64_t x_row, std::int64_t row, std::int64_t column, DType type) {
+  return at(x, op == Transpose::no ? row * x_row + column : column * x_row + row, type);
+}
+
+blasint narrow(std::int64_t n) {
+  RZ_CHECK(value, n <= INT_MAX, "gemm: an extent of {} was given, but OpenBLAS takes at most {}", n, INT_MAX);
+  return static_cast<blasint>(n);
+}
+
+CBLAS_TRANSPOSE blas(Transpose op) { return op == Transpose::no ? CblasNoTrans : CblasTrans; }
+
+// An operand's matrices: how far apart the batch's are (0: one serves all), and the length of their rows.
+struct Batched {
+  std::int64_t matrices, stride, row;
+};
+Batched batched(const Shape& shape) {
+  const std::int64_t matrices = shape.rank() == 3 ? shape[0] : 1;
+  return {matrices, matrices > 1 ? shape[-1] * shape[-2] : 0, shape[-1]};
+}
+
+}  // namespace
+
+ProductTiles tiles_of(std::int64_t m, std::int64_t n, std::int64_t k) {
+  const double operations = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  ProductTiles tiles{m, n, 1, 1};
+  for (std::int64_t wanted = pieces_wanted(operations); wanted > 1; wanted /= 2) {
+    std::int64_t& longer = tiles.columns > tiles.rows ? tiles.columns : tiles.rows;
+    if (longer <= 32) break;
+    longer = half_of(longer);
+  }
+  tiles.down = ceil_div(m, tiles.rows);
+  tiles.across = ceil_div(n, tiles.columns);
+  return tiles;
+}
+
+ProductTile tile_of(const Product& product, const ProductTiles& tiles, std::int64_t index) {
+  const std::int64_t row = index / tiles.across * tiles.rows, column = index % tiles.across * tiles.columns;
+  return {row, std::min(tiles.rows, product.m - row), column, std::min(tiles.columns, product.n - column)};
+}
+
+void multiply(const Product& p, const ProductTile& tile) {
+  const blasint m = narrow(tile.rows), n = narrow(tile.columns), k = narrow(p.k);
+  const blasint lda = narrow(p.a_row), ldb = narrow(p.b_row), ldc = narrow(p.c_row);
+  const void* a = part(p.a, p.op_a, p.a_row, tile.row, 0, p.type);
+  const void* b = part(p.b, p.op_b, p.b_row, 0, tile.column, p.type);
+  void* c = at(p.c, tile.row * p.c_row + tile.column, p.type);
+  if (p.type == DType::f32) {
+    cblas_sgemm(CblasRowMajor, blas(p.op_a), blas(p.op_b), m, n, k, static_cast<float>(p.alpha),
+                static_cast<const float*>(a), lda, static_cast<const float*>(b), ldb, static_cast<float>(p.beta),
+                static_cast<float*>(c), ldc);
+  } else {
+    cblas_dgemm(CblasRowMajor, blas(p.op_a), blas(p.op_b), m, n, k, p.alpha, static_cast<const double*>(a), lda,
+                static_cast<const double*>(b), ldb, p.beta, static_cast<double*>(c), ldc);
+  }
+}
+
+void CpuBackend::gemm(Transpose op_a, const Operand& a, Transpose op_b, const Operand& b, double alpha, const Target& c,
+                      Workspace&) {
+  if (c.shape.elements() == 0) return;
+  Batched in_a = batched(a.shape), in_b = batched(b.shape);
+  Product p{c.dtype,     op_a,
+            op_b,        c.shape[-2],
+            c.shape[-1], a.shape[op_a == Transpose::no ? -1 : -2],
+            a.data,      b.data,
+            c.data,      in_a.row,
+            in_b.row,    c.shape[-1],
+            alpha,       c.accumulate ? 1.0 : 0.0};
+  if (p.k == 0) return c.accumulate ? void() : fill(0, c);
+  std::int64_t batch = c.shape.rank() == 3 ? c.shape[0] : 1;
+  if (batch > 1 && in_b.stride == 0 && in_a.stride != 0 && op_a == Transpose::no) {  // one tall product
+    p.m *= batch;
+    batch = 1;
+  }
+  const ProductTiles tiles = tiles_of(p.m, p.n, p.k);
+  const std::int64_t pieces = batch * tiles.count(), elements = p.m * p.n * p.k;
+  const std::int64_t together =
+      tiles.count() > 1 ? 1 : rows_per_grain(elements, static_cast<std::int64_t>(indivisible / 2));
+  for_ranges(p.type, pieces, together, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t piece = begin; piece < end; ++piece) {
+      const std::int64_t matrix = piece / tiles.count();
+      Product one = p;
+      one.a = at(p.a, matrix * in_a.stride, p.type);
+      one.b = at(p.b, matrix * in_b.stride, p.type);
+      one.c = at(p.c, matrix * p.m * p.n, p.type);
+      multiply(one, tile_of(one, tiles, piece % tiles.count()));
+    }
+  });
+}
+
+}  // namespace rz::cpu

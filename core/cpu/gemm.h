@@ -1,0 +1,34 @@
+// One matrix product by OpenBLAS in tiles. Tiles depend on the extents alone, so bits do not depend on the number of
+// threads.
+#pragma once
+
+#include "core/backend.h"
+
+namespace rz::cpu {
+
+// c = alpha op(a) op(b) + beta c.   op(a) [m, k], op(b) [k, n], c [m, n], rows so many elements apart.
+struct Product {
+  DType type;
+  Transpose op_a, op_b;
+  std::int64_t m, n, k;
+  const void *a, *b;
+  void* c;
+  std::int64_t a_row, b_row, c_row;
+  double alpha, beta;
+};
+
+struct ProductTiles {
+  std::int64_t rows, columns;  // of one tile
+  std::int64_t down, across;   // how many
+  std::int64_t count() const { return down * across; }
+};
+
+struct ProductTile {  // rows [row, row + rows), columns [column, column + columns) of c
+  std::int64_t row, rows, column, columns;
+};
+
+ProductTiles tiles_of(std::int64_t m, std::int64_t n, std::int64_t k);
+ProductTile tile_of(const Product& product, const ProductTiles& tiles, std::int64_t index);
+void multiply(const Product& product, const ProductTile& tile);  // one call of BLAS, on the calling thread
+
+}  // namespace rz::cpu

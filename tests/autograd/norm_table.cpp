@@ -1,0 +1,27 @@
+#include "support/op_table.h"
+
+namespace rz::test {
+
+std::vector<OpRow> norm_rows() {
+  std::vector<OpRow> rows;
+  const auto norm = [](double eps) { return [=](Inputs x) { return layer_norm(x[0], x[1], x[2], eps); }; };
+  const auto row = [&](const char* detail, std::vector<Shape> small, std::vector<Shape> large, auto call) {
+    rows.push_back({.operation = "layer_norm",
+                    .detail = detail,
+                    .small = std::move(small),
+                    .large = std::move(large),
+                    .call = std::move(call)});
+  };
+  row("", {{3, 4}, {4}, {4}}, {{131, 517}, {517}, {517}}, norm(1e-5));
+  row("leading axes", {{2, 2, 3}, {3}, {3}}, {{7, 19, 517}, {517}, {517}}, norm(1e-5));
+  row("many short rows", {{4, 2}, {2}, {2}}, {{20011, 5}, {5}, {5}}, norm(1e-2));
+  row("one row without an axis", {{4}, {4}, {4}}, {{40009}, {40009}, {40009}}, norm(0.5));
+  row("one column", {{3, 1}, {1}, {1}}, {}, norm(1e-5));
+  row("no rows", {{0, 3}, {3}, {3}}, {}, norm(1e-5));
+  row("gain and bias are one", {{3, 4}, {4}}, {{131, 67}, {67}}, [](Inputs x) { return layer_norm(x[0], x[1], x[1]); });
+  row("one norm twice", {{3, 4}, {4}, {4}}, {{131, 67}, {67}, {67}},
+      [](Inputs x) { return layer_norm(layer_norm(x[0], x[1], x[2]), x[1], x[2], 1e-2); });
+  return rows;
+}
+
+}  // namespace rz::test

@@ -1,0 +1,130 @@
+#include "nn/models/fully_connected.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "autograd/ops.h"
+#include "autograd/tape.h"
+#include "core/linalg.h"
+#include "core/ops.h"
+#include "support/close.h"
+#include "support/inputs.h"
+
+namespace {
+using namespace rz;
+using namespace rz::test;
+using nn::Form;
+using nn::FullyConnected;
+
+std::unique_ptr<FullyConnected> net(nn::FullyConnectedOptions options, DType dtype = DType::f64) {
+  auto model = std::make_unique<FullyConnected>(options);
+  model->parameters().build(3, dtype);
+  return model;
+}
+Tensor stack_jacobian(const FullyConnected& model, const Tensor& x) {
+  const nn::Stages chain = model.stages();
+  const Tensor h = chain.input(Variable(x)).value();
+  return jacobian(
+      [&](const Variable& v) {
+        Variable y = v;
+        for (const Function& stage : chain.stages) y = stage(y);
+        return y;
+      },
+      h);
+}
+}  // namespace
+
+TEST_SUITE("nn/fully_connected") {
+  TEST_CASE("names, shapes and roles are those of the authors' checkpoints") {
+    const auto model = net({.inputs = {3, 4, 4}, .outputs = 10, .depth = 2, .width = 8, .form = Form::rezero});
+    std::string all;
+    for (int i = 0; i < model->parameters().size(); ++i) {
+      const Parameter p = model->parameters()[i];
+      all += p.name() + text(p.shape()) + std::string(name(p.role())) + " ";
+    }
+    CHECK(all ==
+          "linear_input.weight[8, 48]weight linear_input.bias[8]bias linear_layers.0.weight[8, 8]weight linear_layers.0.bias[8]bias "
+          "linear_layers.1.weight[8, 8]weight linear_layers.1.bias[8]bias linear_output.weight[10, 8]weight linear_output.bias[10]bias "
+          "resweight[2]residual_weight ");
+    const auto normed = net({.depth = 3, .width = 8, .form = Form::deep_layer_norm});
+    CHECK(normed->parameters().find("ln.weight").shape() == Shape{8});
+    CHECK(!normed->parameters().find("resweight").defined());
+    CHECK(model->forward(Variable(normal_input({5, 3, 4, 4}, "x"))).shape() == Shape{5, 10});
+  }
+
+  TEST_CASE("every form is its formula") {
+    for (const nn::FormRow& form : nn::forms()) {
+      CAPTURE(form.name);
+      std::vector<double> gate;
+      if (form.gated) gate = {0.3, -0.7};
+      const auto model = net({.inputs = {6}, .outputs = 4, .depth = 2, .width = 5, .form = form.form, .activation = ScalarFunction::tanh, .gate = gate});
+      const ParameterStore& p = model->parameters();
+      const auto w = [&](const std::string& name) { return Variable(p.find(name).value()); };
+      const auto norm = [&](const Variable& x) { return layer_norm(x, w("ln.weight"), w("ln.bias")); };
+      const Tensor x = normal_input({3, 6}, "x");
+      Variable h = tanh(linear(Variable(x), w("linear_input.weight"), w("linear_input.bias")));
+      for (int i = 0; i < 2; ++i) {
+        const std::string layer = "linear_layers." + std::to_string(i);
+        const auto branch = [&](const Variable& z) { return tanh(linear(z, w(layer + ".weight"), w(layer + ".bias"))); };
+        switch (form.form) {
+          case Form::deep: h = branch(h); break;
+          case Form::residual: h = add(h, branch(h)); break;
+          case Form::deep_layer_norm: h = norm(branch(h)); break;
+          case Form::pre_norm: h = add(h, branch(norm(h))); break;
+          case Form::post_norm: h = norm(add(h, branch(h))); break;
+          case Form::rezero:
+          case Form::rezero_one: h = add(h, scale(gate[static_cast<std::size_t>(i)], branch(h))); break;
+        }
+      }
+      const Variable y = linear(h, w("linear_output.weight"), w("linear_output.bias"));
+      CHECK(close(model->forward(Variable(x)).value(), y.value(), 1e-14));
+    }
+  }
+
+  TEST_CASE("gates start at 0 for rezero, at 1 for rezero_one, or as given") {
+    CHECK(close(net({.depth = 3, .width = 4})->residual_weights().value(), {0, 0, 0}, 0));
+    CHECK(close(net({.depth = 3, .width = 4, .form = Form::rezero_one})->residual_weights().value(), {1, 1, 1}, 0));
+    CHECK(close(net({.depth = 3, .width = 4, .gate = {0.5}})->residual_weights().value(), {0.5, 0.5, 0.5}, 0));
+    CHECK(close(net({.depth = 3, .width = 4, .gate = {1, 2, 3}})->residual_weights().value(), {1, 2, 3}, 0));
+  }
+
+  TEST_CASE("at a = 0 every singular value of the stack is exactly 1, at depths 1, 64 and 1000") {
+    for (const std::int64_t depth : {1, 64, 1000})
+      for (const nn::Branch branch : {nn::Branch::activation_last, nn::Branch::activation_first}) {
+        const auto model = net({.inputs = {12}, .depth = depth, .width = 16, .branch = branch});
+        for (const double sigma : svdvals(stack_jacobian(*model, normal_input({1, 12}, "x")))) CHECK(sigma == 1.0);
+      }
+  }
+
+  TEST_CASE("the authors' recipe: standard deviations of each layer by form") {
+    const auto deviation = [](const Parameter& p) { return std::sqrt(ops::sum_of_squares(p.value()).item() / static_cast<double>(p.shape().elements())); };
+    for (const auto& [form, gain] : {std::pair{Form::deep, std::sqrt(2.0)}, {Form::residual, 0.5}, {Form::deep_layer_norm, std::sqrt(2.0)}, {Form::rezero, std::sqrt(2.0)}}) {
+      const auto model = net({.inputs = {400}, .depth = 1, .width = 200, .form = form});
+      const ParameterStore& p = model->parameters();
+      CHECK(close(deviation(p.find("linear_input.weight")) / std::sqrt(2.0 / 400), 1, 0.01));
+      CHECK(close(deviation(p.find("linear_layers.0.weight")) / (gain * std::sqrt(1.0 / 200)), 1, 0.02));
+      CHECK(close(deviation(p.find("linear_layers.0.bias")) / (std::sqrt(1.0 / 200) / std::sqrt(3.0)), 1, 0.15));
+      CHECK(close(deviation(p.find("linear_output.weight")) / (std::sqrt(1.0 / 200) / std::sqrt(3.0)), 1, 0.05));
+    }
+  }
+
+  TEST_CASE("wrong options name what was given") {
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.depth = 0}); }), {"depth of 0"}));
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.width = -3}); }), {"width of -3"}));
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.form = Form::deep, .gate = {1}}); }), {"gate", "deep"}));
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.depth = 4, .gate = {1, 2}}); }), {"2 gates", "4 layers"}));
+    CHECK(mentions(message_of(ErrorCode::value, [] { nn::form_named("rezro"); }), {"rezro", "rezero?"}));
+    const auto model = net({.inputs = {6}, .depth = 1, .width = 4});
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { model->forward(Variable(normal_input({2, 7}, "x"))); }), {"[2, 7]", "6"}));
+  }
+
+  TEST_CASE("the initial weights agree in f32 and f64 and do not depend on the depth") {
+    const auto narrow = net({.inputs = {6}, .depth = 1, .width = 4}), deep = net({.inputs = {6}, .depth = 5, .width = 4}),
+               single = net({.inputs = {6}, .depth = 1, .width = 4}, DType::f32);
+    for (const char* name : {"linear_input.weight", "linear_layers.0.weight", "linear_output.bias"}) {
+      CHECK(identical(narrow->parameters().find(name).value(), deep->parameters().find(name).value()));
+      CHECK(identical(narrow->parameters().find(name).value().to(DType::f32), single->parameters().find(name).value()));
+    }
+  }
+}

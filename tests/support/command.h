@@ -1,0 +1,60 @@
+// Runs the command `rezero` as a user would, and other programs.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace rz::test {
+
+struct CommandResult {
+  int exit_code = -1;  // 128 + signal where one ended it
+  std::string out, error;
+};
+
+struct CommandOptions {
+  std::string out;                                                // where standard output goes instead: a file such as /dev/full
+  std::vector<std::pair<std::string, std::string>> environment;   // set in addition
+  std::string folder;                                             // working directory
+};
+
+// RZ_COMMAND with these arguments.
+CommandResult run_command(const std::vector<std::string>& arguments, const CommandOptions& options = {});
+
+// A process that runs beside the test.
+class Process {
+ public:
+  explicit Process(const std::vector<std::string>& arguments, const CommandOptions& options = {});  // of RZ_COMMAND
+  ~Process();  // kills it
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+  void signal(int number) const;
+  bool running();
+  CommandResult wait();  // until it ends; reads what it wrote
+
+ private:
+  int process_ = -1, status_ = 0;
+  std::string out_, error_;  // files
+};
+
+// Whether `error` is one line "rezero: ..." and nothing else was written.
+bool one_line_error(const CommandResult& result);
+
+// A folder that is removed at the end of the scope.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+std::string contents(const std::string& path);                         // "" if it cannot be read
+void write_file(const std::string& path, const std::string& bytes);
+
+}  // namespace rz::test

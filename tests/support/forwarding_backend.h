@@ -1,0 +1,104 @@
+// A backend that forwards every call to the CPU's: the base of devices that tests make up. Registered under a device of
+// its own, so that it has its own pool of memory. A function added to Backend with a default body works without a line
+// here, but then its CPU override is not the one that runs.
+#pragma once
+
+#include "core/backend.h"
+
+namespace rz::test {
+
+class ForwardingBackend : public Backend {
+ public:
+  explicit ForwardingBackend(Device device) : device_(device) {}
+  Device device() const override { return device_; }
+  std::string description() const override { return device_.text() + " over " + host_.description(); }
+  void* allocate(std::size_t bytes) override { return host_.allocate(bytes); }
+  void release(void* data, std::size_t bytes) override { host_.release(data, bytes); }
+
+#define RZ_FORWARD(name, parameters, arguments) \
+  void name parameters override {               \
+    const Call call(*this);                     \
+    host_.name arguments;                       \
+  }
+  RZ_FORWARD(upload, (void* device_memory, const void* host_memory, std::size_t bytes),
+             (device_memory, host_memory, bytes))
+  RZ_FORWARD(download, (void* host_memory, const void* device_memory, std::size_t bytes),
+             (host_memory, device_memory, bytes))
+  RZ_FORWARD(fill, (double value, const Target& y), (value, y))
+  RZ_FORWARD(convert, (const Operand& x, const Target& y), (x, y))
+  RZ_FORWARD(scale, (double a, const Operand& x, const Target& y), (a, x, y))
+  RZ_FORWARD(scalar, (Scalar f, int order, const Operand& x, const Target& y), (f, order, x, y))
+  RZ_FORWARD(scalar_vjp, (Scalar f, const Operand& kept, const Operand& d_y, const Target& d_x), (f, kept, d_y, d_x))
+  RZ_FORWARD(binary, (Binary op, const Operand& a, const Operand& b, const Target& y), (op, a, b, y))
+  RZ_FORWARD(reduce, (Reduction op, const Operand& x, const Target& y, Workspace& w), (op, x, y, w))
+  RZ_FORWARD(argmax_rows, (const Operand& x, const Target& y), (x, y))
+  RZ_FORWARD(sum_of_squares, (const Operand& x, const Target& y, Workspace& w), (x, y, w))
+  RZ_FORWARD(permute, (const Operand& x, std::span<const int> axes, const Target& y), (x, axes, y))
+  RZ_FORWARD(copy_block,
+             (const Operand& x, const Shape& x_origin, const Target& y, const Shape& y_origin, const Shape& extent),
+             (x, x_origin, y, y_origin, extent))
+  RZ_FORWARD(gather_rows, (const Operand& table, const Operand& indices, const Target& y), (table, indices, y))
+  RZ_FORWARD(scatter_add_rows, (const Operand& d_y, const Operand& indices, const Target& d_table),
+             (d_y, indices, d_table))
+  RZ_FORWARD(gemm,
+             (Transpose op_a, const Operand& a, Transpose op_b, const Operand& b, double alpha, const Target& c,
+              Workspace& w),
+             (op_a, a, op_b, b, alpha, c, w))
+  RZ_FORWARD(softmax_cross_entropy,
+             (const Operand& logits, const Operand& labels, const CrossEntropyOptions& options, const Target& losses,
+              const Target& counted, const Target& d_logits),
+             (logits, labels, options, losses, counted, d_logits))
+  RZ_FORWARD(layer_norm,
+             (const Operand& x, const Operand& gain, const Operand& bias, double eps, const Target& y,
+              const Target& mean, const Target& inverse_deviation),
+             (x, gain, bias, eps, y, mean, inverse_deviation))
+  RZ_FORWARD(layer_norm_vjp,
+             (const Operand& x, const Operand& gain, const Operand& mean, const Operand& inverse_deviation,
+              const Operand& d_y, const Target& d_x, const Target& d_gain, const Target& d_bias, Workspace& w),
+             (x, gain, mean, inverse_deviation, d_y, d_x, d_gain, d_bias, w))
+  RZ_FORWARD(uniform, (const RandomKey& key, const Operand& state, const Target& y), (key, state, y))
+  RZ_FORWARD(dropout_mask, (const RandomKey& key, const Operand& state, double p, const Target& mask),
+             (key, state, p, mask))
+  RZ_FORWARD(sgd,
+             (const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+              const Target& momentum),
+             (options, state, gradient, value, momentum))
+  RZ_FORWARD(adagrad,
+             (const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+              const Target& sum),
+             (options, state, gradient, value, sum))
+  RZ_FORWARD(clip_scale, (const Operand& sum_of_squares, double max_norm, const Target& state),
+             (sum_of_squares, max_norm, state))
+  RZ_FORWARD(linear,
+             (const Operand& x, const Operand& weight, const Operand& bias, Scalar f, const Target& y, Workspace& w),
+             (x, weight, bias, f, y, w))
+  RZ_FORWARD(residual_add,
+             (const Operand& x, const Operand& f, const Operand& gates, std::int64_t index, const Target& y,
+              Workspace& w),
+             (x, f, gates, index, y, w))
+  RZ_FORWARD(residual_add_vjp,
+             (const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y, const Target& d_f,
+              const Target& d_gates, Workspace& w),
+             (f, gates, index, d_y, d_f, d_gates, w))
+#undef RZ_FORWARD
+
+ protected:
+  virtual void enter() {}  // around every forwarded call
+  virtual void leave() {}
+  Backend& host_ = backend(Device::cpu());
+
+ private:
+  class Call {
+   public:
+    explicit Call(ForwardingBackend& backend) : backend_(backend) { backend_.enter(); }
+    ~Call() { backend_.leave(); }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    ForwardingBackend& backend_;
+  };
+  Device device_;
+};
+
+}  // namespace rz::test

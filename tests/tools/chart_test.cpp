@@ -1,0 +1,206 @@
+#include "tools/report/chart.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+
+#include "support/close.h"
+
+using namespace rz;
+using namespace rz::report;
+using namespace rz::test;
+
+namespace {
+
+constexpr double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+
+// Tags that close in the order in which they opened, quoted attributes, no bare & or control character.
+bool well_formed(const std::string& xml) {
+  std::vector<std::string> open;
+  for (std::size_t i = 0; i < xml.size(); ++i) {
+    const auto c = static_cast<unsigned char>(xml[i]);
+    if (c < 0x20 && c != '\n' && c != '\t' && c != '\r') return false;
+    if (c == '&' && xml.find(';', i) - i > 6) return false;
+    if (c != '<') continue;
+    std::size_t end = i + 1;
+    for (char quote = 0; end < xml.size() && (quote || xml[end] != '>'); ++end) {
+      if (quote ? xml[end] == quote : xml[end] == '"' || xml[end] == '\'') quote = quote ? '\0' : xml[end];
+    }
+    if (end == xml.size()) return false;
+    const std::string tag = xml.substr(i + 1, end - i - 1), name = tag.substr(0, tag.find_first_of(" \t\r\n"));
+    if (name[0] == '/') {
+      if (open.empty() || open.back() != name.substr(1)) return false;
+      open.pop_back();
+    } else if (name[0] != '?' && name[0] != '!' && tag.back() != '/') {
+      open.push_back(name);
+    }
+    i = end;
+  }
+  return open.empty();
+}
+
+bool holds(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+// Another PATH for a while.
+struct Path {
+  explicit Path(const std::string& value) : saved(std::getenv("PATH")) { setenv("PATH", value.c_str(), 1); }
+  ~Path() { setenv("PATH", saved.c_str(), 1); }
+  std::string saved;
+};
+
+// A folder with a script named gnuplot.
+struct FalseGnuplot {
+  explicit FalseGnuplot(const std::string& script)
+      : folder(std::filesystem::temp_directory_path() / ("rezero_chart_" + std::to_string(getpid()))) {
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "gnuplot") << "#!/bin/sh\n" << script;
+    std::filesystem::permissions(folder / "gnuplot", std::filesystem::perms::owner_all);
+  }
+  ~FalseGnuplot() { std::filesystem::remove_all(folder); }
+  std::filesystem::path folder;
+};
+
+const LineChart two_runs{"Training loss",
+                         "epoch",
+                         "loss",
+                         {},
+                         {{"deep", {1, 2, 3}, {2.3, 2.2, 2.1}}, {"rezero", {1, 2, 3}, {1.7, 0.9, 0.5}}}};
+
+TEST_CASE("chart: lines have their title, labels and legend") {
+  const std::string picture = svg(two_runs);
+  CHECK(well_formed(picture));
+  CHECK(holds(picture, "width=\"800\" height=\"500\""));
+  for (const std::string text : {">Training loss<", ">epoch<", ">loss<", ">deep<", ">rezero<"}) {
+    CAPTURE(text);
+    CHECK(holds(picture, text));
+  }
+  CHECK(picture == svg(two_runs));
+}
+
+TEST_CASE("chart: values that are not finite are left out with a note, and one that runs away leaves the chart") {
+  LineChart chart = two_runs;
+  chart.series[0].y = {2.3, nan, inf};
+  CHECK(holds(svg(chart), "deep: 2 of 3 values not finite"));
+  chart.series = {{"steady", {}, {}}, {"wild", {}, {}}};
+  for (int i = 0; i < 50; ++i) {
+    for (Series& series : chart.series) series.x.push_back(i);
+    chart.series[0].y.push_back(2 - 0.01 * i);
+    chart.series[1].y.push_back(i < 3 ? std::pow(10.0, 10 * i) : nan);
+  }
+  const std::string picture = svg(chart);
+  CHECK(holds(picture, "wild: 47 of 50 values not finite and positive; leaves the chart, rises to 1e+20"));
+  CHECK(holds(picture, ">1000<"));
+  CHECK_FALSE(holds(picture, "10000"));
+}
+
+TEST_CASE("chart: one point, no points, no series and the ends of f64 are drawn") {
+  for (const std::vector<double>& y : {std::vector<double>{2.3},
+                                       {nan},
+                                       {0},
+                                       {1e308},
+                                       {1e-320},
+                                       {-1e308, 1e308},
+                                       {1e-320, 1e308},
+                                       {0, 1e-320},
+                                       {1, 1 + 1e-15},
+                                       {-1, 0, 5},
+                                       {}}) {
+    LineChart chart{"few", "x", "y", {}, {{"a", {}, y}}};
+    for (std::size_t i = 0; i < y.size(); ++i) chart.series[0].x.push_back(static_cast<double>(i));
+    CAPTURE(y.size());
+    CHECK(well_formed(svg(chart)));
+    for (const bool log : {false, true}) {
+      chart.log_y = log;
+      CHECK(well_formed(svg(chart)));
+    }
+  }
+  CHECK(holds(svg(LineChart{}), "nothing to draw"));
+  CHECK(holds(svg(Histogram{}), "no values to draw"));
+}
+
+TEST_CASE("chart: long curves are thinned, many have a legend at the side") {
+  LineChart chart{"sweep", "step", "loss", {}, {}};
+  for (int run = 0; run < 25; ++run) {
+    Series series{"run " + std::to_string(run), {}, {}};
+    for (int i = 0; i < (run == 0 ? 100000 : 5); ++i) {
+      series.x.push_back(i);
+      series.y.push_back(i == 777 ? 50 : 1 + std::sin(i));
+    }
+    chart.series.push_back(series);
+  }
+  const std::string picture = svg(chart);
+  CHECK(well_formed(picture));
+  CHECK(picture.size() < 200000);
+  CHECK(holds(picture, ">run 17<"));
+  CHECK(holds(picture, ">and 7 more<"));
+}
+
+TEST_CASE("chart: texts are taken literally") {
+  const std::vector<std::string> texts = {
+      "it's \"q\"",          "\\",       "a\nb\tc\x01",          "$x @y `echo no` {", "x_1^2",       "<&>",
+      "\u03c3 \u65e5\u672c", "\xff\xc3", std::string(5000, 'w'), "'\nquit\n",         "'''a''''b''", "\"; quit",
+      "50 % %d %s",          "END"};
+  for (const std::string& text : texts) {
+    CAPTURE(text);
+    const std::string lines = svg(LineChart{text, text, text, {}, {{text, {1, 2}, {1, nan}}}});
+    const std::string bars = svg(Histogram{text, text, {{text, text, {1, 2}, {}, 0}}});
+    CHECK(well_formed(lines));
+    CHECK(well_formed(bars));
+    if (text == "x_1^2" || text == "50 % %d %s" || text == "\\" || text == "\u03c3 \u65e5\u672c")
+      CHECK(holds(lines, ">" + text + "<"));
+    if (text == "<&>") CHECK(holds(bars, "&lt;&amp;"));
+    if (text[0] == '$') CHECK(holds(bars, ">$x @y `echo no` {<"));
+    if (text[0] == '\xff') CHECK(holds(bars, ">\uFFFD\uFFFD<"));
+  }
+}
+
+TEST_CASE("chart: a histogram draws fractions, equal values as one bar") {
+  Histogram histogram{"Spectra", "log10", {{"rezero", "all 1", std::vector<double>(256, 0.0), {}, 0}}};
+  histogram.mark = 0;
+  const std::string one = svg(histogram);
+  CHECK(well_formed(one));
+  for (const std::string text :
+       {">Spectra<", ">log10<", ">rezero<", ">all 1<", ">fraction of the values<", ">1<", ">\u22120.4<", ">0.4<"}) {
+    CAPTURE(text);
+    CHECK(holds(one, text));
+  }
+  histogram.panels.push_back({"weighted", "", {-3, 1, nan}, {1, 3, 1}, 0});
+  const std::string two = svg(histogram);
+  CHECK(well_formed(two));
+  CHECK(holds(two, ">1 not finite<"));
+  for (int i = 0; i < 6; ++i) histogram.panels.push_back(histogram.panels[0]);
+  CHECK(holds(svg(histogram), "height=\"1094\""));
+}
+
+TEST_CASE("chart: lengths that differ are refused") {
+  CHECK(mentions(message_of(ErrorCode::value, [] { svg(LineChart{"", "", "", {}, {{"a", {1, 2}, {1}}}}); }),
+                 {"\"a\"", "2 x", "1 y"}));
+  CHECK(mentions(message_of(ErrorCode::value, [] { svg(Histogram{"", "", {{"p", "", {1, 2}, {1}, 0}}}); }),
+                 {"\"p\"", "2 values", "1 weights"}));
+}
+
+TEST_CASE("chart: a gnuplot that is missing or fails is an error with its reason") {
+  auto draw = [] { svg(two_runs); };
+  {
+    const Path path("/nonexistent");
+    CHECK(message_of(ErrorCode::library, draw) ==
+          "chart: gnuplot was not found: install it (apt-get install gnuplot-nox)");
+  }
+  const auto failure = [&](const std::string& script) {
+    const FalseGnuplot gnuplot(script);
+    const Path path(gnuplot.folder.string() + ":/usr/bin:/bin");
+    return message_of(ErrorCode::library, draw);
+  };
+  CHECK(failure("exec <&-\necho >&2\necho 'gnuplot> plot x' >&2\necho '   line 3: bad thing' >&2\nexit 1\n") ==
+        "chart: gnuplot failed: line 3: bad thing");
+  CHECK(failure("exit 127\n") == "chart: gnuplot failed: it gave no reason");
+  CHECK(failure("exit 0\n") == "chart: gnuplot drew nothing: it gave no reason");
+  CHECK(failure("kill -9 $$\n") == "chart: gnuplot was ended by signal 9");
+}
+
+}  // namespace

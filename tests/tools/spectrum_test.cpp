@@ -1,0 +1,147 @@
+#include "tools/isometry/spectrum.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/ops.h"
+#include "core/parallel.h"
+#include "support/close.h"
+#include "support/inputs.h"
+
+using namespace rz;
+using namespace rz::isometry;
+using namespace rz::test;
+
+namespace {
+
+const DType real_types[] = {DType::f32, DType::f64};
+
+Tensor matrix(std::int64_t m, std::int64_t n, const std::vector<double>& values, DType dtype = DType::f64) {
+  return Tensor::of({m, n}, values, dtype);
+}
+
+TEST_CASE("spectrum: the identity has singular values of exactly 1") {
+  for (const DType dtype : real_types) {
+    for (const std::int64_t n : {1, 2, 7, 64, 200}) {
+      const SampleSpectrum s = spectrum(Tensor::identity(n, dtype));
+      CHECK(s.singular_values == std::vector<double>(static_cast<std::size_t>(n), 1.0));
+      CHECK(s.resolved == n);
+      CHECK(s.exact_zeros == 0);
+      const double eps = dtype == DType::f32 ? 0x1p-23 : 0x1p-52;
+      CHECK(s.floor == static_cast<double>(n) * eps);
+    }
+  }
+}
+
+TEST_CASE("spectrum: rows and columns of zeros give exact zeros") {
+  const SampleSpectrum rows = spectrum(matrix(3, 3, {3, 0, 0, 0, 0, 0, 0, 0, 4}));
+  CHECK(rows.singular_values == std::vector<double>{4, 3, 0});
+  CHECK(rows.resolved == 2);
+  CHECK(rows.exact_zeros == 1);
+
+  const SampleSpectrum spare = spectrum(matrix(1, 3, {0, 0, 2}));  // zero columns, but still of full rank
+  CHECK(spare.singular_values == std::vector<double>{2});
+  CHECK(spare.exact_zeros == 0);
+
+  const SampleSpectrum nothing = spectrum(Tensor::zeros({2, 3}, DType::f32));
+  CHECK(nothing.singular_values == std::vector<double>{0, 0});
+  CHECK(nothing.resolved == 0);
+  CHECK(nothing.exact_zeros == 2);
+  CHECK(nothing.floor == 0);
+
+  Tensor j = normal_input({30, 20}, "zeros");  // 18 rows, 13 columns stay
+  for (std::int64_t r = 0; r < 30; ++r) {
+    for (std::int64_t c = 0; c < 20; ++c) {
+      if (r % 5 < 2 || c % 3 == 0) j.data<double>()[r * 20 + c] = 0;
+    }
+  }
+  const SampleSpectrum mixed = spectrum(j);
+  CHECK(mixed.resolved == 13);
+  CHECK(mixed.exact_zeros == 7);
+}
+
+TEST_CASE("spectrum: values below the floor are neither resolved nor exact zeros") {
+  for (const DType dtype : real_types) {
+    std::vector<double> products;
+    for (int i = 1; i <= 6; ++i) {
+      for (int j = 1; j <= 4; ++j) products.push_back(i * j * 0.1);
+    }
+    const SampleSpectrum s = spectrum(matrix(6, 4, products, dtype));
+    CHECK(close(s.singular_values[0], 0.1 * std::sqrt(91.0 * 30.0), dtype == DType::f32 ? 1e-6 : 1e-14));
+    CHECK(std::is_sorted(s.singular_values.rbegin(), s.singular_values.rend()));
+    CHECK(s.resolved == 1);
+    CHECK(s.exact_zeros == 0);
+  }
+  const SampleSpectrum graded = spectrum(matrix(3, 3, {1e-20, 0, 0, 0, 1, 0, 0, 0, 1e-10}));
+  CHECK(close(graded.singular_values, {1, 1e-10, 1e-20}, 1e-16));
+  CHECK(graded.resolved == 2);
+  CHECK(graded.exact_zeros == 0);
+}
+
+TEST_CASE("spectrum: many matrices give what each gives alone") {
+  const int before = threads();
+  set_threads(3);
+  std::vector<Tensor> jacobians;
+  for (int i = 0; i < 7; ++i) jacobians.push_back(normal_input({20, 30}, "many" + std::to_string(i)));
+  const std::vector<SampleSpectrum> all = spectra(jacobians);
+  for (std::size_t i = 0; i < jacobians.size(); ++i)
+    CHECK(all[i].singular_values == spectrum(jacobians[i]).singular_values);
+  CHECK(spectra({}).empty());
+  jacobians[5].data<double>()[31] = std::numeric_limits<double>::quiet_NaN();
+  CHECK(mentions(message_of(ErrorCode::value, [&] { spectra(jacobians); }),
+                 {"spectrum", "sample 5", "[20, 30]", "nan", "row 1", "column 1"}));
+  set_threads(before);
+}
+
+TEST_CASE("spectrum: wrong matrices are refused by name") {
+  CHECK(mentions(message_of(ErrorCode::shape, [] { spectrum(Tensor::zeros({3}), "W"); }),
+                 {"spectrum", "W [3]", "matrix"}));
+  CHECK(mentions(message_of(ErrorCode::shape, [] { spectrum(Tensor::zeros({0, 3})); }), {"[0, 3]"}));
+  CHECK(mentions(message_of(ErrorCode::shape, [] { spectrum(Tensor()); }), {"Jacobian"}));
+  CHECK(mentions(message_of(ErrorCode::dtype, [] { spectrum(Tensor::zeros({2, 2}, DType::i64)); }),
+                 {"i64", "f32 or f64"}));
+  const Tensor a = Tensor::identity(2), b = Tensor::identity(3), c = Tensor::identity(2, DType::f32);
+  CHECK(mentions(message_of(ErrorCode::shape, [&] { analyze(std::vector{a, b}, "stack"); }), {"[2, 2]", "[3, 3]"}));
+  CHECK(mentions(message_of(ErrorCode::dtype, [&] { analyze(std::vector{a, c}, "stack"); }), {"f64", "f32"}));
+  CHECK(mentions(message_of(ErrorCode::value, [&] { analyze({}, "stack"); }), {"at least one"}));
+  CHECK(mentions(message_of(ErrorCode::shape, [&] { result_of({spectrum(a)}, 3, 4, "stack", DType::f64); }),
+                 {"2", "3 x 4", "3"}));
+}
+
+TEST_CASE("spectrum: the summary is over the values of all samples") {
+  const Result result = analyze(std::vector{matrix(2, 2, {2, 0, 0, 0.5}), matrix(2, 2, {4, 0, 0, 1e-20})}, "network");
+  const Summary& s = result.summary;
+  CHECK(result.rows == 2);
+  CHECK(result.of == "network");
+  CHECK(result.method == "explicit");
+  CHECK(result.precision == "f64");
+  CHECK(result.floor == 2 * 0x1p-52 * 4);
+  CHECK(s.max == 4);
+  CHECK(s.min == 1e-20);
+  CHECK(close(s.mean_square, (4 + 0.25 + 16) / 4, 1e-15));
+  CHECK(close(s.mean_log, std::log(4.0) / 3, 1e-15));
+  CHECK(close(s.condition_number / 4e20, 1, 1e-15));
+  CHECK(s.fraction_below_floor == 0.25);
+  CHECK(s.rank == 1.5);
+}
+
+TEST_CASE("spectrum: the summary without resolved values, and with exact zeros") {
+  const Summary zeros = analyze(std::vector{Tensor::zeros({3, 2}, DType::f64)}, "stack").summary;
+  CHECK(zeros.max == 0);
+  CHECK(zeros.min == 0);
+  CHECK(zeros.mean_square == 0);
+  CHECK(std::isnan(zeros.mean_log));
+  CHECK(std::isnan(zeros.condition_number));
+  CHECK(zeros.fraction_below_floor == 0);
+  CHECK(zeros.rank == 0);
+  const Summary one = analyze(std::vector{matrix(2, 2, {0, 0, 0, 3})}, "stack").summary;
+  CHECK(one.min == 0);
+  CHECK(one.condition_number == std::numeric_limits<double>::infinity());
+  CHECK(close(one.mean_log, std::log(3.0), 1e-15));
+  CHECK(one.rank == 1);
+}
+
+}  // namespace

@@ -1,0 +1,84 @@
+// rezero compare: runs side by side.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "data/file.h"
+#include "tools/report/chart.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/compare_text.h"
+#include "tools/rezero/source.h"
+#include "tools/rezero/terminal.h"
+
+namespace rz::tool {
+namespace {
+
+struct Options {
+  std::vector<std::string> runs;
+  std::optional<double> loss;
+  std::string svg, csv;
+  bool json = false;
+};
+
+report::LineChart curves_of(const Comparison& comparison) {
+  report::LineChart chart;
+  chart.title = "Training loss";
+  chart.x_label = "step";
+  chart.y_label = fmt::format("training loss (nats), mean of {} logged steps", loss_window);
+  for (const History& run : comparison.runs) {
+    report::Series series{run.name, {}, {}};
+    for (const CurvePoint& point : run.curve) {
+      series.x.push_back(static_cast<double>(point.step));
+      series.y.push_back(point.loss);
+    }
+    chart.series.push_back(std::move(series));
+  }
+  return chart;
+}
+
+int run(const Options& options) {
+  if (options.loss && !std::isfinite(*options.loss)) throw UsageError("--loss: it is not a finite number");
+  if (!options.svg.empty()) check_target(options.svg);
+  if (!options.csv.empty()) check_target(options.csv);
+  Comparison comparison{load_histories(options.runs), 0, !options.loss};
+  constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  comparison.loss = options.loss ? *options.loss : common_loss(comparison.runs).value_or(none);
+  if (!options.svg.empty()) write_atomically(options.svg, report::svg(curves_of(comparison)));
+  if (!options.csv.empty()) write_atomically(options.csv, comparison_csv(comparison));
+  print(options.json ? comparison_json(comparison) : comparison_text(comparison));
+  for (const std::string& path : {options.svg, options.csv}) {
+    if (!path.empty() && !options.json) print(fmt::format("written: {}\n", absolute(path)));
+  }
+  return exit_success;
+}
+
+}  // namespace
+
+Command make_compare(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* const command = app.add_subcommand("compare", "Runs side by side: loss by epoch, speed-up, curves");
+  command->footer(
+      fmt::format("The first run is the one that speed-ups are measured against. A loss counts as reached at the first "
+                  "step at which the mean\n"
+                  "of {} logged steps in a row is not above it. Beside runs in the setting of the authors' notebook "
+                  "(fully connected, depth\n"
+                  "64, CIFAR-10) stand the losses that the notebook shows.\n\n"
+                  "Example:\n"
+                  "  rezero compare runs/deep runs/residual runs/rezero --svg curves.svg",
+                  loss_window));
+  command->add_option("runs", options->runs, "The folders of runs that `rezero train` made")
+      ->type_name("RUN...")
+      ->required();
+  command
+      ->add_option("--loss", options->loss, "The training loss to reach (default: the lowest that every run reached)")
+      ->type_name("X");
+  command->add_option("--svg", options->svg, "Curves of the training loss over steps")->type_name("FILE");
+  command->add_option("--csv", options->csv, "Losses and accuracies by epoch")->type_name("FILE");
+  add_json(*command, options->json);
+  return {command, [options] { return run(*options); }};
+}
+
+}  // namespace rz::tool

@@ -1,0 +1,117 @@
+// rezero eval: loss and accuracy of a network on data, or its outputs for given inputs.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+
+#include "autograd/tape.h"
+#include "core/parallel.h"
+#include "data/file.h"
+#include "data/npy.h"
+#include "data/text.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/evaluate.h"
+#include "tools/rezero/json.h"
+#include "tools/rezero/model.h"
+#include "tools/rezero/source.h"
+#include "tools/rezero/terminal.h"
+
+namespace rz::tool {
+namespace {
+
+struct Options {
+  SourceOptions source;
+  std::string split, input, output, precision = "f32";
+  int threads = 0;
+  bool json = false;
+};
+
+void check_options(const Options& options) {
+  if (options.input.empty() != options.output.empty()) {
+    throw UsageError(options.input.empty() ? "--output: there are no inputs to give outputs for (add --input FILE.npy)"
+                                           : "--input: the outputs have no place to go (add --output FILE.npy)");
+  }
+  if (!options.input.empty() && !options.split.empty())
+    throw UsageError("--split: the inputs are those of --input FILE (give one of the two)");
+  if (!options.output.empty()) check_target(options.output);
+}
+
+// Outputs [samples, outputs] for inputs [samples, ...], a batch at a time: memory is that of one.
+Tensor outputs_of(const nn::Model& model, const Tensor& inputs) {
+  constexpr std::int64_t batch = 256;
+  const NoRecording off;
+  const std::int64_t samples = inputs.shape()[0];
+  Tensor outputs({samples, model.outputs()}, inputs.dtype());
+  for (std::int64_t first = 0; first < samples; first += batch) {
+    const std::int64_t count = std::min(batch, samples - first);
+    outputs.rows(first, count).copy_from(model(Variable(inputs.rows(first, count))).value());
+  }
+  return outputs;
+}
+
+int write_outputs(const Options& options, const Source& source, DType precision) {
+  const Tensor inputs = read_inputs(options.input, *source.model, precision);
+  const Tensor outputs = outputs_of(*source.model, inputs);
+  save_npy(options.output, outputs);
+  const std::string path = absolute(options.output);
+  if (options.json) {
+    print(fmt::format("{{\"examples\": {}, \"outputs\": {}, \"precision\": {}, \"output\": {}}}\n", outputs.shape()[0],
+                      outputs.shape()[1], json_string(name(precision)), json_string(path)));
+  } else {
+    print(fmt::format("{} outputs (logits) of {} for {} samples, {}\nwritten: {}\n", outputs.shape()[1], source.name,
+                      outputs.shape()[0], name(precision), path));
+  }
+  return exit_success;
+}
+
+int evaluate_split(const Options& options, const Source& source) {
+  const DataSplits data = load_data(source.recipe);
+  const Dataset& split = options.split == "train" ? data.train : data.validation;
+  const Evaluation result = evaluate(*source.model, split);
+  if (options.json) {
+    print(fmt::format("{{\"examples\": {}, \"loss\": {}, \"accuracy\": {}}}\n", result.examples,
+                      json_number(result.loss), json_number(result.accuracy)));
+  } else {
+    print(fmt::format("{} on {}\n  weights   {}\n\n  examples  {}\n  loss      {:.6g} nats\n  accuracy  {:.2f} %\n",
+                      source.name, split.name, source.weights, grouped(static_cast<std::uint64_t>(result.examples)),
+                      result.loss, 100 * result.accuracy));
+  }
+  return exit_success;
+}
+
+int run(const Options& options) {
+  set_threads(options.threads);
+  const DType precision = precision_named(options.precision);
+  check_options(options);
+  const Source source = open_source(options.source, precision);
+  return options.input.empty() ? evaluate_split(options, source) : write_outputs(options, source, precision);
+}
+
+}  // namespace
+
+Command make_eval(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* const command = app.add_subcommand("eval", "Loss and accuracy on data, or outputs for given inputs");
+  command->footer(
+      "Examples:\n"
+      "  rezero eval runs/rezero --checkpoint best --json\n"
+      "  rezero eval --recipe fc64-rezero.toml --weights net.safetensors --input x.npy --output y.npy");
+  add_source(*command, options->source);
+  command->add_option("--split", options->split, "Which images: validation (default) or train")
+      ->type_name("train|validation")
+      ->check(CLI::IsMember({"train", "validation"}));
+  command
+      ->add_option("--input", options->input,
+                   "Inputs as the network sees them (already normalised): [samples, inputs] or [samples, 3, 32, 32]")
+      ->type_name("X.npy");
+  command->add_option("--output", options->output, "Where the outputs for --input go: logits, a row per sample")
+      ->type_name("Y.npy");
+  command->add_option("--precision", options->precision, "Of the computation and of --output: f32 (default) or f64")
+      ->type_name("f32|f64");
+  add_json(*command, options->json);
+  add_threads(*command, options->threads);
+  return {command, [options] { return run(*options); }};
+}
+
+}  // namespace rz::tool

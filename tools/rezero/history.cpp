@@ -1,0 +1,73 @@
+#include "tools/rezero/history.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "core/error.h"
+#include "tools/rezero/run.h"
+#include "tools/rezero/source.h"
+
+namespace rz::tool {
+namespace {
+
+std::vector<CurvePoint> curve_of(std::span<const Metrics> lines) {
+  const std::size_t window = std::min<std::size_t>(loss_window, lines.size());
+  std::vector<CurvePoint> curve;
+  for (std::size_t last = window; last <= lines.size() && window > 0; ++last) {
+    double sum = 0;
+    for (const Metrics& line : lines.subspan(last - window, window)) sum += line.train_loss;
+    curve.push_back({lines[last - 1].step, lines[last - 1].seconds, sum / static_cast<double>(window)});
+  }
+  return curve;
+}
+
+History load(const std::string& run) {
+  require_run(run);
+  const RunPaths paths(run);
+  RZ_CHECK(file, std::filesystem::exists(paths.metrics),
+           "{}: has recorded nothing yet: there is no metrics.jsonl (rezero train --resume goes on with it)",
+           paths.directory);
+  History history{short_name(run), paths.directory, load_run_recipe(run), {}, {}, 0, 0};
+  std::vector<Metrics> steps;
+  for (Metrics& line : read_metrics(paths.metrics)) {
+    if (line.step >= history.steps) {
+      history.steps = line.step;
+      history.seconds = line.seconds;
+    }
+    (line.of_epoch ? history.epochs : steps).push_back(std::move(line));
+  }
+  history.curve = curve_of(steps);
+  return history;
+}
+
+}  // namespace
+
+std::vector<History> load_histories(std::span<const std::string> runs) {
+  std::vector<History> histories;
+  for (const std::string& run : runs) histories.push_back(load(run));
+  std::vector<std::string> names;
+  for (const History& history : histories) names.push_back(history.name);
+  for (std::size_t i = 0; i < histories.size(); ++i) {
+    if (std::ranges::count(names, names[i]) > 1) histories[i].name = runs[i];
+  }
+  return histories;
+}
+
+std::optional<CurvePoint> reached(const History& run, double loss) {
+  const auto point = std::ranges::find_if(run.curve, [&](const CurvePoint& p) { return p.loss <= loss; });
+  return point == run.curve.end() ? std::optional<CurvePoint>() : *point;
+}
+
+std::optional<double> common_loss(std::span<const History> runs) {
+  std::optional<double> common;
+  for (const History& run : runs) {
+    double lowest = INFINITY;
+    for (const CurvePoint& point : run.curve)
+      lowest = std::min(lowest, std::isfinite(point.loss) ? point.loss : INFINITY);
+    if (std::isfinite(lowest)) common = std::max(common.value_or(lowest), lowest);
+  }
+  return common;
+}
+
+}  // namespace rz::tool

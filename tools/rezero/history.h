@@ -1,0 +1,40 @@
+// What runs recorded, made comparable: their loss by epoch, and how soon they reached a given loss.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tools/rezero/metrics.h"
+#include "tools/rezero/recipe.h"
+
+namespace rz::tool {
+
+// The training loss of single batches is noisy: what counts is the mean of this many logged steps in a row.
+inline constexpr std::int64_t loss_window = 10;
+
+struct CurvePoint {
+  std::int64_t step = 0;
+  double seconds = 0, loss = 0;
+};
+
+struct History {
+  std::string name;  // of the run's folder; the path as given where two folders have one name
+  std::string path;  // absolute
+  Recipe recipe;
+  std::vector<Metrics> epochs;
+  std::vector<CurvePoint> curve;  // means over loss_window logged steps, each at the last of them; of all steps where there are fewer
+  std::int64_t steps = 0;         // the last one that was logged
+  double seconds = 0;             // at that step
+};
+
+std::vector<History> load_histories(std::span<const std::string> runs);  // Throws: file (not a run, no metrics, an invalid line)
+
+// The first point of the curve that is not above `loss`; none when it never got there.
+std::optional<CurvePoint> reached(const History& run, double loss);
+// The lowest loss that every run reached; runs without a finite loss are left out. None when that are all.
+std::optional<double> common_loss(std::span<const History> runs);
+
+}  // namespace rz::tool

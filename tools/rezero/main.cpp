@@ -1,0 +1,132 @@
+// rezero: the command. Reads the arguments, runs a subcommand, and turns every failure into one line and an exit code.
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <new>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/nearest.h"
+#include "data/text.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/interrupt.h"
+#include "tools/rezero/run.h"
+#include "tools/rezero/terminal.h"
+
+namespace rz::tool {
+namespace {
+
+constexpr const char* description =
+    "rezero: very deep networks with residual weights. Train them in several residual forms, compare the runs, and look at the\n"
+    "singular values of their input-output Jacobians.";
+constexpr const char* footer =
+    "\nExamples\n"
+    "  rezero train tools/recipes/quickstart.toml\n"
+    "  rezero train tools/recipes/quickstart.toml --set model.form=deep --out runs/deep\n"
+    "  rezero compare runs/quickstart runs/deep --svg curves.svg\n"
+    "  rezero jacobian runs/quickstart --svg spectrum.svg\n"
+    "`rezero COMMAND --help` explains a command. Exit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted.";
+
+// Descriptors 0 to 2 that the shell has closed would be given to the next files that are opened: what is printed would land in them.
+void occupy_standard_streams() {
+  for (int descriptor = 0; descriptor <= 2; ++descriptor) {
+    if (fcntl(descriptor, F_GETFD) == -1) [[maybe_unused]] const int opened = open("/dev/null", O_RDONLY);
+  }
+}
+
+std::string one_line(std::string text) {
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  for (std::size_t at; (at = text.find('\n')) != std::string::npos;) text.replace(at, 1, " ");
+  return text;
+}
+
+int fail(int code, const std::string& message) {
+  say("rezero: " + one_line(message) + "\n");
+  return code;
+}
+
+// What the parser cannot say well: a word that is no command.
+void check_command_name(const CLI::App& app, std::span<char*> arguments) {
+  if (arguments.size() < 2) throw UsageError("command: none was given (rezero --help lists them)");
+  const std::string word = arguments[1];
+  if (word.starts_with("-")) return;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
+  if (std::ranges::find(names, word) != names.end()) return;
+  const std::string near = nearest(word, std::vector<std::string_view>(names.begin(), names.end()));
+  throw UsageError(fmt::format("{}: is not a command{}", printable(word),
+                               near.empty() ? " (rezero --help lists them)" : did_you_mean(near)));
+}
+
+const CLI::App& chosen(const CLI::App& app) {
+  const auto commands = app.get_subcommands();
+  return commands.empty() ? app : *commands.front();
+}
+
+std::string unexpected_argument(const CLI::App& app) {
+  const CLI::App& command = chosen(app);
+  const std::string where = &command == &app ? "rezero" : command.get_name();
+  const std::vector<std::string> extras = app.remaining(true);
+  const std::string word = extras.empty() ? "" : extras.front();
+  if (!word.starts_with("-"))
+    return fmt::format("{}: the argument {} was not expected (rezero {} --help)", where, printable(word), where);
+  std::vector<std::string> names{"--help"};
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  const std::string flag = word.substr(0, word.find('='));
+  const std::string near = nearest(flag, std::vector<std::string_view>(names.begin(), names.end()));
+  return fmt::format("{}: unknown option {}{}", where, printable(flag),
+                     near.empty() ? " (rezero " + where + " --help lists them)" : did_you_mean(near));
+}
+
+int parse_and_run(std::span<char*> arguments) {
+  CLI::App app(description, "rezero");
+  app.footer(footer);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", version_text() + "\n", "Print the version");
+  const std::vector<Command> commands{make_train(app),    make_compare(app), make_eval(app),
+                                      make_jacobian(app), make_bench(app),   make_info(app)};
+  check_command_name(app, arguments);
+  try {
+    app.parse(static_cast<int>(arguments.size()), arguments.data());
+  } catch (const CLI::CallForHelp&) {
+    print(app.help());
+    return exit_success;
+  } catch (const CLI::CallForVersion&) {
+    print(version_text() + "\n");
+    return exit_success;
+  } catch (const CLI::ExtrasError&) {
+    throw UsageError(unexpected_argument(app));
+  } catch (const CLI::ParseError& error) {
+    const std::string name = chosen(app).get_name();
+    throw UsageError(fmt::format("{}: {} (rezero {} --help)", name, one_line(error.what()), name));
+  }
+  for (const Command& command : commands)
+    if (command.app->parsed()) return command.run();
+  return exit_usage;
+}
+
+}  // namespace
+}  // namespace rz::tool
+
+int main(int count, char** arguments) {
+  using namespace rz::tool;
+  occupy_standard_streams();
+  install_signal_handlers();
+  try {
+    return parse_and_run({arguments, static_cast<std::size_t>(count)});
+  } catch (const BrokenPipe&) {
+    return exit_failure;
+  } catch (const UsageError& error) {
+    return fail(exit_usage, error.message());
+  } catch (const rz::Error& error) {
+    return fail(exit_failure, error.message());
+  } catch (const std::bad_alloc&) {
+    return fail(exit_failure, "memory: there is not enough of it");
+  } catch (const std::exception& error) {
+    return fail(exit_failure, std::string("internal: ") + error.what());
+  }
+}

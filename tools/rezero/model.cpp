@@ -1,0 +1,75 @@
+#include "tools/rezero/model.h"
+
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "data/datasets.h"
+#include "nn/models/fully_connected.h"
+#include "tools/rezero/command.h"
+
+namespace rz::tool {
+namespace {
+
+nn::FullyConnectedOptions fully_connected_options(const ModelRecipe& m) {
+  nn::FullyConnectedOptions options;
+  options.inputs = Shape(m.inputs);
+  options.outputs = m.outputs;
+  options.depth = m.depth;
+  options.width = m.width;
+  options.form = nn::form_named(m.form);
+  options.activation = activation_named(m.activation);
+  if (m.negative_slope) options.activation.parameter = *m.negative_slope;
+  options.branch = nn::branch_named(m.branch);
+  options.gate = m.gate;
+  options.init = m.init;
+  options.sigma_w = m.sigma_w;
+  options.sigma_b = m.sigma_b;
+  return options;
+}
+
+// The first so many examples; 0 is all of them.
+void cut(Dataset& data, std::int64_t size, std::string_view key) {
+  if (size == 0 || size == data.size()) return;
+  if (size > data.size())
+    throw UsageError(fmt::format("{} is {}, but {} has {} examples", key, size, data.name, data.size()));
+  data.labels.resize(static_cast<std::size_t>(size));
+  data.pixels.resize(static_cast<std::size_t>(size * data.features()));
+}
+
+void check_fits(const Dataset& data, const ModelRecipe& model) {
+  const Shape inputs(model.inputs);
+  if (inputs.elements() != data.features())
+    throw UsageError(fmt::format("model.inputs is {}, but the images of {} are {} (leave model.inputs out to take them)",
+                                 text(inputs), data.name, text(data.image_shape)));
+  if (model.outputs != data.classes())
+    throw UsageError(fmt::format("model.outputs is {}, but {} has {} classes (leave model.outputs out to take them)",
+                                 model.outputs, data.name, data.classes()));
+}
+
+}  // namespace
+
+std::unique_ptr<nn::Model> declare_model(const Recipe& recipe) {
+  return checked_usage("model", [&]() -> std::unique_ptr<nn::Model> {
+    return std::make_unique<nn::FullyConnected>(fully_connected_options(recipe.model));
+  });
+}
+
+std::unique_ptr<nn::Model> build_model(const Recipe& recipe, std::optional<DType> precision) {
+  std::unique_ptr<nn::Model> model = declare_model(recipe);
+  const Device device = checked_usage("train.device", [&] { return Device::parse(recipe.train.device); });
+  model->parameters().build(static_cast<std::uint64_t>(recipe.train.seed), precision.value_or(recipe.train.precision), device);
+  return model;
+}
+
+DataSplits load_data(const Recipe& recipe) {
+  DatasetOptions options{recipe.data.name, recipe.data.path, recipe.data.shapes};
+  options.shapes.train = recipe.data.train_size;
+  options.shapes.validation = recipe.data.validation_size;
+  DataSplits data = checked_usage("", [&] { return load_dataset(options); });
+  cut(data.train, recipe.data.train_size, "data.train_size");
+  cut(data.validation, recipe.data.validation_size, "data.validation_size");
+  check_fits(data.train, recipe.model);
+  return data;
+}
+
+}  // namespace rz::tool

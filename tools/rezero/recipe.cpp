@@ -1,0 +1,215 @@
+#include "tools/rezero/recipe.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <toml++/toml.h>
+
+#include "core/nearest.h"
+#include "data/file.h"
+#include "data/text.h"
+#include "nn/residual.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/recipe_keys.h"
+
+namespace rz::tool {
+namespace {
+
+using Names = std::set<std::string, std::less<>>;
+
+Value value_of(const toml::node& node) {
+  Value value;
+  if (const auto* truth = node.as_boolean()) {
+    value.kind = Value::boolean;
+    value.truth = truth->get();
+  } else if (const auto* whole = node.as_integer()) {
+    value.kind = Value::integer;
+    value.whole = whole->get();
+    value.number = static_cast<double>(value.whole);
+  } else if (const auto* number = node.as_floating_point()) {
+    value.kind = Value::real;
+    value.number = number->get();
+  } else if (const auto* text = node.as_string()) {
+    value.kind = Value::string;
+    value.text = text->get();
+  } else if (const auto* list = node.as_array()) {
+    value.kind = Value::list;
+    for (const toml::node& item : *list) value.items.push_back(value_of(item));
+  }
+  return value;
+}
+
+std::string place(std::string_view file, const toml::source_region& where) {
+  return fmt::format("{}:{}:{}", file, where.begin.line, where.begin.column);
+}
+
+// The names of sections ("optimizer", "optimizer.bias"), or of the keys of one.
+Names sections() {
+  Names names;
+  for (const Key& key : keys()) names.insert(key.section);
+  return names;
+}
+Names keys_of(std::string_view section) {
+  Names names;
+  for (const Key& key : keys())
+    if (key.section == section) names.insert(key.name);
+  return names;
+}
+std::string near(std::string_view word, const Names& names) {
+  return nearest(word, std::vector<std::string_view>(names.begin(), names.end()));
+}
+
+std::string unknown_key(std::string_view section, std::string_view name) {
+  const std::string close = near(name, keys_of(section));
+  if (!close.empty()) return fmt::format("unknown key '{}' in [{}]{}", printable(name), section, did_you_mean(close));
+  for (const Key& key : keys())
+    if (key.name == name) return fmt::format("unknown key '{}' in [{}] (it belongs in [{}])", name, section, key.section);
+  return fmt::format("unknown key '{}' in [{}] (known: {})", printable(name), section, fmt::join(keys_of(section), ", "));
+}
+
+// Reads a table and those in it; notes the keys that it sets.
+void read_section(const toml::table& table, const std::string& section, std::string_view file, Recipe& recipe, Names& set) {
+  for (const auto& [toml_key, node] : table) {
+    const std::string name(toml_key.str()), full = section.empty() ? name : section + "." + name;
+    const std::string where = place(file, toml_key.source());
+    if (const Key* key = find_key(full)) {
+      try {
+        key->read(recipe, value_of(node));
+      } catch (const UsageError& error) {
+        throw UsageError(fmt::format("{}: {} {}", place(file, node.source()), full, error.message()));
+      }
+      set.insert(full);
+    } else if (const Names names = sections(); names.contains(full) && node.is_table()) {
+      read_section(*node.as_table(), full, file, recipe, set);
+    } else if (names.contains(full)) {
+      throw UsageError(fmt::format("{}: {} must be a section: [{}] and its keys below", where, full, full));
+    } else if (section.empty() || node.is_table()) {
+      const std::string close = near(full, names);
+      throw UsageError(fmt::format("{}: unknown {} '{}'{}", where, node.is_table() ? "section" : "key outside a section",
+                                   printable(full),
+                                   close.empty() ? fmt::format(" (sections: {})", fmt::join(names, ", ")) : did_you_mean(close)));
+    } else {
+      throw UsageError(fmt::format("{}: {}", where, unknown_key(section, name)));
+    }
+  }
+}
+
+// The value of --set as TOML, or as a plain string when it is none.
+Value setting_value(const std::string& text) {
+  try {
+    const toml::table table = toml::parse("x = " + text);
+    if (const toml::node* node = table.get("x"); node && table.size() == 1) return value_of(*node);
+  } catch (const toml::parse_error&) {
+  }
+  Value value;
+  value.kind = Value::string;
+  value.text = text;
+  try {
+    static_cast<void>(toml::parse("x = " + toml_string(text)));  // recipe.toml must be able to hold it
+  } catch (const toml::parse_error&) {
+    throw UsageError(fmt::format("has the value '{}', which is not UTF-8 text", printable(text)));
+  }
+  return value;
+}
+
+std::string setting_key(std::string_view setting) {
+  std::string_view key = setting.substr(0, setting.find('='));
+  while (key.starts_with(' ')) key.remove_prefix(1);
+  while (key.ends_with(' ')) key.remove_suffix(1);
+  return std::string(key);
+}
+
+void apply_setting(const std::string& setting, Recipe& recipe, Names& set) {
+  if (setting.find('=') == std::string::npos)
+    throw UsageError(fmt::format("--set: '{}' has no '=' (write --set section.key=value)", printable(setting)));
+  const std::string name = setting_key(setting);
+  const Key* key = find_key(name);
+  if (!key) {
+    Names all;
+    for (const Key& k : keys()) all.insert(k.full());
+    const std::string close = near(name, all);
+    throw UsageError(fmt::format("--set: unknown key '{}'{}", printable(name),
+                                 close.empty() ? " (write section.key=value, such as model.depth=64)" : did_you_mean(close)));
+  }
+  try {
+    key->read(recipe, setting_value(setting.substr(setting.find('=') + 1)));
+  } catch (const UsageError& error) {
+    throw UsageError(fmt::format("--set: {} {}", name, error.message()));
+  }
+  set.insert(name);
+}
+
+// Fills in what follows from other keys, and checks them together.
+void resolve(Recipe& r, const Names& set, std::string_view file) {
+  const auto fail = [&](std::string_view message) { throw UsageError(fmt::format("{}: {}", file, message)); };
+  const DatasetDescription& data = dataset_description(r.data.name);
+  if (r.model.inputs.empty()) r.model.inputs.assign(data.image_shape.extents().begin(), data.image_shape.extents().end());
+  if (r.model.outputs == 0) r.model.outputs = data.classes;
+  const nn::FormRow& form = nn::row(nn::form_named(r.model.form));
+  if (r.model.gate.empty() && form.gated) r.model.gate = {form.gate_start};
+  if (r.model.negative_slope && r.model.activation != "leaky_relu")
+    fail(fmt::format("model.negative_slope is set, but model.activation is {} (only leaky_relu has a slope)", r.model.activation));
+  if (r.data.name == "shapes") {
+    if (r.data.train_size == 0) r.data.train_size = ShapesOptions().train;
+    if (r.data.validation_size == 0) r.data.validation_size = ShapesOptions().validation;
+  } else {
+    for (const std::string& name : set)
+      if (name.starts_with("data.") && find_key(name)->write(r).empty() && name != "data.path")
+        fail(fmt::format("{} belongs to the data set shapes, but data.name is {}", name, r.data.name));
+  }
+  if (!set.contains("train.epochs")) r.train.epochs = r.train.steps > 0 ? 0 : 10;
+  if (r.train.epochs == 0 && r.train.steps == 0) fail("train.epochs and train.steps are both 0 (set one of them)");
+  checked_usage(file, [&] { optim::Optimizer::create(r.optimizer); });
+  checked_usage(file, [&] { optim::Schedule(r.schedule, r.optimizer.learning_rate, 1); });
+}
+
+}  // namespace
+
+Recipe parse_recipe(std::string_view text, std::string_view file_name, std::span<const std::string> settings) {
+  Recipe recipe;
+  Names set;
+  try {
+    read_section(toml::parse(text), "", file_name, recipe, set);
+  } catch (const toml::parse_error& error) {
+    throw UsageError(fmt::format("{}: {}", place(file_name, error.source()), error.description()));
+  }
+  for (const std::string& setting : settings) apply_setting(setting, recipe, set);
+  resolve(recipe, set, file_name);
+  return recipe;
+}
+
+Recipe load_recipe(std::string_view path, std::span<const std::string> settings) {
+  return parse_recipe(read_file(path), path, settings);
+}
+
+std::string to_toml(const Recipe& recipe) {
+  std::string out, section;
+  for (const Key& key : keys()) {
+    const std::string value = key.write(recipe);
+    if (value.empty()) continue;
+    if (key.section != section) out += fmt::format("{}[{}]\n", out.empty() ? "" : "\n", key.section);
+    section = key.section;
+    out += fmt::format("{} = {}\n", key.name, value);
+  }
+  return out;
+}
+
+std::vector<std::string> recipe_keys() {
+  std::vector<std::string> names;
+  for (const Key& key : keys()) names.push_back(key.full());
+  return names;
+}
+
+std::vector<std::string> differing_keys(const Recipe& a, const Recipe& b) {
+  std::vector<std::string> names;
+  for (const Key& key : keys())
+    if (key.write(a) != key.write(b)) names.push_back(key.full());
+  return names;
+}
+
+bool is_set(std::span<const std::string> settings, std::string_view key) {
+  return std::ranges::any_of(settings, [&](const std::string& setting) { return setting_key(setting) == key; });
+}
+
+}  // namespace rz::tool

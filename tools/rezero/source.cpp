@@ -1,0 +1,128 @@
+#include "tools/rezero/source.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <filesystem>
+
+#include "data/file.h"
+#include "data/npy.h"
+#include "data/text.h"
+#include "tools/rezero/checkpoint.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/model.h"
+#include "tools/rezero/run.h"
+
+namespace rz::tool {
+namespace {
+
+namespace fs = std::filesystem;
+
+void check_options(const SourceOptions& options) {
+  const bool run = !options.run.empty(), recipe = !options.recipe.empty();
+  if (!run && !recipe) throw UsageError("network: neither a run nor a recipe was given (name RUN, or --recipe FILE)");
+  if (run && recipe) {
+    throw UsageError(fmt::format("--recipe: the run {} has a recipe of its own (give one of RUN and --recipe)",
+                                 printable(options.run)));
+  }
+  if (!options.checkpoint.empty() && !run)
+    throw UsageError(
+        "--checkpoint: only a run has checkpoints (name RUN; with --recipe, --weights FILE reads weights)");
+  if (!options.checkpoint.empty() && !options.weights.empty())
+    throw UsageError("--weights: --checkpoint names weights too (give one of the two)");
+  if (!options.settings.empty() && !recipe)
+    throw UsageError("--set: a run's recipe stands as it is (--set belongs to --recipe FILE)");
+}
+
+// "[samples, 3072] or [samples, 3, 32, 32]"
+std::string wanted_shapes(const Shape& input) {
+  const std::string flat = fmt::format("[samples, {}]", input.elements());
+  return input.rank() == 1 ? flat : fmt::format("{} or [samples, {}", flat, text(input).substr(1));
+}
+
+}  // namespace
+
+// "runs/rezero/" -> "rezero", "recipes/fc64-deep.toml" -> "fc64-deep"
+std::string short_name(std::string_view path) {
+  const fs::path full(absolute(path));
+  if (!full.has_filename()) return full.parent_path().filename().string();
+  return full.extension() == ".toml" ? full.stem().string() : full.filename().string();
+}
+
+void add_source(CLI::App& command, SourceOptions& options) {
+  command.add_option("run", options.run, "The folder of a run that `rezero train` made")->type_name("RUN");
+  command
+      .add_option("--checkpoint", options.checkpoint,
+                  "Which weights of the run: a step's number, last (default), best or initial")
+      ->type_name("STEP|last|best|initial");
+  command.add_option("--recipe", options.recipe, "Instead of a run: a recipe, with the initial weights of its seed")
+      ->type_name("FILE.toml");
+  command.add_option("--set", options.settings, "A value in place of the recipe's; may be given several times")
+      ->type_name("SECTION.KEY=VALUE")
+      ->allow_extra_args(false);
+  command.add_option("--weights", options.weights, "Weights under the authors' names, F32 or F64")
+      ->type_name("FILE.safetensors");
+}
+
+Source open_source(const SourceOptions& options, DType precision) {
+  check_options(options);
+  Source source;
+  const bool run = !options.run.empty();
+  if (run) require_run(options.run);
+  source.recipe = run ? load_run_recipe(options.run) : load_recipe(options.recipe, options.settings);
+  source.name = short_name(run ? options.run : options.recipe);
+  std::string weights;
+  if (!options.weights.empty()) {
+    weights = options.weights;
+  } else if (run) {
+    weights = checkpoint_path(options.run, options.checkpoint.empty() ? "last" : options.checkpoint);
+  }
+  source.model = build_model(source.recipe, precision);
+  source.weights =
+      weights.empty() ? fmt::format("initial ones of seed {}", source.recipe.train.seed) : absolute(weights);
+  if (!weights.empty()) load_weights(weights, source.model->parameters());
+  source.model->set_training(false);
+  return source;
+}
+
+bool data_fits(const Recipe& recipe, const nn::Model& model) {
+  const DatasetDescription& data = dataset_description(recipe.data.name);
+  return data.image_shape.elements() == model.input_shape().elements() && data.classes == model.outputs();
+}
+
+Tensor read_inputs(std::string_view path, const nn::Model& model, DType precision) {
+  const std::string full = absolute(path);
+  const Tensor array = load_npy(path);
+  const Shape& shape = array.shape();
+  const Shape input = model.input_shape(), features{input.elements()};
+  const bool one = shape == input || shape == features;
+  const bool many = shape.rank() > 0 && (shape.without(0) == input || shape.without(0) == features);
+  RZ_CHECK(file, one || many,
+           "{}: the network takes arrays of shape {}, or one input without the first axis, but this is {}", full,
+           wanted_shapes(input), shape);
+  const std::int64_t samples = one ? 1 : shape[0];
+  RZ_CHECK(file, samples > 0, "{}: there is no sample in an array of shape {}", full, shape);
+  const std::vector<double> values = array.to_vector();
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    RZ_CHECK(file, std::isfinite(values[i]),
+             "{}: entry {} of sample {} is not finite (samples and entries count from 0)", full,
+             static_cast<std::int64_t>(i) % features.columns(), static_cast<std::int64_t>(i) / features.columns());
+  }
+  return array.to(precision).reshape(input.prepended(samples));
+}
+
+void check_target(std::string_view path) {
+  struct stat status{};
+  if (stat(absolute(path).c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return;
+  const FileWriter probe(path);
+}
+
+DType precision_named(std::string_view name) {
+  if (name == "f32") return DType::f32;
+  if (name == "f64") return DType::f64;
+  throw UsageError(fmt::format("--precision: '{}' is not known (f32 or f64)", printable(name)));
+}
+
+}  // namespace rz::tool

@@ -1,0 +1,87 @@
+#include "tools/rezero/spectrum_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "data/text.h"
+
+namespace rz::tool {
+namespace {
+
+struct Counts {
+  std::int64_t all = 0, resolved = 0, exact_zeros = 0;
+  std::int64_t below_floor() const { return all - resolved - exact_zeros; }
+};
+
+Counts counts_of(const isometry::Result& result) {
+  Counts counts;
+  for (const isometry::SampleSpectrum& sample : result.samples) {
+    counts.all += std::ssize(sample.singular_values);
+    counts.resolved += sample.resolved;
+    counts.exact_zeros += sample.exact_zeros;
+  }
+  return counts;
+}
+
+std::string number(double value) {
+  if (std::isnan(value)) return "-";
+  return fmt::format("{:.6g}", value);
+}
+
+std::string count(std::int64_t value) { return grouped(static_cast<std::uint64_t>(value)); }
+
+}  // namespace
+
+std::string verdict(const isometry::Result& result) {
+  const isometry::Summary& s = result.summary;
+  const Counts counts = counts_of(result);
+  if (s.max == 1 && s.min == 1) return "all singular values are exactly 1: dynamical isometry";
+  if (s.max == 0) return "the Jacobian is zero: no signal and no gradient passes";
+  const double off = std::max(s.max - 1, 1 - s.min);
+  if (off <= 0.1) return fmt::format("all singular values lie within {:.1g} of 1: close to dynamical isometry", off);
+  std::string text;
+  if (s.mean_square > 10) {
+    text = fmt::format("gradients grow: their squared length by {:.3g} on average", s.mean_square);
+  } else if (s.mean_square < 0.1) {
+    text = fmt::format("gradients shrink: their squared length to {:.3g} on average", s.mean_square);
+  } else {
+    text = fmt::format("gradients keep their length on average (squared: {:.3g})", s.mean_square);
+  }
+  const std::int64_t lost = counts.all - counts.resolved;
+  if (lost > 0) {
+    text += fmt::format("; {:.3g} % of the directions are lost",
+                        100 * static_cast<double>(lost) / static_cast<double>(counts.all));
+  } else if (s.condition_number > 100) {
+    text += fmt::format(", but single directions differ by a factor of {:.3g}", s.condition_number);
+  }
+  return text;
+}
+
+std::string spectrum_text(const isometry::Result& result, std::string_view network, std::string_view weights,
+                          std::string_view inputs) {
+  const isometry::Summary& s = result.summary;
+  const Counts counts = counts_of(result);
+  const bool floored = counts.below_floor() > 0 && counts.exact_zeros == 0;
+  std::string text = fmt::format("Jacobian of the {} of {}: {} x {}, {}\n", result.of, network, result.rows,
+                                 result.cols, result.precision);
+  const auto line = [&](std::string_view label, std::string_view value) {
+    text += fmt::format("  {:<24}{}\n", label, value);
+  };
+  line("weights", weights);
+  line("inputs", inputs);
+  text += '\n';
+  line("largest singular value", number(s.max));
+  line("smallest", floored ? fmt::format("below the floor of {:.2g}", result.floor) : number(s.min));
+  line("mean square", number(s.mean_square));
+  line("mean natural logarithm", number(s.mean_log));
+  line("condition number", floored ? fmt::format("above {:.2g}", s.max / result.floor) : number(s.condition_number));
+  line("resolved", fmt::format("{} of {}", count(counts.resolved), count(counts.all)));
+  line("below the floor", fmt::format("{} (floor {:.2g})", count(counts.below_floor()), result.floor));
+  line("exact zeros", count(counts.exact_zeros));
+  return text + fmt::format("\n{}\n", verdict(result));
+}
+
+}  // namespace rz::tool
