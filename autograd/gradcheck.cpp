@@ -157,7 +157,7 @@ class Check {
     const double relative = difference / std::fmax(size, 1e-300);
     const bool good = difference == 0 || relative <= tolerance;  // NaN is not good
     if (good && relative <= report_.worst) return;
-    if (good && !report_.passed) return;
+    if (!report_.passed && (good || relative <= report_.worst)) return;
     report_.worst = relative;
     report_.message = where;
     report_.passed = report_.passed && good;

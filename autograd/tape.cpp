@@ -13,13 +13,45 @@ thread_local Tape* active_tape = nullptr;
 std::atomic<std::uint32_t> next_serial{1};
 }  // namespace
 
+struct Tape::Memory {
+  std::vector<Node> nodes;
+  std::vector<std::int32_t> inputs;
+  std::vector<Seen> stores;
+  std::vector<std::int32_t> parameter_nodes;
+
+  static constexpr std::size_t most_nodes = 1 << 16;  // a larger tape's memory is given back
+  static std::vector<Memory>& spare() {               // one for each tape that was nested in another
+    thread_local std::vector<Memory> memories;
+    return memories;
+  }
+};
+
 Tape::Tape() : serial_(next_serial++) {
   RZ_CHECK(value, !active_tape, "tape: this thread has a tape already (one tape at a time; checkpoint() makes its own)");
+  begin(nullptr);
+}
+Tape::Tape(Nested) : serial_(next_serial++) { begin(active_tape); }
+
+void Tape::begin(Tape* outer) {
+  if (std::vector<Memory>& spare = Memory::spare(); !spare.empty()) {
+    nodes_ = std::move(spare.back().nodes);
+    inputs_ = std::move(spare.back().inputs);
+    stores_ = std::move(spare.back().stores);
+    parameter_nodes_ = std::move(spare.back().parameter_nodes);
+    spare.pop_back();
+  }
+  outer_ = outer;
   active_tape = this;
 }
-Tape::Tape(Nested) : outer_(active_tape), serial_(next_serial++) { active_tape = this; }
+
 Tape::~Tape() {
   if (active_tape == this) active_tape = outer_;
+  nodes_.clear();
+  inputs_.clear();
+  stores_.clear();
+  parameter_nodes_.clear();
+  if (nodes_.capacity() <= Memory::most_nodes)
+    Memory::spare().push_back({std::move(nodes_), std::move(inputs_), std::move(stores_), std::move(parameter_nodes_)});
 }
 
 Tape* Tape::active() { return active_tape; }
@@ -61,13 +93,7 @@ Variable Tape::leaf(const Variable& variable) {
 
 Variable Tape::parameter(const Parameter& parameter) {
   ParameterStore& store = parameter.store();
-  std::size_t s = static_cast<std::size_t>(std::find(stores_.begin(), stores_.end(), &store) - stores_.begin());
-  if (s == stores_.size()) {
-    stores_.push_back(&store);
-    parameter_nodes_.emplace_back(static_cast<std::size_t>(store.size()), -1);
-    if (outer_) root().touch(store);
-  }
-  std::int32_t& id = parameter_nodes_[s][static_cast<std::size_t>(parameter.index())];
+  std::int32_t& id = parameter_nodes_[see(store).first + static_cast<std::size_t>(parameter.index())];
   Variable v(parameter.value());
   if (id < 0) {
     v = leaf(v.value());
@@ -80,11 +106,20 @@ Variable Tape::parameter(const Parameter& parameter) {
   return v;
 }
 
+Tape::Seen& Tape::see(ParameterStore& store) {
+  for (Seen& seen : stores_)
+    if (seen.store == &store) return seen;
+  stores_.push_back({&store, parameter_nodes_.size()});
+  parameter_nodes_.resize(parameter_nodes_.size() + static_cast<std::size_t>(store.size()), -1);
+  if (outer_) root().touch(store);
+  return stores_.back();
+}
+
 // A store that a nested tape found during the root's backward pass.
 void Tape::touch(ParameterStore& store) {
-  if (std::find(stores_.begin(), stores_.end(), &store) != stores_.end()) return;
-  stores_.push_back(&store);
-  parameter_nodes_.emplace_back(static_cast<std::size_t>(store.size()), -1);
+  const std::size_t known = stores_.size();
+  see(store);
+  if (stores_.size() == known) return;
   for (ParameterStore::Entry& entry : store.entries_) entry.gradient_written = accumulate_;
 }
 
@@ -101,9 +136,13 @@ void Tape::backward(const Variable& y, const Tensor& d_y, bool accumulate) {
   consumed_ = true;
   accumulate_ = accumulate;
   if (!outer_)
-    for (ParameterStore* store : stores_)
-      for (ParameterStore::Entry& entry : store->entries_) entry.gradient_written = accumulate;
-  if (last >= 0) nodes_[static_cast<std::size_t>(last)].gradient = d_y;
+    for (const Seen& seen : stores_)
+      for (ParameterStore::Entry& entry : seen.store->entries_) entry.gradient_written = accumulate;
+  if (last >= 0) {
+    Node& node = nodes_[static_cast<std::size_t>(last)];
+    if (node.store) ops::add_to(d_y, destination(node));
+    else node.gradient = d_y;
+  }
   for (std::size_t k = nodes_.size(); k-- > 0;) {
     Node& node = nodes_[k];
     if (!node.rule) continue;
@@ -119,9 +158,9 @@ void Tape::backward(const Variable& y, const Tensor& d_y, bool accumulate) {
     }
   }
   if (outer_) return;
-  for (ParameterStore* store : stores_)
-    for (int i = 0; i < store->size(); ++i)
-      if (!store->entries_[static_cast<std::size_t>(i)].gradient_written) ops::fill((*store)[i].gradient(), 0);
+  for (const Seen& seen : stores_)
+    for (int i = 0; i < seen.store->size(); ++i)
+      if (!seen.store->entries_[static_cast<std::size_t>(i)].gradient_written) ops::fill((*seen.store)[i].gradient(), 0);
 }
 
 Tensor Tape::gradient(const Variable& leaf) const {
@@ -135,9 +174,17 @@ Tensor Tape::gradient(const Variable& leaf) const {
 
 bool Gradients::wanted(int input) const { return tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)] >= 0; }
 
+bool Gradients::same(int input, int other) const {
+  const std::int32_t* inputs = &tape_.inputs_[tape_.nodes_[node_].first_input];
+  return inputs[input] >= 0 && inputs[input] == inputs[other];
+}
+
 Destination Gradients::destination(int input) {
   RZ_ASSERT(wanted(input));
-  Tape::Node& node = tape_.nodes_[static_cast<std::size_t>(tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)])];
+  return tape_.destination(tape_.nodes_[static_cast<std::size_t>(tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)])]);
+}
+
+Destination Tape::destination(Node& node) {
   if (node.store) {
     bool& written = node.store->entries_[static_cast<std::size_t>(node.parameter)].gradient_written;
     return {(*node.store)[node.parameter].gradient(), std::exchange(written, true)};

@@ -18,6 +18,7 @@ class Tape;
 class Gradients {
  public:
   bool wanted(int input) const;                 // unwanted gradients need not be computed
+  bool same(int input, int other) const;        // one variable given twice: write to its destinations one after the other
   Destination destination(int input);           // memory of the input's shape: overwrite first, accumulate after
   Destination accumulator(int input);           // memory that holds 0 or earlier gradients: for rules that add to some elements
   void pass(int input, const Tensor& gradient); // hands on a tensor that nobody writes any more (such as d_y itself); any shape with as many elements
@@ -75,13 +76,21 @@ class Tape {
     ParameterStore* store = nullptr;            // of a parameter leaf
     std::int32_t parameter = -1;
   };
+  struct Seen {  // a store of which a parameter was used
+    ParameterStore* store = nullptr;
+    std::size_t first = 0;  // of its parameters in parameter_nodes_
+  };
+  struct Memory;  // of the vectors below, kept on the thread from tape to tape: a step allocates nothing for them
+  void begin(Tape* outer);
+  Seen& see(ParameterStore& store);
   void touch(ParameterStore& store);
+  Destination destination(Node& node);
   Tape& root();
 
   std::vector<Node> nodes_;
   std::vector<std::int32_t> inputs_;
-  std::vector<ParameterStore*> stores_;
-  std::vector<std::vector<std::int32_t>> parameter_nodes_;  // by store, by parameter: its leaf, or -1
+  std::vector<Seen> stores_;
+  std::vector<std::int32_t> parameter_nodes_;  // by store, by parameter: its leaf, or -1
   Tape* outer_ = nullptr;
   std::uint32_t serial_;
   bool accumulate_ = false;

@@ -128,7 +128,7 @@ void binary(Binary op, const Tensor& a, const Tensor& b, const Destination& y) {
   begin(name(op), {&a, &b}, y.tensor, y.tensor.elements()).binary(op, a.operand(), b.operand(), y.target());
 }
 
-void broadcast_to(const Tensor& x, const Destination& y) { binary(Binary::add, x, Tensor::zeros({1}, x.dtype(), x.device()), y); }
+void broadcast_to(const Tensor& x, const Destination& y) { binary(Binary::add, x, Tensor::zeros({}, x.dtype(), x.device()), y); }
 
 // ---- reductions ----
 

@@ -1,5 +1,5 @@
-// Checksums of data: XXH3 with 128 bits, written "xxh3-128:" and 32 hexadecimal digits (the canonical order of xxhsum -H128).
-// They find damage, not malice.
+// Checksums of data: XXH3 with 128 bits, written "xxh3-128:" and 32 hexadecimal digits (the canonical order of xxhsum
+// -H128). They find damage, not malice.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// Comma-separated values: a line of column names, then lines of numbers in their shortest form that reads back to the same value.
+// Comma-separated values: a line of column names, then lines of numbers in their shortest form that reads back to the
+// same value.
 #pragma once
 
 #include <cstddef>

@@ -18,8 +18,11 @@ struct Entry {
 const Entry entries[] = {
     {{"shapes", false, "drawn shapes, made by the program", {3, 32, 32}, 10},
      [](const DatasetOptions& options) { return make_shapes(options.shapes); }},
-    {{"cifar10", true, "CIFAR-10 in its binary layout, from a folder with data_batch_1.bin ... test_batch.bin",
-      {3, 32, 32}, 10},
+    {{"cifar10",
+      true,
+      "CIFAR-10 in its binary layout, from a folder with data_batch_1.bin ... test_batch.bin",
+      {3, 32, 32},
+      10},
      [](const DatasetOptions& options) { return load_cifar10(options.path); }},
 };
 

@@ -20,12 +20,12 @@ struct DatasetDescription {
 
 struct DatasetOptions {
   std::string name = "shapes";
-  std::string path;       // folder of the files; empty for data sets that the program makes
-  ShapesOptions shapes;   // for "shapes" alone
+  std::string path;      // folder of the files; empty for data sets that the program makes
+  ShapesOptions shapes;  // for "shapes" alone
 };
 
 std::span<const DatasetDescription> dataset_list();
 const DatasetDescription& dataset_description(std::string_view name);  // Throws: value (unknown; lists the known ones)
-DataSplits load_dataset(const DatasetOptions& options);                // Throws: value (unknown, a path missing or too many), file
+DataSplits load_dataset(const DatasetOptions& options);  // Throws: value (unknown, a path missing or too many), file
 
 }  // namespace rz

@@ -81,8 +81,9 @@ std::string absolute(std::string_view path) {
   RZ_CHECK(file, path.find('\0') == std::string_view::npos, "file: the path {} has a zero byte", printable(path));
   std::error_code error;
   fs::path full = fs::absolute(fs::path(path), error);
-  if (error) return std::string(path);                                          // the working directory is gone
-  for (const fs::path& part : full) if (part == "..") return full.string();  // behind a link it may lead elsewhere
+  if (error) return std::string(path);  // the working directory is gone
+  for (const fs::path& part : full)
+    if (part == "..") return full.string();  // behind a link it may lead elsewhere
   return full.lexically_normal().string();
 }
 
@@ -95,7 +96,7 @@ std::string read_file(std::string_view path) {
     int descriptor;
     ~Closer() { close(descriptor); }
   } closer{descriptor};
-  struct stat status {};
+  struct stat status{};
   if (fstat(descriptor, &status) != 0) fail(errno);
   std::string bytes;
   try {
@@ -119,7 +120,7 @@ std::string read_file(std::string_view path) {
 
 FileWriter::FileWriter(std::string_view path) : path_(absolute(path)), target_(path_) {
   if (const int reason = follow_links(target_)) fail(reason);
-  struct stat status {};
+  struct stat status{};
   const int number = descriptor_named(target_);
   if (number >= 0) {
     descriptor_ = fcntl(number, F_DUPFD_CLOEXEC, 0);
@@ -218,11 +219,11 @@ int remove_temporary_files(std::string_view folder) {
 void check_space(std::string_view path, std::uint64_t bytes, std::string_view what) {
   std::string target = absolute(path);
   follow_links(target);
-  struct stat status {};
+  struct stat status{};
   if (descriptor_named(target) >= 0) return;
   if (stat(target.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return;
   std::string place = target;
-  struct statvfs system {};
+  struct statvfs system{};
   while (statvfs(place.c_str(), &system) != 0) {
     const int reason = errno;
     const std::string parent = folder_of(place);

@@ -1,5 +1,5 @@
-// Files: reading whole ones, and writing so that a file appears under its name only when it is complete and on the disk.
-// Every error names the absolute path and the reason.
+// Files: reading whole ones, and writing so that a file appears under its name only when it is complete and on the
+// disk. Every error names the absolute path and the reason.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +13,10 @@ std::string absolute(std::string_view path);
 // Throws: file (missing, a folder, unreadable).
 std::string read_file(std::string_view path);
 
-// Writes to a temporary name in the folder of the file; commit() syncs, renames and syncs the folder. A link is followed and stays a link.
-// A target that is no regular file (/dev/full, /dev/stdout, a pipe) is written in place. Without commit() nothing changes (what is in place is
-// in place) and the temporary file is removed. The mode comes from the umask.
+// Writes to a temporary name in the folder of the file; commit() syncs, renames and syncs the folder. A link is
+// followed and stays a link. A target that is no regular file (/dev/full, /dev/stdout, a pipe) is written in place.
+// Without commit() nothing changes (what is in place is in place) and the temporary file is removed. The mode comes
+// from the umask.
 class FileWriter {
  public:
   explicit FileWriter(std::string_view path);  // Throws: file
@@ -25,7 +26,7 @@ class FileWriter {
 
   void write(const void* data, std::size_t bytes);  // Throws: file
   void write(std::string_view text) { write(text.data(), text.size()); }
-  void commit();                                    // Throws: file
+  void commit();  // Throws: file
 
  private:
   void open_temporary();
@@ -38,7 +39,8 @@ class FileWriter {
 
 void write_atomically(std::string_view path, std::string_view bytes);  // Throws: file
 
-// Makes `path` a symbolic link to `target` (as it will stand in the link), in one step in place of what `path` was before.   Throws: file
+// Makes `path` a symbolic link to `target` (as it will stand in the link), in one step in place of what `path` was
+// before.   Throws: file
 void link_atomically(std::string_view path, std::string_view target);
 
 // Removes from a folder what killed writers left there; files that are being written stay. Returns their number.

@@ -20,8 +20,9 @@ void shuffle_order(std::uint64_t seed, std::int64_t epoch, std::span<std::int32_
   for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
 }
 
-// The thread fills slots in turn, the consumer empties them in turn. A slot keeps its memory; it hands out a slice, and is written again
-// only when no one else holds that. There are two slots more than batches ahead: one is in the consumer's hands, one may be on its way back.
+// The thread fills slots in turn, the consumer empties them in turn. A slot keeps its memory; it hands out a slice, and
+// is written again only when no one else holds that. There are two slots more than batches ahead: one is in the
+// consumer's hands, one may be on its way back.
 struct Loader::State {
   struct Slot {
     Tensor images, labels;  // of a full batch
@@ -36,9 +37,9 @@ struct Loader::State {
 
   std::mutex mutex;
   std::condition_variable changed;
-  std::int64_t run = 0;        // counts start(): what the thread made for an older run is dropped
+  std::int64_t run = 0;  // counts start(): what the thread made for an older run is dropped
   std::int64_t epoch = 0;
-  std::int64_t produced = 0;   // batches of this epoch that are ready, or were
+  std::int64_t produced = 0;  // batches of this epoch that are ready, or were
   std::int64_t consumed = 0;
   std::exception_ptr failure;
   bool stop = false;
@@ -59,8 +60,8 @@ std::int64_t count_batches(const Dataset& data, const LoaderOptions& options) {
   RZ_CHECK(value, options.batch_size >= 1, "loader: a batch needs at least 1 example, not {}", options.batch_size);
   RZ_CHECK(value, options.prefetch >= 1 && options.prefetch <= 1000, "loader: {} batches ahead are not 1 to 1000",
            options.prefetch);
-  RZ_CHECK(value, data.size() > 0 && data.size() <= INT32_MAX, "loader: {} has {} examples, 1 to 2^31 - 1 can be loaded",
-           data.name, data.size());
+  RZ_CHECK(value, data.size() > 0 && data.size() <= INT32_MAX,
+           "loader: {} has {} examples, 1 to 2^31 - 1 can be loaded", data.name, data.size());
   RZ_CHECK(value, std::ssize(data.pixels) == data.size() * data.features(),
            "loader: {} has {} labels and {} pixels, {} per image of {} are needed", data.name, data.size(),
            data.pixels.size(), data.features(), data.image_shape);
@@ -71,7 +72,10 @@ std::int64_t count_batches(const Dataset& data, const LoaderOptions& options) {
 }  // namespace
 
 Loader::State::State(const Dataset& set, const LoaderOptions& given)
-    : data(set), options(given), batches(count_batches(set, given)), slots(static_cast<std::size_t>(given.prefetch) + 2),
+    : data(set),
+      options(given),
+      batches(count_batches(set, given)),
+      slots(static_cast<std::size_t>(given.prefetch) + 2),
       order(static_cast<std::size_t>(set.size())) {
   if (options.dtype == DType::f32) decode_f32.emplace(data.image_shape, options.normalisation);
   if (options.dtype == DType::f64) decode_f64.emplace(data.image_shape, options.normalisation);
@@ -97,7 +101,8 @@ void Loader::State::work() {
   std::int64_t ordered_epoch = -1;
   std::unique_lock lock(mutex);
   for (;;) {
-    changed.wait(lock, [&] { return stop || (!failure && produced < batches && produced - consumed < options.prefetch); });
+    changed.wait(lock,
+                 [&] { return stop || (!failure && produced < batches && produced - consumed < options.prefetch); });
     if (stop) return;
     const std::int64_t my_run = run, my_epoch = epoch, index = produced;
     lock.unlock();
@@ -155,8 +160,8 @@ std::int64_t Loader::position() const { return state_->consumed; }
 
 void Loader::start(std::int64_t epoch, std::int64_t first_batch) {
   RZ_CHECK(value, epoch >= 0, "loader: epoch {} is negative", epoch);
-  RZ_CHECK(value, first_batch >= 0 && first_batch <= state_->batches, "loader: batch {} is not in an epoch of {} batches",
-           first_batch, state_->batches);
+  RZ_CHECK(value, first_batch >= 0 && first_batch <= state_->batches,
+           "loader: batch {} is not in an epoch of {} batches", first_batch, state_->batches);
   {
     const std::lock_guard lock(state_->mutex);
     ++state_->run;

@@ -1,5 +1,5 @@
-// Loader: batches of a data set, decoded ahead by a thread. The order of an epoch is a function of (seed, epoch), so the whole state is
-// (epoch, batch): start(epoch, batch) goes on in the middle of an epoch at once.
+// Loader: batches of a data set, decoded ahead by a thread. The order of an epoch is a function of (seed, epoch), so
+// the whole state is (epoch, batch): start(epoch, batch) goes on in the middle of an epoch at once.
 //   for (loader.start(epoch); loader.next(batch);) step(batch.images, batch.labels);
 #pragma once
 
@@ -15,18 +15,18 @@ namespace rz {
 struct LoaderOptions {
   std::int64_t batch_size = 100;
   std::uint64_t seed = 1;
-  bool shuffle = true;             // false: in the order of the set, as for validation
-  bool drop_last = false;          // leave out a last batch that is smaller
+  bool shuffle = true;     // false: in the order of the set, as for validation
+  bool drop_last = false;  // leave out a last batch that is smaller
   Normalisation normalisation{};
-  DType dtype = DType::f32;        // or f64
-  int prefetch = 2;                // batches decoded ahead
+  DType dtype = DType::f32;  // or f64
+  int prefetch = 2;          // batches decoded ahead
 };
 
 struct Batch {
-  Tensor images;            // [n, features], normalised
-  Tensor labels;            // [n], i64
+  Tensor images;  // [n, features], normalised
+  Tensor labels;  // [n], i64
   std::int64_t epoch = 0;
-  std::int64_t index = 0;   // within the epoch, from 0
+  std::int64_t index = 0;  // within the epoch, from 0
 };
 
 class Loader {
@@ -37,7 +37,7 @@ class Loader {
   Loader(Loader&&) noexcept;
   Loader& operator=(Loader&&) noexcept;
 
-  std::int64_t batches() const;   // of an epoch
+  std::int64_t batches() const;  // of an epoch
   // Goes to a place. `first_batch` = batches() is the end of the epoch.   Throws: value
   void start(std::int64_t epoch, std::int64_t first_batch = 0);
   // False at the end of the epoch. Lets go of the batch given and reuses its memory, unless other handles hold it.

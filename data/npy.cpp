@@ -104,8 +104,9 @@ class HeaderParser {
     if (descr == "<i4") return DType::i32;
     if (descr == "<i8") return DType::i64;
     if (descr == "|u1" || descr == "|b1") return DType::u8;
-    RZ_CHECK(file, !descr.starts_with('>'), "{}: holds big-endian numbers ({}); write it with a.astype(a.dtype.newbyteorder('<'))",
-             what_, printable(descr));
+    RZ_CHECK(file, !descr.starts_with('>'),
+             "{}: holds big-endian numbers ({}); write it with a.astype(a.dtype.newbyteorder('<'))", what_,
+             printable(descr));
     RZ_FAIL(file, "{}: holds the type {}, which is not read (<f4, <f8, <i4, <i8, |u1 and |b1 are)", what_,
             printable(descr));
   }
@@ -126,8 +127,8 @@ class HeaderParser {
       accept("L");  // Python 2
       if (!accept(',') && !at(')')) fail();
     }
-    RZ_CHECK(file, extents.size() <= static_cast<std::size_t>(Shape::max_rank), "{}: has {} dimensions, at most 6 are read",
-             what_, extents.size());
+    RZ_CHECK(file, extents.size() <= static_cast<std::size_t>(Shape::max_rank),
+             "{}: has {} dimensions, at most 6 are read", what_, extents.size());
     return Shape(std::span<const std::int64_t>(extents));
   }
 
@@ -156,12 +157,18 @@ void copy_from_fortran_order(const char* source, char* destination, const Shape&
 
 std::string_view descr_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "<f4";
-    case DType::f64: return "<f8";
-    case DType::i32: return "<i4";
-    case DType::i64: return "<i8";
-    case DType::u8: return "|u1";
-    case DType::bf16: break;
+    case DType::f32:
+      return "<f4";
+    case DType::f64:
+      return "<f8";
+    case DType::i32:
+      return "<i4";
+    case DType::i64:
+      return "<i8";
+    case DType::u8:
+      return "|u1";
+    case DType::bf16:
+      break;
   }
   RZ_FAIL(dtype, "npy: NumPy has no type for {} (convert it to f32)", dtype);
 }
@@ -172,10 +179,12 @@ Tensor parse_npy(std::string_view bytes, std::string_view what) {
   RZ_CHECK(file, bytes.size() >= 10 && bytes.starts_with(magic), "{}: is no .npy file", what);
   const auto byte = [&](std::size_t k) { return static_cast<std::size_t>(static_cast<unsigned char>(bytes[k])); };
   const std::size_t version = byte(6);
-  RZ_CHECK(file, version >= 1 && version <= 3, "{}: is a .npy file of version {}, versions 1 to 3 are read", what, version);
+  RZ_CHECK(file, version >= 1 && version <= 3, "{}: is a .npy file of version {}, versions 1 to 3 are read", what,
+           version);
   const std::size_t start = version == 1 ? 10 : 12;
   RZ_CHECK(file, bytes.size() >= start, "{}: is cut off within its .npy header", what);
-  const std::size_t length = version == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
+  const std::size_t length =
+      version == 1 ? byte(8) | byte(9) << 8 : byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24;
   RZ_CHECK(file, length <= bytes.size() - start, "{}: is cut off: its .npy header claims {} bytes, but only {} follow",
            what, grouped(length), grouped(bytes.size() - start));
   const Header header = HeaderParser(bytes.substr(start, length), what).parse();

@@ -1,5 +1,6 @@
 // NumPy's array files: .npy (versions 1 to 3) and .npz (a zip archive of them).
-// Read: little-endian f4 f8 i4 i8 u1, and b1 as u8; C order, and Fortran order, which is transposed. Written: version 1, C order; bf16 is refused.
+// Read: little-endian f4 f8 i4 i8 u1, and b1 as u8; C order, and Fortran order, which is transposed. Written: version
+// 1, C order; bf16 is refused.
 #pragma once
 
 #include <span>
@@ -17,8 +18,10 @@ Tensor parse_npy(std::string_view bytes, std::string_view what = "memory");  // 
 void save_npy(std::string_view path, const Tensor& tensor);                  // atomically.   Throws: file, dtype
 std::string npy_bytes(const Tensor& tensor);                                 // Throws: dtype
 
-std::vector<NamedTensor> load_npz(std::string_view path);                                      // in the order of the archive.   Throws: file
+std::vector<NamedTensor> load_npz(std::string_view path);  // in the order of the archive.   Throws: file
 std::vector<NamedTensor> parse_npz(std::string_view bytes, std::string_view what = "memory");  // Throws: file
-void save_npz(std::string_view path, std::span<const NamedTensor> tensors);                    // atomically, not compressed.   Throws: file, dtype, value (no array, a name twice)
+void save_npz(std::string_view path,
+              std::span<const NamedTensor>
+                  tensors);  // atomically, not compressed.   Throws: file, dtype, value (no array, a name twice)
 
 }  // namespace rz

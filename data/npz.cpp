@@ -82,14 +82,16 @@ std::string contents(zip_source_t* source, std::string_view what) {
   if (zip_source_stat(source, &status) == 0) bytes.resize(status.size);
   const zip_int64_t count = zip_source_read(source, bytes.data(), bytes.size());
   zip_source_close(source);
-  RZ_CHECK(file, count >= 0 && static_cast<std::size_t>(count) == bytes.size() && count > 0, "{}: libzip lost bytes", what);
+  RZ_CHECK(file, count >= 0 && static_cast<std::size_t>(count) == bytes.size() && count > 0, "{}: libzip lost bytes",
+           what);
   return bytes;
 }
 
 }  // namespace
 
 std::vector<NamedTensor> parse_npz(std::string_view bytes, std::string_view what) {
-  RZ_CHECK(file, !bytes.empty(), "{}: is no .npz archive: it is empty", what);  // to libzip it would be one of no entries
+  RZ_CHECK(file, !bytes.empty(), "{}: is no .npz archive: it is empty",
+           what);  // to libzip it would be one of no entries
   const Source source = buffer_source(bytes.data(), bytes.size(), what);
   const Archive archive = open_archive(source.get(), ZIP_RDONLY, what);
   std::vector<NamedTensor> tensors;

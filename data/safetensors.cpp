@@ -26,12 +26,18 @@ constexpr std::string_view checksum_kind = "xxh3-128:";
 
 std::string_view type_name(DType dtype) {
   switch (dtype) {
-    case DType::f64: return "F64";
-    case DType::f32: return "F32";
-    case DType::bf16: return "BF16";
-    case DType::i64: return "I64";
-    case DType::i32: return "I32";
-    case DType::u8: return "U8";
+    case DType::f64:
+      return "F64";
+    case DType::f32:
+      return "F32";
+    case DType::bf16:
+      return "BF16";
+    case DType::i64:
+      return "I64";
+    case DType::i32:
+      return "I32";
+    case DType::u8:
+      return "U8";
   }
   return "";
 }
@@ -45,15 +51,19 @@ std::string quoted(const std::string& text) {
 }
 
 std::vector<NamedTensor> ordered(std::span<const NamedTensor> tensors) {
-  std::vector<NamedTensor> sorted(tensors.begin(), tensors.end());
   std::set<std::string_view> names;
   for (const NamedTensor& t : tensors) {
     RZ_CHECK(value, t.tensor.defined(), "safetensors: tensor '{}' is empty: it has no storage", printable(t.name));
     RZ_CHECK(value, t.name != "__metadata__", "safetensors: no tensor can be named __metadata__");
     RZ_CHECK(value, names.insert(t.name).second, "safetensors: the name '{}' was given twice", printable(t.name));
   }
-  std::ranges::stable_sort(sorted, std::ranges::greater(),
-                           [](const NamedTensor& t) { return size_of(t.tensor.dtype()); });
+  std::vector<NamedTensor> sorted;
+  sorted.reserve(tensors.size());
+  for (const std::size_t size : {8U, 4U, 2U, 1U}) {
+    for (const NamedTensor& t : tensors) {
+      if (size_of(t.tensor.dtype()) == size) sorted.push_back(t);
+    }
+  }
   return sorted;
 }
 
@@ -164,7 +174,7 @@ SafetensorsFile::SafetensorsFile(std::string_view path) : path_(absolute(path)) 
   descriptor_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   check(descriptor_ >= 0);
   try {
-    struct stat status {};
+    struct stat status{};
     check(fstat(descriptor_, &status) == 0);
     errno = EISDIR;
     check(!S_ISDIR(status.st_mode));

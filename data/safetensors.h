@@ -1,7 +1,8 @@
-// The safetensors format: 8 bytes length (little-endian), a JSON header of that length, the bytes of the tensors without gaps.
+// The safetensors format: 8 bytes length (little-endian), a JSON header of that length, the bytes of the tensors
+// without gaps.
 //   {"__metadata__": {"key": "value"}, "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}
-// Types: F64 F32 BF16 I64 I32 U8; up to 6 dimensions. Our files hold "checksum" (data/checksum.h) of all tensor bytes in __metadata__; where it is
-// present it is checked, files of others load without.
+// Types: F64 F32 BF16 I64 I32 U8; up to 6 dimensions. Our files hold "checksum" (data/checksum.h) of all tensor bytes
+// in __metadata__; where it is present it is checked, files of others load without.
 #pragma once
 
 #include <cstdint>
@@ -24,14 +25,16 @@ struct SafetensorsContents {
   const Tensor* find(std::string_view name) const;  // null: not there
 };
 
-// Writes atomically (data/file.h). Tensors are ordered by element size, largest first, and otherwise as given, so that each is aligned.
-// Tensors of any device are written; metadata's "checksum" is overwritten.   Throws: file, value (a name twice, not UTF-8, "__metadata__")
+// Writes atomically (data/file.h). Tensors are ordered by element size, largest first, and otherwise as given, so that
+// each is aligned. Tensors of any device are written; metadata's "checksum" is overwritten.   Throws: file, value (a
+// name twice, not UTF-8, "__metadata__")
 void save_safetensors(std::string_view path, std::span<const NamedTensor> tensors, const Metadata& metadata = {});
 // The size of the file that save_safetensors would write: for check_space.
 std::uint64_t safetensors_bytes(std::span<const NamedTensor> tensors, const Metadata& metadata = {});
 
-SafetensorsContents load_safetensors(std::string_view path);                                      // Throws: file
-SafetensorsContents parse_safetensors(std::string_view bytes, std::string_view what = "memory");  // `what` opens messages.   Throws: file
+SafetensorsContents load_safetensors(std::string_view path);  // Throws: file
+SafetensorsContents parse_safetensors(std::string_view bytes,
+                                      std::string_view what = "memory");  // `what` opens messages.   Throws: file
 
 struct SafetensorsEntry {
   std::string name;
@@ -46,8 +49,10 @@ struct SafetensorsHeader {
   Metadata metadata;
 };
 
-// Checks everything that can be known from the header: offsets that neither overlap nor leave gaps nor leave the `data_bytes` that follow it.
-SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_bytes, std::string_view what);  // Throws: file
+// Checks everything that can be known from the header: offsets that neither overlap nor leave gaps nor leave the
+// `data_bytes` that follow it.
+SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_bytes,
+                                           std::string_view what);  // Throws: file
 
 // An open file from which single tensors are read; the checksum is checked by load_safetensors only.
 class SafetensorsFile {

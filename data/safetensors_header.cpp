@@ -56,7 +56,9 @@ class EntryReader {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& reason) const { RZ_FAIL(file, "{}: tensor '{}' {}", what_, shown_, reason); }
+  [[noreturn]] void fail(const std::string& reason) const {
+    RZ_FAIL(file, "{}: tensor '{}' {}", what_, shown_, reason);
+  }
 
   const json& field(const char* key) const {
     const auto found = fields_.find(key);
@@ -104,7 +106,8 @@ class EntryReader {
     const auto begin = value[0].get<std::uint64_t>(), end = value[1].get<std::uint64_t>();
     if (begin > end) fail("ends at byte " + grouped(end) + ", before it begins at " + grouped(begin));
     if (end > data_bytes_) {
-      fail("ends at byte " + grouped(end) + ", but the file has only " + grouped(data_bytes_) + " of them (is it cut off?)");
+      fail("ends at byte " + grouped(end) + ", but the file has only " + grouped(data_bytes_) +
+           " of them (is it cut off?)");
     }
     if (end - begin != entry_.bytes) {
       fail("has " + grouped(end - begin) + " bytes, but its shape " + text(entry_.shape) + " and type " +
@@ -137,7 +140,8 @@ void check_coverage(const std::vector<SafetensorsEntry>& entries, std::uint64_t 
 
 }  // namespace
 
-SafetensorsHeader parse_safetensors_header(std::string_view json_text, std::uint64_t data_bytes, std::string_view what) {
+SafetensorsHeader parse_safetensors_header(std::string_view json_text, std::uint64_t data_bytes,
+                                           std::string_view what) {
   const json tree = parse_json(json_text, what);
   RZ_CHECK(file, tree.is_object(), "{}: its safetensors header is no JSON object", what);
   SafetensorsHeader header;

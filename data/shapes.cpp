@@ -40,8 +40,11 @@ bool arrow(double u, double v) {
 bool hourglass(double u, double v) { return std::abs(v) <= 0.85 && std::abs(u) <= 0.05 + 0.8 * std::abs(v); }
 // A pentagram is where at least four of its five lines have the point on their inner side.
 bool star(double u, double v) {
-  constexpr double normals[5][2] = {{0, -1}, {0.9510565163, -0.3090169944}, {0.5877852523, 0.8090169944},
-                                    {-0.5877852523, 0.8090169944}, {-0.9510565163, -0.3090169944}};
+  constexpr double normals[5][2] = {{0, -1},
+                                    {0.9510565163, -0.3090169944},
+                                    {0.5877852523, 0.8090169944},
+                                    {-0.5877852523, 0.8090169944},
+                                    {-0.9510565163, -0.3090169944}};
   int inside = 0;
   for (const auto& n : normals) inside += n[0] * u + n[1] * v <= 0.33;
   return inside >= 4;
@@ -51,8 +54,8 @@ struct Kind {
   const char* name;
   bool (*contains)(double u, double v);
 };
-constexpr Kind kinds[] = {{"circle", circle}, {"square", box},       {"triangle", triangle}, {"star", star},
-                          {"cross", cross},   {"ring", ring},         {"crescent", crescent}, {"heart", heart},
+constexpr Kind kinds[] = {{"circle", circle}, {"square", box},         {"triangle", triangle}, {"star", star},
+                          {"cross", cross},   {"ring", ring},          {"crescent", crescent}, {"heart", heart},
                           {"arrow", arrow},   {"hourglass", hourglass}};
 
 // Where the shape lies: maps a point of the image to the shape's u and v.
@@ -80,7 +83,8 @@ Placement place(const ShapesOptions& options, Random& random) {
   Placement p{};
   p.x = side / 2.0 + random.uniform(-options.position, options.position);
   p.y = side / 2.0 + random.uniform(-options.position, options.position);
-  sine_and_cosine(random.uniform(-options.rotation, options.rotation) * (3.14159265358979323846 / 180), p.sine, p.cosine);
+  sine_and_cosine(random.uniform(-options.rotation, options.rotation) * (3.14159265358979323846 / 180), p.sine,
+                  p.cosine);
   const double size = radius * random.uniform(options.scale_low, options.scale_high);
   p.cosine /= size;
   p.sine /= size;
@@ -100,7 +104,8 @@ void cover(const Kind& kind, const Placement& place, std::array<float, plane>& c
       int hits = inside == 4 ? samples * samples : 0;
       if (inside > 0 && inside < 4) {
         for (int k = 0; k < samples * samples; ++k) {
-          hits += place.test(kind, static_cast<double>(x) + (k % samples + 0.5) / samples, y - 1 + (k / samples + 0.5) / samples);
+          hits += place.test(kind, static_cast<double>(x) + (k % samples + 0.5) / samples,
+                             y - 1 + (k / samples + 0.5) / samples);
         }
       }
       coverage[static_cast<std::size_t>(y - 1) * side + x] = static_cast<float>(hits) / (samples * samples);
@@ -127,9 +132,10 @@ void check(const ShapesOptions& options) {
   within("contrast", options.contrast, 0, 0.4);
   within("background", options.background, 0, 1);
   within("noise", options.noise, 0, 1);
-  RZ_CHECK(value, options.train >= 1 && options.train <= 10'000'000, "shapes: {} training images are not 1 to 10,000,000", options.train);
-  RZ_CHECK(value, options.validation >= 1 && options.validation <= 10'000'000, "shapes: {} validation images are not 1 to 10,000,000",
-           options.validation);
+  RZ_CHECK(value, options.train >= 1 && options.train <= 10'000'000,
+           "shapes: {} training images are not 1 to 10,000,000", options.train);
+  RZ_CHECK(value, options.validation >= 1 && options.validation <= 10'000'000,
+           "shapes: {} validation images are not 1 to 10,000,000", options.validation);
 }
 
 Dataset make(const ShapesOptions& options, const char* name, std::int64_t first, std::int64_t count) {
@@ -139,7 +145,8 @@ Dataset make(const ShapesOptions& options, const char* name, std::int64_t first,
   data.pixels.resize(static_cast<std::size_t>(count * data.features()));
   parallel_ranges(count, 64, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      data.labels[static_cast<std::size_t>(i)] = draw_shape(options, first + i, data.pixels.data() + i * data.features());
+      data.labels[static_cast<std::size_t>(i)] =
+          draw_shape(options, first + i, data.pixels.data() + i * data.features());
     }
   });
   return data;
@@ -160,11 +167,13 @@ std::uint8_t draw_shape(const ShapesOptions& options, std::int64_t index, std::u
   const auto amplitude = static_cast<float>(options.noise * 255 / 128 * 1.7320508075688772);
   for (std::size_t c = 0; c < channels; ++c) {
     // The background changes linearly across the image, by at most options.background from corner to corner.
-    const double slope_x = random.uniform(-0.5, 0.5) * options.background, slope_y = random.uniform(-0.5, 0.5) * options.background;
+    const double slope_x = random.uniform(-0.5, 0.5) * options.background,
+                 slope_y = random.uniform(-0.5, 0.5) * options.background;
     const auto front = static_cast<float>(255 * foreground[c]);
     for (std::size_t k = 0; k < plane;) {
       const auto x = static_cast<double>(k % side), y = static_cast<double>(k / side);
-      auto back = static_cast<float>(255 * (background[c] + (slope_x * (x - side / 2.0) + slope_y * (y - side / 2.0)) / side));
+      auto back =
+          static_cast<float>(255 * (background[c] + (slope_x * (x - side / 2.0) + slope_y * (y - side / 2.0)) / side));
       const auto step = static_cast<float>(255 * slope_x / side);
       std::uint64_t bits = random.bits();  // uniform noise for 8 pixels
       for (int byte = 0; byte < 8; ++byte, ++k, bits >>= 8, back += step) {

@@ -1,5 +1,6 @@
-// shapes: an embedded data set, drawn by the program. 32x32 RGB images of 10 shapes with random position, scale, rotation, colours, background
-// and noise. Image i is a function of (options, i) alone: the same whatever the threads and the number of images.
+// shapes: an embedded data set, drawn by the program. 32x32 RGB images of 10 shapes with random position, scale,
+// rotation, colours, background and noise. Image i is a function of (options, i) alone: the same whatever the threads
+// and the number of images.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +11,15 @@ namespace rz {
 
 struct ShapesOptions {
   std::uint64_t seed = 1;
-  std::int64_t train = 20000, validation = 4000;  // images: indices 0 ... train - 1, and 2^40 + 0 ... 2^40 + validation - 1
-  double position = 2.5;      // largest shift of the centre along each axis, in pixels
-  double scale_low = 0.85;    // size of the shape relative to a radius of 9 pixels: uniform in [scale_low, scale_high]
+  std::int64_t train = 20000,
+               validation = 4000;  // images: indices 0 ... train - 1, and 2^40 + 0 ... 2^40 + validation - 1
+  double position = 2.5;           // largest shift of the centre along each axis, in pixels
+  double scale_low = 0.85;  // size of the shape relative to a radius of 9 pixels: uniform in [scale_low, scale_high]
   double scale_high = 1.2;
-  double rotation = 15;       // largest angle, in degrees
-  double contrast = 0.25;     // least distance of the colours of shape and background, where black and white are 1 apart
-  double background = 0.35;   // largest change of the background's colour from corner to corner
-  double noise = 0.08;        // standard deviation of the noise of each pixel and channel; 1 is the range of a pixel
+  double rotation = 15;      // largest angle, in degrees
+  double contrast = 0.25;    // least distance of the colours of shape and background, where black and white are 1 apart
+  double background = 0.35;  // largest change of the background's colour from corner to corner
+  double noise = 0.08;       // standard deviation of the noise of each pixel and channel; 1 is the range of a pixel
 };
 
 inline constexpr std::int64_t shapes_validation_start = std::int64_t{1} << 40;

@@ -22,8 +22,17 @@ Variable layer_norm(const Variable& x, const Variable& gain, const Variable& bia
   const Shape y = x.shape();
   return record("layer_norm", {x, gain, bias}, forward.y,
       [x = x.value(), gain = gain.value(), mean = forward.mean, r = forward.inverse_deviation](const Tensor& d_y, Gradients& d) {
-        const auto wanted = [&](int i) { return d.wanted(i) ? d.destination(i) : Destination{}; };
-        ops::layer_norm_vjp(x, gain, {Tensor(), mean, r}, d_y, wanted(0), wanted(1), wanted(2));
+        Destination to[3];
+        const auto run = [&] { ops::layer_norm_vjp(x, gain, {Tensor(), mean, r}, d_y, to[0], to[1], to[2]); };
+        const bool apart = d.same(0, 1) || d.same(0, 2) || d.same(1, 2);
+        for (int i = 0; i < 3; ++i) {
+          if (!d.wanted(i)) continue;
+          to[i] = d.destination(i);
+          if (!apart) continue;
+          run();
+          to[i] = Destination{};
+        }
+        if (!apart) run();
       },
       [y, eps](const Primals& p, const Tangents& t) -> Variable {
         const Variable c = subtract(p[0], mean_last(p[0]));

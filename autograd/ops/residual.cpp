@@ -1,5 +1,7 @@
 // The gated residual of ReZero.
 
+#include <utility>
+
 #include "autograd/ops.h"
 #include "autograd/ops/lift.h"
 #include "autograd/record.h"
@@ -16,7 +18,8 @@ Variable residual_add(const Variable& x, const Variable& f, const Variable& gate
   return record("residual_add", {x, f, gates}, std::move(value),
       [f = f.value(), gates = gates.value(), index](const Tensor& d_y, Gradients& d) {
         if (d.wanted(0)) d.pass(0, d_y);
-        const Destination d_f = d.wanted(1) ? d.destination(1) : Destination{};
+        Destination d_f = d.wanted(1) ? d.destination(1) : Destination{};
+        if (d.same(1, 2)) ops::residual_add_vjp(f, gates, index, d_y, std::exchange(d_f, {}), {});
         const Destination d_gates = d.wanted(2) ? d.accumulator(2) : Destination{};
         if (d.wanted(1) || d.wanted(2)) ops::residual_add_vjp(f, gates, index, d_y, d_f, d_gates);
       },
@@ -24,7 +27,7 @@ Variable residual_add(const Variable& x, const Variable& f, const Variable& gate
         return Sum().add(t.has(0), [&] { return t[0]; })
                     .add(t.has(1), [&] { return multiply(slice(p[2], 0, index, 1), t[1]); })
                     .add(t.has(2), [&] {
-                      const Variable t_g = slice(t[2], 1, index, 1);  // [k, 1]
+                      const Variable t_g = reshape(slice(t[2], 1, index, 1), {t.count()});  // [k]: of a number
                       return multiply(align_tangent(t_g, y), p[1]);
                     });
       });

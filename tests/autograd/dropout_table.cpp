@@ -14,7 +14,7 @@ std::vector<OpRow> dropout_rows() {
     rows.push_back({.operation = "dropout",
                     .detail = "p = " + std::to_string(p).substr(0, 4),
                     .small = {{3, 5}},
-                    .large = {{131, 517}},
+                    .large = {{67, 517}},
                     .call = call});
     rows.push_back({.operation = "dropout",
                     .detail = "empty, p = " + std::to_string(p).substr(0, 4),

@@ -12,14 +12,15 @@ std::vector<OpRow> norm_rows() {
                     .large = std::move(large),
                     .call = std::move(call)});
   };
-  row("", {{3, 4}, {4}, {4}}, {{131, 517}, {517}, {517}}, norm(1e-5));
+  row("", {{3, 4}, {4}, {4}}, {{67, 517}, {517}, {517}}, norm(1e-5));
   row("leading axes", {{2, 2, 3}, {3}, {3}}, {{7, 19, 517}, {517}, {517}}, norm(1e-5));
   row("many short rows", {{4, 2}, {2}, {2}}, {{20011, 5}, {5}, {5}}, norm(1e-2));
   row("one row without an axis", {{4}, {4}, {4}}, {{40009}, {40009}, {40009}}, norm(0.5));
   row("one column", {{3, 1}, {1}, {1}}, {}, norm(1e-5));
   row("no rows", {{0, 3}, {3}, {3}}, {}, norm(1e-5));
-  row("gain and bias are one", {{3, 4}, {4}}, {{131, 67}, {67}}, [](Inputs x) { return layer_norm(x[0], x[1], x[1]); });
-  row("one norm twice", {{3, 4}, {4}, {4}}, {{131, 67}, {67}, {67}},
+  row("gain and bias are one", {{3, 4}, {4}}, {{517, 67}, {67}}, [](Inputs x) { return layer_norm(x[0], x[1], x[1]); });
+  row("x is gain and bias too", {{4}}, {}, [](Inputs x) { return layer_norm(x[0], x[0], x[0]); });
+  row("one norm twice", {{3, 4}, {4}, {4}}, {{517, 67}, {67}, {67}},
       [](Inputs x) { return layer_norm(layer_norm(x[0], x[1], x[2]), x[1], x[2], 1e-2); });
   return rows;
 }

@@ -14,13 +14,14 @@ std::vector<OpRow> residual_rows() {
                     .fused_tolerance = 30});  // a gate's gradient sums over all elements
   };
   const auto gate = [](std::int64_t index) { return [=](Inputs x) { return residual_add(x[0], x[1], x[2], index); }; };
-  row("", {{2, 3}, {2, 3}, {4}}, {{131, 517}, {131, 517}, {4}}, gate(2));
+  row("", {{2, 3}, {2, 3}, {4}}, {{67, 517}, {67, 517}, {4}}, gate(2));
   row("more axes", {{2, 2, 2}, {2, 2, 2}, {2}}, {{7, 19, 517}, {7, 19, 517}, {2}}, gate(0));
   row("numbers", {{}, {}, {2}}, {}, gate(1));
   row("one element", {{1}, {1}, {1}}, {}, gate(0));
   row("empty", {{0, 3}, {0, 3}, {2}}, {}, gate(1));
-  row("x is the branch too", {{2, 3}, {2}}, {{131, 517}, {2}},
+  row("x is the branch too", {{2, 3}, {2}}, {{67, 517}, {2}},
       [](Inputs x) { return residual_add(x[0], x[0], x[1], 0); });
+  row("the branch is the gates", {{3}, {3}}, {}, [](Inputs x) { return residual_add(x[0], x[1], x[1], 2); });
   row("one gate twice, and another", {{2, 3}, {2, 3}, {3}}, {{131, 57}, {131, 57}, {3}}, [](Inputs x) {
     const Variable once = residual_add(x[0], x[1], x[2], 0);
     return residual_add(residual_add(once, tanh(once), x[2], 0), x[1], x[2], 2);

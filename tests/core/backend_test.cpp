@@ -2,6 +2,8 @@
 // backend_products_test.cpp has the others.
 #include "core/backend.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

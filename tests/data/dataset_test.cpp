@@ -30,7 +30,8 @@ std::string records(std::initializer_list<int> labels) {
 }
 
 void write_cifar10(const TemporaryFolder& folder) {
-  for (const char* n : {"1", "2", "3", "4", "5"}) write_atomically(folder / "data_batch_" + n + ".bin", records({3, 9}));
+  for (const char* n : {"1", "2", "3", "4", "5"})
+    write_atomically(folder / "data_batch_" + n + ".bin", records({3, 9}));
   write_atomically(folder / "test_batch.bin", records({0}));
 }
 
@@ -50,9 +51,11 @@ TEST_SUITE("data/dataset") {
     const Normalisation other{.mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}};
     CHECK(close(decode_images(data, 1, 1, other, DType::f64).to_vector()[5], (6 / 255.0 - 0.406) / 0.225, 1e-15));
     CHECK(decode_images(data, 2, 0).shape() == Shape{0, 6});
-    CHECK(mentions(message_of(ErrorCode::shape, [&] { decode_images(data, 1, 2); }), {"2 images from 1 on", "two", "2"}));
+    CHECK(
+        mentions(message_of(ErrorCode::shape, [&] { decode_images(data, 1, 2); }), {"2 images from 1 on", "two", "2"}));
     CHECK(mentions(message_of(ErrorCode::dtype, [&] { decode_images(data, 0, 1, {}, DType::i64); }), {"i64"}));
-    CHECK(mentions(message_of(ErrorCode::value, [&] { decode_images(data, 0, 1, {.mean = {}, .std = {1, 0, 1}}); }), {"channel 1"}));
+    CHECK(mentions(message_of(ErrorCode::value, [&] { decode_images(data, 0, 1, {.mean = {}, .std = {1, 0, 1}}); }),
+                   {"channel 1"}));
 
     const std::string sum = data.checksum();
     data.pixels[3] ^= 1;
@@ -75,7 +78,8 @@ TEST_SUITE("data/dataset") {
     const auto refused = [](const std::string& name, const std::string& path) {
       return message_of(ErrorCode::value, [&] { load_dataset({.name = name, .path = path, .shapes = {}}); });
     };
-    CHECK(mentions(refused("cifar-10", ""), {"no data set 'cifar-10'", "did you mean 'cifar10'?", "known: shapes, cifar10"}));
+    CHECK(mentions(refused("cifar-10", ""),
+                   {"no data set 'cifar-10'", "did you mean 'cifar10'?", "known: shapes, cifar10"}));
     CHECK(mentions(refused("cifar10", ""), {"cifar10 needs a path"}));
     CHECK(mentions(refused("shapes", "/x"), {"shapes is made by the program", "/x"}));
   }
@@ -96,7 +100,9 @@ TEST_SUITE("data/dataset") {
   TEST_CASE("cifar10: files that are missing, cut off, of another format or damaged") {
     const TemporaryFolder folder;
     write_cifar10(folder);
-    const auto refused = [&](const std::string& path) { return message_of(ErrorCode::file, [&] { load_cifar10(path); }); };
+    const auto refused = [&](const std::string& path) {
+      return message_of(ErrorCode::file, [&] { load_cifar10(path); });
+    };
     const auto with = [&](const std::string& bytes) {
       write_atomically(folder / "data_batch_2.bin", bytes);
       return refused(folder.path());

@@ -43,7 +43,7 @@ TEST_SUITE("data/file") {
     const mode_t before = umask(027);
     write_atomically(folder / "a", "x");
     umask(before);
-    struct stat status {};
+    struct stat status{};
     REQUIRE(stat((folder / "a").c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0640);
   }
@@ -60,7 +60,8 @@ TEST_SUITE("data/file") {
 
     link_atomically(folder / "link", "loop");  // replaces the old link
     link_atomically(folder / "loop", "link");
-    CHECK(mentions(message_of(ErrorCode::file, [&] { write_atomically(folder / "loop", "x"); }), {"/loop", "symbolic links"}));
+    CHECK(mentions(message_of(ErrorCode::file, [&] { write_atomically(folder / "loop", "x"); }),
+                   {"/loop", "symbolic links"}));
   }
 
   TEST_CASE("file: errors name the absolute path and the reason") {
@@ -71,7 +72,8 @@ TEST_SUITE("data/file") {
       return message_of(ErrorCode::file, [&] { write_atomically(path, "x"); });
     };
     CHECK(reading(folder / "b") == folder / "b" + ": cannot be read: No such file or directory");
-    CHECK(mentions(reading("no-such-file"), {std::filesystem::current_path().string() + "/no-such-file: cannot be read"}));
+    CHECK(mentions(reading("no-such-file"),
+                   {std::filesystem::current_path().string() + "/no-such-file: cannot be read"}));
     CHECK(mentions(reading(folder.path()), {folder.path(), "Is a directory"}));
     CHECK(mentions(writing(folder.path()), {folder.path(), "Is a directory"}));
     CHECK(mentions(writing(folder / "a/b"), {"a/b: cannot be written: Not a directory"}));
@@ -101,7 +103,7 @@ TEST_SUITE("data/file") {
     const TemporaryFolder folder;
     const int opened = open((folder / "out").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     REQUIRE(opened >= 0);
-    struct stat before {}, after {};
+    struct stat before{}, after{};
     REQUIRE(fstat(opened, &before) == 0);
     write_atomically("/proc/self/fd/" + std::to_string(opened), "redirected");
     REQUIRE(stat((folder / "out").c_str(), &after) == 0);

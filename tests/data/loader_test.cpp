@@ -19,7 +19,11 @@ namespace {
 
 // Example i has pixels i and label i % 10.
 Dataset numbered(std::int64_t size) {
-  Dataset data{.name = "numbered", .image_shape = {1, 2, 2}, .class_names = std::vector<std::string>(10), .pixels = {}, .labels = {}};
+  Dataset data{.name = "numbered",
+               .image_shape = {1, 2, 2},
+               .class_names = std::vector<std::string>(10),
+               .pixels = {},
+               .labels = {}};
   for (std::int64_t i = 0; i < size; ++i) {
     data.labels.push_back(static_cast<std::uint8_t>(i % 10));
     data.pixels.insert(data.pixels.end(), 4, static_cast<std::uint8_t>(i));
@@ -81,7 +85,8 @@ TEST_SUITE("data/loader") {
     for (std::int64_t first : {0, 1, 5, 12, 13}) {
       Loader resumed(data, {.batch_size = 8, .normalisation = raw});
       const std::vector<std::int64_t> after = rest(resumed, 4, first);
-      CHECK(std::equal(after.begin(), after.end(), whole.end() - std::max<std::int64_t>(0, 100 - 8 * first), whole.end()));
+      CHECK(std::equal(after.begin(), after.end(), whole.end() - std::max<std::int64_t>(0, 100 - 8 * first),
+                       whole.end()));
     }
     // Starting again at once, with batches of the old place on their way.
     Batch batch;
@@ -138,7 +143,8 @@ TEST_SUITE("data/loader") {
     loader.start(0);
     for (int k = 0; k < 3; ++k) REQUIRE(loader.next(batch));
     for (int k = 0; k < 2; ++k) {
-      CHECK(mentions(message_of(ErrorCode::value, [&] { loader.next(batch); }), {"example 33 of numbered has label 77"}));
+      CHECK(
+          mentions(message_of(ErrorCode::value, [&] { loader.next(batch); }), {"example 33 of numbered has label 77"}));
     }
     loader.start(1, 4);
     CHECK(loader.next(batch));

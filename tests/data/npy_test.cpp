@@ -48,12 +48,14 @@ TEST_SUITE("data/npy") {
 
   TEST_CASE("npy: headers of others") {
     const std::string data = "\x01\x02\x03\x04\x05\x06";
-    for (int version : {1, 2, 3}) CHECK(close(parse_npy(file_of(header("|u1", "(6,)"), data, version)), {1, 2, 3, 4, 5, 6}, 0));
+    for (int version : {1, 2, 3})
+      CHECK(close(parse_npy(file_of(header("|u1", "(6,)"), data, version)), {1, 2, 3, 4, 5, 6}, 0));
     CHECK(close(parse_npy(file_of(header("|b1", "(2, 3)"), data)), {1, 2, 3, 4, 5, 6}, 0));
     CHECK(close(parse_npy(file_of(header("|u1", "(2, 3)", "True"), data)), {1, 3, 5, 2, 4, 6}, 0));
     CHECK(close(parse_npy(file_of(header("|u1", "(1, 2, 3)", "True"), data)), {1, 3, 5, 2, 4, 6}, 0));
     CHECK(close(parse_npy(file_of(header("|u1", "(3L,2L)"), data)), {1, 2, 3, 4, 5, 6}, 0));
-    CHECK(close(parse_npy(file_of("{\"shape\":(6,),\"fortran_order\":True,\"descr\":\"|u1\"}", data)), {1, 2, 3, 4, 5, 6}, 0));
+    CHECK(close(parse_npy(file_of("{\"shape\":(6,),\"fortran_order\":True,\"descr\":\"|u1\"}", data)),
+                {1, 2, 3, 4, 5, 6}, 0));
     CHECK(parse_npy(file_of(header("<f8", "()"), std::string(8, '\0'))).shape() == Shape{});
   }
 
@@ -72,10 +74,10 @@ TEST_SUITE("data/npy") {
     CHECK(mentions(refused(file_of(header("<f8", "(99999999999999999999,)"), "")), {"64 bits"}));
     CHECK(mentions(refused(file_of(header("<f8", "(0, 4294967296, 4294967296)"), "")), {"64 bits"}));
     CHECK(mentions(refused(file_of(header("<f8", "(1,1,1,1,1,1,1)"), "12345678")), {"7 dimensions"}));
-    for (const std::string& dict :
-         {std::string("{}"), std::string("{'descr': '<f8'"), header("<f8", "(-1,)"), header("<f8", "(1 1)"),
-          header("<f8", "(1"), header("<f8", "(1,)", "Maybe"), header("<f8", "(1,)") + "x",
-          "{'descr': '<f8', " + header("<f8", "(1,)").substr(1), std::string("{'other': 1}"), std::string("{'descr': '<f8")}) {
+    for (const std::string& dict : {std::string("{}"), std::string("{'descr': '<f8'"), header("<f8", "(-1,)"),
+                                    header("<f8", "(1 1)"), header("<f8", "(1"), header("<f8", "(1,)", "Maybe"),
+                                    header("<f8", "(1,)") + "x", "{'descr': '<f8', " + header("<f8", "(1,)").substr(1),
+                                    std::string("{'other': 1}"), std::string("{'descr': '<f8")}) {
       CHECK(mentions(refused(file_of(dict, "12345678")), {"f: has no valid .npy header"}));
     }
     CHECK(mentions(message_of(ErrorCode::file, [] { load_npy("none.npy"); }), {"/none.npy: cannot be read"}));
@@ -84,7 +86,8 @@ TEST_SUITE("data/npy") {
   TEST_CASE("npz: arrays come back under their names, equal contents make equal files") {
     const TemporaryFolder folder;
     const Tensor x = normal_input({3, 2}, "npz");
-    const std::vector<NamedTensor> tensors = {{"singular_values", x}, {"labels/\xC3\xA4", Tensor::full({4}, 7, DType::i64)}, {"none", Tensor({0})}};
+    const std::vector<NamedTensor> tensors = {
+        {"singular_values", x}, {"labels/\xC3\xA4", Tensor::full({4}, 7, DType::i64)}, {"none", Tensor({0})}};
     save_npz(folder / "a.npz", tensors);
     save_npz(folder / "b.npz", tensors);
     CHECK(read_file(folder / "a.npz") == read_file(folder / "b.npz"));
@@ -94,8 +97,9 @@ TEST_SUITE("data/npy") {
       CHECK(read[k].name == tensors[k].name);
       CHECK(identical(read[k].tensor, tensors[k].tensor));
     }
-    CHECK(mentions(message_of(ErrorCode::value, [&] { save_npz(folder / "c", std::vector<NamedTensor>{{"a", x}, {"a", x}}); }),
-                   {"'a' is empty or was given twice"}));
+    CHECK(mentions(
+        message_of(ErrorCode::value, [&] { save_npz(folder / "c", std::vector<NamedTensor>{{"a", x}, {"a", x}}); }),
+        {"'a' is empty or was given twice"}));
     CHECK(mentions(message_of(ErrorCode::value, [&] { save_npz(folder / "c", {}); }), {"/c", "at least one array"}));
     CHECK(folder.names() == std::vector<std::string>{"a.npz", "b.npz"});
   }
@@ -104,7 +108,9 @@ TEST_SUITE("data/npy") {
     const TemporaryFolder folder;
     save_npz(folder / "a.npz", std::vector<NamedTensor>{{"w", normal_input({2}, "npz damage")}});
     const std::string good = read_file(folder / "a.npz");
-    const auto broken = [&](const std::string& bytes) { return message_of(ErrorCode::file, [&] { parse_npz(bytes, "f"); }); };
+    const auto broken = [&](const std::string& bytes) {
+      return message_of(ErrorCode::file, [&] { parse_npz(bytes, "f"); });
+    };
     for (std::size_t size = 0; size < good.size(); ++size) CHECK(!broken(good.substr(0, size)).empty());
     std::string bad = good;
     const std::size_t data = good.find("NUMPY") + 130;  // within the numbers

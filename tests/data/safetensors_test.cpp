@@ -112,7 +112,8 @@ TEST_SUITE("data/safetensors") {
     CHECK(mentions(refused(good.substr(0, good.size() - 1)), {"'w' ends at byte 32", "only 31"}));
     CHECK(mentions(refused(good + "x"), {"1 bytes after the last tensor"}));
     write_atomically(folder / "b", good.substr(0, good.size() - 1));
-    CHECK(mentions(message_of(ErrorCode::file, [&] { SafetensorsFile file(folder / "b"); }), {folder / "b", "cut off"}));
+    CHECK(
+        mentions(message_of(ErrorCode::file, [&] { SafetensorsFile file(folder / "b"); }), {folder / "b", "cut off"}));
     CHECK(mentions(message_of(ErrorCode::file, [&] { SafetensorsFile file(folder / "c"); }), {"/c", "No such file"}));
     CHECK(mentions(message_of(ErrorCode::file, [&] { load_safetensors(folder.path()); }), {"Is a directory"}));
   }
@@ -148,9 +149,12 @@ TEST_SUITE("data/safetensors") {
     CHECK(mentions(refused(one("F32", "[1]", "[4,8]"), 8), {"4 bytes before tensor 'w' belong to no tensor"}));
     CHECK(mentions(refused(one("F32", "[1]", "[0,4]"), 8), {"4 bytes after the last tensor"}));
     const std::string a = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)";
-    CHECK(mentions(refused(a + R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12), {"'a' and 'b' overlap"}));
-    CHECK(mentions(refused(a + R"("b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8), {"'a' and 'b' overlap"}));
-    CHECK(mentions(refused(a + R"("b":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}})", 8), {"'a' and 'b' overlap"}));
+    CHECK(mentions(refused(a + R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12),
+                   {"'a' and 'b' overlap"}));
+    CHECK(
+        mentions(refused(a + R"("b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8), {"'a' and 'b' overlap"}));
+    CHECK(
+        mentions(refused(a + R"("b":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}})", 8), {"'a' and 'b' overlap"}));
   }
 
   TEST_CASE("safetensors: what cannot be written is refused before anything is") {
@@ -164,7 +168,8 @@ TEST_SUITE("data/safetensors") {
     CHECK(mentions(writing({{"\xFF", x}}), {"UTF-8"}));
     CHECK(mentions(writing({{"w", Tensor()}}), {"'w' is empty"}));
     CHECK(folder.names().empty());
-    CHECK(mentions(message_of(ErrorCode::file, [&] { save_safetensors("/dev/full", std::vector<NamedTensor>{{"w", x}}); }),
-                   {"/dev/full: cannot be written: No space left on device"}));
+    CHECK(mentions(
+        message_of(ErrorCode::file, [&] { save_safetensors("/dev/full", std::vector<NamedTensor>{{"w", x}}); }),
+        {"/dev/full: cannot be written: No space left on device"}));
   }
 }

@@ -15,7 +15,8 @@ using namespace rz::test;
 
 namespace {
 
-// Validation accuracy of softmax regression on the normalised pixels: plain stochastic gradient descent with a falling rate.
+// Validation accuracy of softmax regression on the normalised pixels: plain stochastic gradient descent with a falling
+// rate.
 double linear_accuracy(const DataSplits& splits, int epochs) {
   const std::int64_t features = splits.train.features(), classes = splits.train.classes();
   const Decoder<float> decode(splits.train.image_shape, {});
@@ -88,7 +89,8 @@ TEST_SUITE("data/shapes") {
   }
 
   TEST_CASE("shapes: without noise and background the image has two colours, apart from edges") {
-    const ShapesOptions plain{.position = 0, .scale_low = 1, .scale_high = 1, .rotation = 0, .background = 0, .noise = 0};
+    const ShapesOptions plain{
+        .position = 0, .scale_low = 1, .scale_high = 1, .rotation = 0, .background = 0, .noise = 0};
     std::vector<std::uint8_t> image(3072);
     bool all = true;
     for (std::int64_t i = 0; i < 50; ++i) {
@@ -121,7 +123,14 @@ TEST_SUITE("data/shapes") {
     MESSAGE("accuracy of the linear classifier: " << accuracy);
     CHECK(accuracy < 0.5);
     // Not because it cannot learn: on centred white shapes on black it is nearly perfect.
-    const ShapesOptions easy{.train = 1000, .validation = 500, .position = 0, .scale_low = 1, .scale_high = 1, .rotation = 0, .background = 0, .noise = 0};
+    const ShapesOptions easy{.train = 1000,
+                             .validation = 500,
+                             .position = 0,
+                             .scale_low = 1,
+                             .scale_high = 1,
+                             .rotation = 0,
+                             .background = 0,
+                             .noise = 0};
     DataSplits splits = make_shapes(easy);
     for (Dataset* data : {&splits.train, &splits.validation}) {
       for (std::int64_t i = 0; i < data->size(); ++i) {

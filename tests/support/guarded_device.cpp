@@ -40,7 +40,9 @@ class Arena {
 
   void release(void* data, std::size_t bytes) {
     const std::lock_guard lock(mutex_);
-    auto at = free_.emplace(static_cast<std::size_t>(static_cast<char*>(data) - base_), rounded(bytes)).first;
+    const std::size_t start = static_cast<std::size_t>(static_cast<char*>(data) - base_);
+    give_back_pages(start, start + bytes);
+    auto at = free_.emplace(start, rounded(bytes)).first;
     const auto next = std::next(at);
     if (next != free_.end() && at->first + at->second == next->first) {
       at->second += next->second;
@@ -66,6 +68,13 @@ class Arena {
  private:
   static constexpr std::size_t size = std::size_t{512} << 20;
   static std::size_t rounded(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+  // Whole pages go back to the system: mprotect's time grows with the pages that are present.
+  void give_back_pages(std::size_t begin, std::size_t end) const {
+    constexpr std::size_t page = 4096;
+    begin = (begin + page - 1) / page * page;
+    end = end / page * page;
+    if (begin < end) madvise(base_ + begin, end - begin, MADV_DONTNEED);
+  }
   void protect(int protection) const {
     if (mprotect(base_, size, protection) != 0) throw std::runtime_error("guarded device: mprotect failed");
   }

@@ -23,7 +23,7 @@ struct OpRow {
   // What the row computes. Constants (labels, indices) come from the shapes of the inputs and lie on their device.
   std::function<Variable(Inputs)> call{};
 
-  bool positive = false;        // inputs are at least 0.5 (for log, sqrt, a divisor); otherwise N(0, 1)
+  bool positive = false;        // inputs are at least 0.5 (for log, sqrt, a divisor); otherwise in [-2, 2)
   std::vector<double> kinks{};  // inputs keep away from these
   double tolerance = 1e-6;      // of derivatives against differences
   bool second_order = true;     // reverse over forward is there

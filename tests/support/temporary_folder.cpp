@@ -9,8 +9,7 @@
 
 namespace rz::test {
 
-TemporaryFolder::TemporaryFolder()
-    : path_((std::filesystem::temp_directory_path() / "rezero-test-XXXXXX").string()) {
+TemporaryFolder::TemporaryFolder() : path_((std::filesystem::temp_directory_path() / "rezero-test-XXXXXX").string()) {
   if (!mkdtemp(path_.data())) throw std::runtime_error("no temporary folder can be made: " + path_);
 }
 
@@ -21,7 +20,8 @@ TemporaryFolder::~TemporaryFolder() {
 
 std::vector<std::string> TemporaryFolder::names() const {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(path_)) names.push_back(entry.path().filename().string());
+  for (const auto& entry : std::filesystem::directory_iterator(path_))
+    names.push_back(entry.path().filename().string());
   std::ranges::sort(names);
   return names;
 }

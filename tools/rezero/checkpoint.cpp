@@ -4,6 +4,7 @@
 #include <charconv>
 #include <filesystem>
 #include <system_error>
+#include <unordered_map>
 
 #include "core/error.h"
 #include "data/file.h"
@@ -59,14 +60,27 @@ std::vector<NamedTensor> contents_of(ParameterStore& store, const TrainState& st
   return tensors;
 }
 
-const Tensor& wanted(const SafetensorsContents& contents, const std::string& path, const std::string& name, const Shape& shape,
-                     DType dtype) {
-  const Tensor* tensor = contents.find(name);
-  RZ_CHECK(file, tensor, "{}: is no checkpoint to go on from: {} is missing", path, name);
-  RZ_CHECK(file, tensor->shape() == shape && tensor->dtype() == dtype, "{}: {} is {} {}, but this run needs {} {}", path, name,
-           tensor->dtype(), tensor->shape(), dtype, shape);
-  return *tensor;
-}
+class Contents {
+ public:
+  explicit Contents(std::string_view path) : path_(absolute(path)), contents_(load_safetensors(path)) {
+    for (const NamedTensor& t : contents_.tensors) by_name_.emplace(t.name, &t.tensor);
+  }
+  const std::string& path() const { return path_; }
+  const SafetensorsContents& all() const { return contents_; }
+  const Tensor& wanted(const std::string& name, const Shape& shape, DType dtype) const {
+    const auto found = by_name_.find(name);
+    RZ_CHECK(file, found != by_name_.end(), "{}: is no checkpoint to go on from: {} is missing", path_, name);
+    const Tensor& tensor = *found->second;
+    RZ_CHECK(file, tensor.shape() == shape && tensor.dtype() == dtype, "{}: {} is {} {}, but this run needs {} {}", path_, name,
+             tensor.dtype(), tensor.shape(), dtype, shape);
+    return tensor;
+  }
+
+ private:
+  std::string path_;
+  SafetensorsContents contents_;
+  std::unordered_map<std::string_view, const Tensor*> by_name_;
+};
 
 // N of "step-N.safetensors", else -1.
 std::int64_t step_of(std::string_view file) {
@@ -89,21 +103,23 @@ std::uint64_t checkpoint_bytes(ParameterStore& store) {
 }
 
 TrainState load_checkpoint(std::string_view path, ParameterStore& store) {
-  const std::string full = absolute(path);
-  const SafetensorsContents contents = load_safetensors(path);
+  const Contents contents(path);
   TrainState state;
-  for (const IntegerField& field : integer_fields)
-    state.*field.member = wanted(contents, full, field.name, {1}, DType::i64).to_integers()[0];
-  for (const RealField& field : real_fields) state.*field.member = wanted(contents, full, field.name, {1}, DType::f64).item();
-  for (const IntegerField& field : integer_fields)
-    RZ_CHECK(file, state.*field.member >= (field.member == &TrainState::best_step ? -1 : 0), "{}: {} is {}", full, field.name,
-             state.*field.member);
-  for (const std::string& slot : store.slot_names())
-    for (int k = 0; k < store.size(); ++k)
-      wanted(contents, full, slot_name(slot, store[k]), store[k].shape(), store.dtype());
-  assign_weights(contents, full, store);
-  for (const std::string& slot : store.slot_names())
-    for (int k = 0; k < store.size(); ++k) store.slot(slot, store[k]).copy_from(*contents.find(slot_name(slot, store[k])));
+  for (const IntegerField& field : integer_fields) {
+    const std::int64_t value = contents.wanted(field.name, {1}, DType::i64).to_integers()[0];
+    const std::int64_t least = field.member == &TrainState::best_step ? -1 : 0;
+    RZ_CHECK(file, value >= least, "{}: {} is {}, but must be at least {}", contents.path(), field.name, value, least);
+    state.*field.member = value;
+  }
+  for (const RealField& field : real_fields) state.*field.member = contents.wanted(field.name, {1}, DType::f64).item();
+  const auto each_slot = [&](auto&& f) {
+    for (const std::string& slot : store.slot_names())
+      for (int k = 0; k < store.size(); ++k)
+        f(store.slot(slot, store[k]), contents.wanted(slot_name(slot, store[k]), store[k].shape(), store.dtype()));
+  };
+  each_slot([](const Tensor&, const Tensor&) {});  // all are there before anything changes
+  assign_weights(contents.all(), contents.path(), store);
+  each_slot([](const Tensor& slot, const Tensor& saved) { slot.copy_from(saved); });
   return state;
 }
 

@@ -10,16 +10,18 @@ namespace rz::tool {
 
 struct Comparison {
   std::vector<History> runs;
-  double loss = 0;            // the given loss; NaN: none
+  double loss = 0;              // the given loss; NaN: none
   bool loss_is_common = false;  // chosen as the lowest that every run reached
 };
 
 std::string comparison_text(const Comparison& comparison);
-// {"loss", "runs": [{"name", "path", "form", "depth", "width", "steps", "seconds", "epochs": [{"epoch", "step", "train_loss", "train_accuracy",
-//  "validation_loss", "validation_accuracy", "seconds", "notebook_train_loss"}], "steps_to_loss", "seconds_to_loss", "speed_up_steps",
-//  "speed_up_seconds"}]}, on one line; null for what there is not.
+// {"loss", "runs": [{"name", "path", "form", "depth", "width", "steps", "seconds", "epochs": [{"epoch", "step",
+// "train_loss", "train_accuracy",
+//  "validation_loss", "validation_accuracy", "seconds", "notebook_train_loss"}], "steps_to_loss", "seconds_to_loss",
+//  "speed_up_steps", "speed_up_seconds"}]}, on one line; null for what there is not.
 std::string comparison_json(const Comparison& comparison);
-// A line per epoch: epoch, and for each run its train_loss, validation_loss and validation_accuracy, and the notebook's loss where there is one.
+// A line per epoch: epoch, and for each run its train_loss, validation_loss and validation_accuracy, and the notebook's
+// loss where there is one.
 std::string comparison_csv(const Comparison& comparison);
 
 }  // namespace rz::tool

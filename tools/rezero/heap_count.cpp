@@ -40,8 +40,9 @@ void* take(std::size_t bytes, std::size_t alignment) {
   if (counting.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
   if (bytes == 0) bytes = 1;
   for (;;) {
-    void* const memory = alignment == 0 ? std::malloc(bytes)
-                                        : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    void* const memory = alignment == 0
+                             ? std::malloc(bytes)
+                             : std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
     if (memory) return memory;
     const std::new_handler handler = std::get_new_handler();
     if (!handler) throw std::bad_alloc();

@@ -25,12 +25,14 @@ struct History {
   std::string path;  // absolute
   Recipe recipe;
   std::vector<Metrics> epochs;
-  std::vector<CurvePoint> curve;  // means over loss_window logged steps, each at the last of them; of all steps where there are fewer
-  std::int64_t steps = 0;         // the last one that was logged
-  double seconds = 0;             // at that step
+  std::vector<CurvePoint>
+      curve;  // means over loss_window logged steps, each at the last of them; of all steps where there are fewer
+  std::int64_t steps = 0;  // the last one that was logged
+  double seconds = 0;      // at that step
 };
 
-std::vector<History> load_histories(std::span<const std::string> runs);  // Throws: file (not a run, no metrics, an invalid line)
+std::vector<History> load_histories(
+    std::span<const std::string> runs);  // Throws: file (not a run, no metrics, an invalid line)
 
 // The first point of the curve that is not above `loss`; none when it never got there.
 std::optional<CurvePoint> reached(const History& run, double loss);

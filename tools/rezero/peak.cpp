@@ -23,36 +23,36 @@ volatile double sink;  // keeps results that nobody reads
 #define RZ_TOTAL(i) one += x##i;
 
 // The loops for one instruction set, with vectors of so many bytes.
-#define RZ_LOOPS(name, target_attribute, vector_bytes)                                                    \
-  namespace name {                                                                                        \
-  constexpr std::int64_t bytes = vector_bytes;                                                            \
-  template <class T>                                                                                      \
-  target_attribute void multiply_add(std::int64_t rounds) {                                               \
-    typedef T V __attribute__((vector_size(vector_bytes)));                                               \
-    V one = V{} + T(1);                                                                                   \
-    const V a = V{} + T(0.999), b = V{} + T(0.001);                                                       \
-    RZ_TWELVE(RZ_START)                                                                                   \
-    for (std::int64_t round = 0; round < rounds; ++round) {                                               \
-      RZ_TWELVE(RZ_MULTIPLY_ADD)                                                                          \
-    }                                                                                                     \
-    RZ_TWELVE(RZ_TOTAL)                                                                                   \
-    sink = static_cast<double>(one[0]);                                                                   \
-  }                                                                                                       \
-  target_attribute void read(double* memory, std::int64_t n) {                                            \
-    typedef double V __attribute__((vector_size(vector_bytes), may_alias));                               \
-    const V* const p = reinterpret_cast<const V*>(memory);                                                \
-    V s0{}, s1{}, s2{}, s3{};                                                                             \
-    for (std::int64_t i = 0; i + 4 <= n * 8 / bytes; i += 4) {                                            \
-      s0 += p[i], s1 += p[i + 1], s2 += p[i + 2], s3 += p[i + 3];                                         \
-    }                                                                                                     \
-    s0 += s1 + s2 + s3;                                                                                   \
-    sink = s0[0];                                                                                         \
-  }                                                                                                       \
-  target_attribute void update(double* memory, std::int64_t n) {                                          \
-    typedef double V __attribute__((vector_size(vector_bytes), may_alias));                               \
-    V* const p = reinterpret_cast<V*>(memory);                                                            \
-    for (std::int64_t i = 0; i < n * 8 / bytes; ++i) p[i] *= 0.999;                                       \
-  }                                                                                                       \
+#define RZ_LOOPS(name, target_attribute, vector_bytes)                      \
+  namespace name {                                                          \
+  constexpr std::int64_t bytes = vector_bytes;                              \
+  template <class T>                                                        \
+  target_attribute void multiply_add(std::int64_t rounds) {                 \
+    typedef T V __attribute__((vector_size(vector_bytes)));                 \
+    V one = V{} + T(1);                                                     \
+    const V a = V{} + T(0.999), b = V{} + T(0.001);                         \
+    RZ_TWELVE(RZ_START)                                                     \
+    for (std::int64_t round = 0; round < rounds; ++round) {                 \
+      RZ_TWELVE(RZ_MULTIPLY_ADD)                                            \
+    }                                                                       \
+    RZ_TWELVE(RZ_TOTAL)                                                     \
+    sink = static_cast<double>(one[0]);                                     \
+  }                                                                         \
+  target_attribute void read(double* memory, std::int64_t n) {              \
+    typedef double V __attribute__((vector_size(vector_bytes), may_alias)); \
+    const V* const p = reinterpret_cast<const V*>(memory);                  \
+    V s0{}, s1{}, s2{}, s3{};                                               \
+    for (std::int64_t i = 0; i + 4 <= n * 8 / bytes; i += 4) {              \
+      s0 += p[i], s1 += p[i + 1], s2 += p[i + 2], s3 += p[i + 3];           \
+    }                                                                       \
+    s0 += s1 + s2 + s3;                                                     \
+    sink = s0[0];                                                           \
+  }                                                                         \
+  target_attribute void update(double* memory, std::int64_t n) {            \
+    typedef double V __attribute__((vector_size(vector_bytes), may_alias)); \
+    V* const p = reinterpret_cast<V*>(memory);                              \
+    for (std::int64_t i = 0; i < n * 8 / bytes; ++i) p[i] *= 0.999;         \
+  }                                                                         \
   }
 
 #if defined(__x86_64__)
@@ -75,7 +75,9 @@ Loops loops() {
   if (std::strcmp(cpu_isa(), "avx2") == 0)
     return {{avx2::multiply_add<float>, avx2::multiply_add<double>}, avx2::read, avx2::update, avx2::bytes};
 #endif
-  return {{baseline::multiply_add<float>, baseline::multiply_add<double>}, baseline::read, baseline::update,
+  return {{baseline::multiply_add<float>, baseline::multiply_add<double>},
+          baseline::read,
+          baseline::update,
           baseline::bytes};
 }
 

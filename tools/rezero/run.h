@@ -19,11 +19,26 @@ bool is_run(std::string_view directory);                 // it holds a recipe.to
 void require_run(std::string_view directory);            // Throws: file (no such folder; not a run)
 Recipe load_run_recipe(std::string_view directory, std::span<const std::string> settings = {});  // Throws: file, UsageError
 
-// Makes the folders and writes recipe.toml and run.json. An empty folder may exist already.
-// Throws: UsageError (there is a run already: hint --resume; the folder holds other things), file.
-void create_run(const RunPaths& paths, const Recipe& recipe, const DataSplits& data);
-// Writes recipe.toml and run.json anew, for a resumed run.
+void check_new_run(const RunPaths& paths);               // Throws: UsageError (a run is there already: hint --resume)
+// Makes the folders of a new run; there may be empty ones already.   Throws: as check_new_run, file
+void make_run_folders(const RunPaths& paths);
+// recipe.toml and run.json, of a new run or of one that goes on.   Throws: file
 void write_run_files(const RunPaths& paths, const Recipe& recipe, const DataSplits& data);
+// Whether a run can go on here bit for bit: the data must be the same; another instruction set is worth a warning, which is returned.
+// Throws: file (the data has changed)
+std::string check_resumable(const RunPaths& paths, const DataSplits& data);
+
+// Held while a run is trained: two programs must not write into one folder.
+class RunLock {
+ public:
+  explicit RunLock(const RunPaths& paths);  // Throws: file (another program holds it)
+  ~RunLock();
+  RunLock(const RunLock&) = delete;
+  RunLock& operator=(const RunLock&) = delete;
+
+ private:
+  int descriptor_ = -1;
+};
 
 // A checkpoint of a run by name: "last", "best", "initial" or a step's number.   Throws: file (lists those that are there)
 std::string checkpoint_path(std::string_view directory, std::string_view which);

@@ -1,5 +1,7 @@
-// The network that a subcommand analyses: RUN [--checkpoint STEP|last|best|initial], or --recipe R [--set section.key=value]...; with
-// --weights FILE its parameters come from a file. Also the inputs it is given: data, opened only when wanted, or arrays of .npy files.
+// The network that a subcommand analyses: RUN [--checkpoint STEP|last|best|initial], or --recipe R [--set
+// section.key=value]...; with
+// --weights FILE its parameters come from a file. Also the inputs it is given: data, opened only when wanted, or arrays
+// of .npy files.
 #pragma once
 
 #include <cstdint>
@@ -31,20 +33,23 @@ struct Source {
   std::unique_ptr<nn::Model> model;  // on the recipe's device, in evaluation mode
 };
 // Weights are read in their own type and rounded at most once, to `precision`.
-// Throws: UsageError (not exactly one of RUN and --recipe; --checkpoint without RUN or with --weights; --set with RUN), file.
+// Throws: UsageError (not exactly one of RUN and --recipe; --checkpoint without RUN or with --weights; --set with RUN),
+// file.
 Source open_source(const SourceOptions& options, DType precision);
 
 // The [data] of the recipe has inputs and classes of the model's sizes.
 bool data_fits(const Recipe& recipe, const nn::Model& model);
 
-// A .npy file as inputs of the model, [samples, ...input_shape], used as it is: [samples, features], [samples, ...input_shape], or one
-// input without the first axis.   Throws: file (unreadable, of another shape, no sample, a value that is not finite).
+// A .npy file as inputs of the model, [samples, ...input_shape], used as it is: [samples, features], [samples,
+// ...input_shape], or one input without the first axis.   Throws: file (unreadable, of another shape, no sample, a
+// value that is not finite).
 Tensor read_inputs(std::string_view path, const nn::Model& model, DType precision);
 
 // The last part of a path, for titles: "runs/rezero/" -> "rezero", "recipes/fc64-deep.toml" -> "fc64-deep".
 std::string short_name(std::string_view path);
 
-// Throws now what writing the file later would throw, so that nothing is computed in vain. Pipes and devices are left alone.
+// Throws now what writing the file later would throw, so that nothing is computed in vain. Pipes and devices are left
+// alone.
 void check_target(std::string_view path);  // Throws: file
 
 // "f32" or "f64".   Throws: UsageError.

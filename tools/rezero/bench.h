@@ -1,0 +1,26 @@
+// The benchmarks of `rezero bench`: one function each, with its options. A result is text for people or a JSON
+// document.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace rz::tool {
+
+struct BenchOptions {
+  std::int64_t depth = 32, width = 256, batch = 128;
+  std::int64_t steps = 20, warmup = 3;
+  std::string form = "rezero";
+  bool json = false;
+};
+
+// Whole training steps of the fully connected net on CIFAR-10's sizes: forward, loss, backward, Adagrad. Random data,
+// gates 1 / depth: zeros could be cheaper. GFLOP/s are those of the matrix products; the peak is that of the threads in
+// use, measured before and after.
+std::string bench_fc(const BenchOptions& options);
+// The Jacobian of the stack at one input in f64, and its singular values.
+std::string bench_jacobian(const BenchOptions& options);
+// FMA peak, memory bandwidth and matrix products at our shapes, on 1 and on all threads.
+std::string bench_machine(bool json);
+
+}  // namespace rz::tool

@@ -1,0 +1,140 @@
+// rezero train: a run from a recipe, or one that goes on.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/parallel.h"
+#include "data/file.h"
+#include "data/text.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/model.h"
+#include "tools/rezero/run.h"
+#include "tools/rezero/terminal.h"
+#include "tools/rezero/trainer.h"
+
+namespace rz::tool {
+namespace {
+
+struct Options {
+  std::string recipe, out, resume;
+  std::vector<std::string> settings;
+  int threads = -1;  // the recipe's
+  bool dry_run = false, continue_anyway = false;
+};
+
+// What a checkpoint stands for: with another value it means nothing.
+bool is_fixed(std::string_view key) {
+  for (const std::string_view section : {"model.", "data."})
+    if (key.starts_with(section) && key != "data.path") return true;
+  return key == "optimizer.name" || key == "train.batch_size" || key == "train.seed" || key == "train.precision" || key == "train.device";
+}
+
+Recipe resumed_recipe(const Options& options) {
+  const Recipe before = load_run_recipe(options.resume);
+  std::vector<std::string> settings = options.settings;
+  // More steps than the epochs of the recipe hold make the run longer, too.
+  if (is_set(settings, "train.steps") && !is_set(settings, "train.epochs")) settings.emplace_back("train.epochs=0");
+  Recipe recipe = load_run_recipe(options.resume, settings);
+  for (const std::string& key : differing_keys(before, recipe))
+    if (is_fixed(key))
+      throw UsageError(fmt::format("--set: {} cannot change in a run that goes on (start another one with --out)", key));
+  return recipe;
+}
+
+std::string default_out(const std::string& recipe) { return "runs/" + std::filesystem::path(recipe).stem().string(); }
+
+void check_options(const Options& o) {
+  const bool resume = !o.resume.empty();
+  if (!resume && o.recipe.empty()) throw UsageError("train: no recipe was given (rezero train RECIPE.toml, or --resume DIR)");
+  if (resume && !o.recipe.empty())
+    throw UsageError(fmt::format("train: --resume goes on from the run's own recipe (leave {} out)", printable(o.recipe)));
+  if (resume && !o.out.empty()) throw UsageError("train: --resume goes on in the run's own folder (leave --out out)");
+}
+
+std::string closing_line(const Trainer& trainer, const RunPaths& paths) {
+  const Metrics& m = trainer.last_epoch();
+  const TrainState& state = trainer.state();
+  return fmt::format("done: {} steps in {:.1f} s; validation loss {:.4f}, accuracy {:.4f} (best {:.4f} at step {})\nrun: {}\n",
+                     grouped(static_cast<std::uint64_t>(state.step)), state.seconds, m.validation_loss.value_or(0),
+                     m.validation_accuracy.value_or(0), state.best_accuracy, state.best_step, paths.directory);
+}
+
+int run_train(const Options& options) {
+  check_options(options);
+  const bool resume = !options.resume.empty();
+  Recipe recipe = resume ? resumed_recipe(options) : load_recipe(options.recipe, options.settings);
+  if (options.threads >= 0) recipe.train.threads = options.threads;
+  set_threads(static_cast<int>(recipe.train.threads));
+
+  const std::string out = options.out.empty() ? default_out(options.recipe) : options.out;
+  const RunPaths paths(resume ? options.resume : out);
+  if (!resume) check_new_run(paths);
+  const DataSplits data = load_data(recipe);
+  const std::unique_ptr<nn::Model> model = build_model(recipe);
+  Trainer trainer(recipe, data, *model, paths);
+  const std::string summary = model_summary(recipe, *model) + machine_line() + "\n";
+  if (options.dry_run) {
+    print(summary);
+    return exit_success;
+  }
+
+  check_space(paths.checkpoints, (resume ? 1 : 2) * checkpoint_bytes(model->parameters()), "train: the next checkpoint");
+  if (!resume) make_run_folders(paths);
+  const RunLock lock(paths);
+  std::string warning;
+  if (resume) {
+    warning = check_resumable(paths, data);
+    trainer.go_on();
+    if (trainer.state().step >= trainer.total_steps()) {
+      print(fmt::format("{}: the run is complete, it has {} steps (--set train.steps=N makes it longer)\n", paths.directory,
+                        grouped(static_cast<std::uint64_t>(trainer.state().step))));
+      return exit_success;
+    }
+  }
+  print(summary);
+  write_run_files(paths, recipe, data);
+  if (!warning.empty()) say("rezero: " + warning + "\n");
+  if (resume) say(fmt::format("goes on after step {}\n", grouped(static_cast<std::uint64_t>(trainer.state().step))));
+
+  if (trainer.run(options.continue_anyway) == Outcome::interrupted) {
+    say(fmt::format("rezero: interrupted after step {}; a checkpoint is written (go on: rezero train --resume {})\n",
+                    trainer.state().step, paths.directory));
+    return exit_interrupted;
+  }
+  print(closing_line(trainer, paths));
+  return exit_success;
+}
+
+}  // namespace
+
+Command make_train(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("train", "Train the network of a recipe, or go on with a run");
+  command->add_option("recipe", options->recipe, "The recipe, such as tools/recipes/quickstart.toml")->type_name("RECIPE.toml");
+  command->add_option("--set", options->settings, "A value in place of the recipe's, such as model.depth=64; may be given several times")
+      ->type_name("SECTION.KEY=VALUE")
+      ->allow_extra_args(false);
+  command->add_option("--out", options->out, "The folder for the run [runs/NAME, NAME being the recipe's without .toml]")->type_name("DIR");
+  command->add_option("--resume", options->resume, "Go on with the run in this folder, bit for bit as if it had not stopped")
+      ->type_name("DIR");
+  command->add_flag("--dry-run", options->dry_run, "Check everything, print the model's table, and stop");
+  command->add_flag("--continue", options->continue_anyway, "Train on when the loss or the gradient is not finite");
+  command->add_option("--threads", options->threads, "Threads to compute with, in place of the recipe's train.threads; 0 is one per core")
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024));
+  command->footer(
+      "\nExamples\n"
+      "  rezero train tools/recipes/quickstart.toml --set model.form=deep --out runs/deep\n"
+      "  rezero train tools/recipes/fc64-rezero.toml --set data.path=cifar-10-batches-bin\n"
+      "  rezero train --resume runs/deep                        after Ctrl-C or a crash\n"
+      "  rezero train --resume runs/deep --set train.steps=4000 makes the run longer\n"
+      "The run's folder holds recipe.toml, run.json, metrics.jsonl and checkpoints/. Ctrl-C finishes the step and writes a checkpoint;\n"
+      "a second one stops at once.");
+  return {command, [options] { return run_train(*options); }};
+}
+
+}  // namespace rz::tool

@@ -1,0 +1,78 @@
+// Trainer: the loop of a run. Every step's numbers follow from the recipe, the data and the step before, so that a run that goes on from a checkpoint
+// equals one that was never interrupted, bit for bit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/step.h"
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "nn/module.h"
+#include "optim/optimizer.h"
+#include "optim/schedule.h"
+#include "tools/rezero/checkpoint_writer.h"
+#include "tools/rezero/metrics.h"
+#include "tools/rezero/progress.h"
+#include "tools/rezero/recipe.h"
+#include "tools/rezero/run.h"
+#include "tools/rezero/training_step.h"
+
+namespace rz::tool {
+
+enum class Outcome { complete, interrupted };
+
+class Trainer {
+ public:
+  // All must outlive the trainer. The model is built.   Throws: value, memory
+  Trainer(const Recipe& recipe, const DataSplits& data, nn::Model& model, const RunPaths& paths);
+
+  std::int64_t total_steps() const { return total_; }
+  const TrainState& state() const { return state_; }
+  // Goes to the newest checkpoint; without one, to the start.   Throws: file
+  void go_on();
+  // `continue_anyway`: a loss or gradient that is not finite does not end the run.
+  // Throws: value (not finite; what is needed to look into it has been written), file (the last checkpoint cannot be written)
+  Outcome run(bool continue_anyway);
+  const Metrics& last_epoch() const { return last_epoch_; }  // the last line of kind epoch that run() wrote
+
+ private:
+  struct Taken {  // what a step gave
+    double loss = 0, gradient_norm = 0;
+    std::int64_t correct = 0, examples = 0;
+  };
+  TrainingStep& step_for(std::int64_t rows);
+  Taken take_step(const Batch& batch);
+  void check_finite(const Taken& taken, const TrainState& before);
+  Metrics line(const Taken& taken);
+  bool end_epoch(const Taken& taken);  // whether it is the best so far
+  void write(const Metrics& line);
+  bool write_checkpoint();
+  void show(const Taken& taken);
+  void say_epoch(const Metrics& line);
+
+  const Recipe& recipe_;
+  const DataSplits& data_;
+  nn::Model& model_;
+  const RunPaths& paths_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  Loader loader_;
+  std::int64_t total_;
+  optim::Schedule schedule_;
+  StepState step_state_;
+  std::vector<std::unique_ptr<TrainingStep>> steps_;  // by batch size: at most two
+  CheckpointWriter checkpoints_;
+  TrainState state_;
+  Metrics last_epoch_;
+  double line_seconds_ = 0;          // spent in steps since the last line
+  std::int64_t line_examples_ = 0;
+  double began_ = 0;                 // on the clock, less what the run had taken before
+  // While run() runs.
+  std::unique_ptr<MetricsFile> metrics_;
+  std::unique_ptr<Progress> progress_;
+  bool metrics_failed_ = false;
+};
+
+}  // namespace rz::tool
