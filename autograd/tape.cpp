@@ -30,7 +30,11 @@ Tape::Tape() : serial_(next_serial++) {
   RZ_CHECK(value, !active_tape, "tape: this thread has a tape already (one tape at a time; checkpoint() makes its own)");
   begin(nullptr);
 }
-Tape::Tape(Nested) : serial_(next_serial++) { begin(active_tape); }
+Tape::Tape(LeavesOnly) : Tape() { leaves_only_ = true; }
+Tape::Tape(Nested) : serial_(next_serial++) {
+  begin(active_tape);
+  leaves_only_ = outer_ && outer_->leaves_only_;
+}
 
 void Tape::begin(Tape* outer) {
   if (std::vector<Memory>& spare = Memory::spare(); !spare.empty()) {
@@ -92,6 +96,7 @@ Variable Tape::leaf(const Variable& variable) {
 }
 
 Variable Tape::parameter(const Parameter& parameter) {
+  if (leaves_only_) return Variable(parameter.value());
   ParameterStore& store = parameter.store();
   std::int32_t& id = parameter_nodes_[see(store).first + static_cast<std::size_t>(parameter.index())];
   Variable v(parameter.value());

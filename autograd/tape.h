@@ -56,6 +56,10 @@ class Tape {
 
   static Tape* active();  // this thread's, or null
 
+  // Parameters are constants: only leaves get gradients, and ParameterStore::gradients() stays as it is.
+  struct LeavesOnly {};
+  explicit Tape(LeavesOnly);  // Throws: value (this thread has a tape already)
+
   // For record() and checkpoint().
   struct Nested {};
   explicit Tape(Nested);  // inside another tape's backward pass
@@ -93,6 +97,7 @@ class Tape {
   std::vector<std::int32_t> parameter_nodes_;  // by store, by parameter: its leaf, or -1
   Tape* outer_ = nullptr;
   std::uint32_t serial_;
+  bool leaves_only_ = false;
   bool accumulate_ = false;
   bool consumed_ = false;
 };

@@ -71,7 +71,7 @@ Tensor reverse_jacobian(const Function& f, const Tensor& x, std::int64_t m, std:
   const std::int64_t n = x.elements();
   Tensor j({m, n}, x.dtype(), x.device());
   in_chunks(m, memory, pool(x.device()), [&](std::int64_t first, std::int64_t count) {
-    Tape tape;
+    Tape tape{Tape::LeavesOnly{}};
     const Variable rows = tape.leaf(ops::repeat(x.reshape({n}), count).reshape(x.shape().with(0, count)));
     const Variable y = f(rows);
     RZ_CHECK(shape, y.shape().rank() >= 1 && y.shape()[0] == count && y.value().elements() == count * m,
@@ -98,7 +98,7 @@ ValueAndTangent jvp(const Function& f, const Tensor& x, const Tensor& v) {
 }
 
 Tensor vjp(const Function& f, const Tensor& x, const Tensor& u) {
-  Tape tape;
+  Tape tape{Tape::LeavesOnly{}};
   const Variable leaf = tape.leaf(x);
   tape.backward(f(leaf), u);
   return tape.gradient(leaf);
@@ -127,13 +127,13 @@ void require_scalar(const Variable& y) {
 GradientAndProduct hessian_vector(const Function& f, const Tensor& x, const Tensor& v) {
   GradientAndProduct result;
   {
-    Tape tape;
+    Tape tape{Tape::LeavesOnly{}};
     const Variable leaf = tape.leaf(x), y = f(leaf);
     require_scalar(y);
     tape.backward(y);
     result.gradient = tape.gradient(leaf);
   }
-  Tape tape;
+  Tape tape{Tape::LeavesOnly{}};
   const Variable leaf = tape.leaf(x);
   const Variable y = f(leaf.with_tangent(Variable(v.reshape(x.shape().prepended(1)))));
   if (y.tangent()) tape.backward(*y.tangent());
@@ -166,9 +166,8 @@ GradientAndProduct hessian_vector(const std::function<Variable()>& loss, Paramet
 double jacobian_vector_norm(const Function& f, const Tensor& x, const Tensor& v) {
   Tape tape;
   const Variable y = f(Variable(x).with_tangent(Variable(v.reshape(x.shape().prepended(1)))));
-  if (!y.tangent()) return 0;
-  const Variable norm = sum(square(*y.tangent()));
-  if (norm.recorded()) tape.backward(norm);
+  const Variable norm = y.tangent() ? sum(square(*y.tangent())) : Variable(Tensor::zeros({}, y.dtype(), y.value().device()));
+  tape.backward(norm);  // a constant norm too: it sets the parameters' gradients to 0
   return norm.item();
 }
 

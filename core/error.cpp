@@ -32,7 +32,7 @@ void fail(ErrorCode code, const char* file, int line, std::string_view format, c
       case Arg::integer: store.push_back(args[k].i); break;
       case Arg::real: store.push_back(args[k].r); break;
       case Arg::string: store.push_back(std::string(args[k].s)); break;
-      case Arg::shape: store.push_back(text(*args[k].shape_)); break;
+      case Arg::shape: store.push_back(text(*args[k].shape_given)); break;
     }
   }
   throw Error(code, fmt::vformat(format, store), file, line);

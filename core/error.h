@@ -45,7 +45,7 @@ struct Arg {
     std::int64_t i;
     double r;
     std::string_view s;
-    const Shape* shape_;
+    const Shape* shape_given;
   };
   template <class T>
     requires std::is_integral_v<T>
@@ -55,7 +55,7 @@ struct Arg {
   Arg(const char* v) : kind(string), s(v) {}
   Arg(const std::string& v) : kind(string), s(v) {}
   Arg(DType v) : kind(string), s(name(v)) {}
-  Arg(const Shape& v) : kind(shape), shape_(&v) {}
+  Arg(const Shape& v) : kind(shape), shape_given(&v) {}
 };
 
 template <class... A>

@@ -1,6 +1,8 @@
 #include "core/memory.h"
 
+#include <algorithm>
 #include <bit>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -30,11 +32,14 @@ std::size_t size_class(std::size_t bytes) {
   const std::size_t step = std::bit_floor(bytes - 1) / 4;
   return (bytes + step - 1) / step * step;
 }
+bool higher_address(const Block* a, const Block* b) { return std::greater<>()(a->data, b->data); }
 }  // namespace
 
 struct Pool::State {
   mutable std::mutex mutex;
-  std::unordered_map<std::size_t, Block*> free;  // lists by class
+  // By class, a heap with the lowest address on top: which block is reused depends on what is free, not on the order in which it came back.
+  // Else the addresses of a repeated step would be permuted from run to run.
+  std::unordered_map<std::size_t, std::vector<Block*>> free;
   std::vector<Block*> blocks;                    // headers without memory, for reuse
   MemoryStatistics statistics;
 };
@@ -50,10 +55,12 @@ BlockHandle Pool::allocate(std::size_t bytes) {
   const std::size_t size = size_class(bytes ? bytes : 1);
   const std::lock_guard lock(state_->mutex);
   MemoryStatistics& s = state_->statistics;
-  Block*& list = state_->free[size];
-  Block* block = list;
-  if (block) {
-    list = block->next;
+  std::vector<Block*>& list = state_->free[size];
+  Block* block = nullptr;
+  if (!list.empty()) {
+    std::pop_heap(list.begin(), list.end(), higher_address);
+    block = list.back();
+    list.pop_back();
   } else {
     void* data = backend_.allocate(size);
     RZ_CHECK(memory, data, "memory: {} bytes were wanted on {}, {} are in use and {} cached, and the system gives no more (use a smaller batch or model)", size,
@@ -70,7 +77,6 @@ BlockHandle Pool::allocate(std::size_t bytes) {
     s.bytes_reserved += static_cast<std::int64_t>(size);
     ++s.system_allocations;
   }
-  block->next = nullptr;
   ++s.requests;
   s.bytes_in_use += static_cast<std::int64_t>(size);
   if (s.bytes_in_use > s.peak_bytes) s.peak_bytes = s.bytes_in_use;
@@ -87,21 +93,20 @@ void Pool::recycle(Block* block) {
     state_->blocks.push_back(block);
     return;
   }
-  Block*& list = state_->free[block->bytes];
-  block->next = list;
-  list = block;
+  std::vector<Block*>& list = state_->free[block->bytes];
+  list.push_back(block);
+  std::push_heap(list.begin(), list.end(), higher_address);
 }
 
 void Pool::trim() {
   const std::lock_guard lock(state_->mutex);
   for (auto& [size, list] : state_->free) {
-    while (list) {
-      Block* block = list;
-      list = block->next;
+    for (Block* block : list) {
       backend_.release(block->data, block->bytes);
       state_->statistics.bytes_reserved -= static_cast<std::int64_t>(block->bytes);
       state_->blocks.push_back(block);
     }
+    list.clear();
   }
 }
 

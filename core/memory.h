@@ -21,7 +21,6 @@ struct Block {
   void* data = nullptr;
   std::size_t bytes = 0;  // size of its class
   Pool* pool = nullptr;
-  Block* next = nullptr;  // in the list of free blocks
   std::atomic<std::int64_t> handles{0};
 };
 

@@ -10,11 +10,13 @@ namespace rz::ops {
 
 namespace {
 
-// The backend of a call's tensors, after the step and a trace have been told of it.
+// The backend of a call's tensors, after the step and a trace have been told of it. A null input is one that may be left out.
 Backend& begin(const char* name, std::initializer_list<const Tensor*> inputs, const Tensor& result, std::int64_t flops) {
+  RZ_CHECK(value, result.defined(), "{}: the tensor to write to is undefined (default-constructed)", name);
   std::int64_t bytes = static_cast<std::int64_t>(result.bytes());
   for (const Tensor* t : inputs) {
-    if (!t->defined()) continue;
+    if (!t) continue;
+    RZ_CHECK(value, t->defined(), "{}: one of its tensors is undefined (default-constructed)", name);
     RZ_CHECK(device, t->device() == result.device(), "{}: one tensor is on {}, another on {}", name, t->device().text(), result.device().text());
     bytes += static_cast<std::int64_t>(t->bytes());
   }
@@ -40,6 +42,17 @@ int axis_in(const char* name, int axis, const Shape& shape) {
   const int positive = axis < 0 ? axis + shape.rank() : axis;
   RZ_CHECK(shape, positive >= 0 && positive < shape.rank(), "{}: there is no axis {} in {}", name, axis, shape);
   return positive;
+}
+void check_state(const char* name, const Tensor& state) {
+  RZ_CHECK(dtype, state.dtype() == DType::f64, "{}: the step state is {}, but must be f64", name, state.dtype());
+  RZ_CHECK(shape, state.shape() == Shape{state_slots}, "{}: the step state is {}, but must be {}", name, state.shape(), Shape{state_slots});
+}
+const Tensor* if_defined(const Tensor& t) { return t.defined() ? &t : nullptr; }
+// An output that may be left out.
+void check_output(const char* name, const char* what, const Destination& d, const Shape& wanted, const Tensor& x) {
+  if (!d.tensor.defined()) return;
+  check_shape(name, what, d.tensor, wanted);
+  check_dtype(name, x, d.tensor);
 }
 Tensor like(const Tensor& x) { return Tensor(x.shape(), x.dtype(), x.device()); }
 Target none(DType dtype) { return {nullptr, Shape{}, dtype, false}; }
@@ -86,7 +99,9 @@ Tensor scalar_vjp(Scalar f, const Tensor& kept, const Tensor& d_y) {
 void scalar_vjp(Scalar f, const Tensor& kept, const Tensor& d_y, const Destination& d_x) {
   check_shape("scalar_vjp", "d_y", d_y, kept.shape());
   check_shape("scalar_vjp", "d_x", d_x.tensor, kept.shape());
+  check_real("scalar_vjp", kept);
   check_dtype("scalar_vjp", kept, d_y);
+  check_dtype("scalar_vjp", kept, d_x.tensor);
   begin("scalar_vjp", {&kept, &d_y}, d_x.tensor, 2 * kept.elements()).scalar_vjp(f, kept.operand(), d_y.operand(), d_x.target());
 }
 
@@ -232,7 +247,7 @@ Shape origin(const Shape& shape) {
 
 Tensor slice(const Tensor& x, int axis, std::int64_t first, std::int64_t count) {
   axis = axis_in("slice", axis, x.shape());
-  RZ_CHECK(shape, first >= 0 && count >= 0 && first + count <= x.shape()[axis], "slice: {} entries from {} on are not on axis {} of {}", count, first, axis, x.shape());
+  RZ_CHECK(shape, first >= 0 && count >= 0 && count <= x.shape()[axis] && first <= x.shape()[axis] - count, "slice: {} entries from {} on are not on axis {} of {}", count, first, axis, x.shape());
   Tensor y(x.shape().with(axis, count), x.dtype(), x.device());
   copy_block(x, origin(x.shape()).with(axis, first), Destination{y}, origin(x.shape()), y.shape());
   return y;
@@ -255,6 +270,7 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   for (const Tensor& part : parts) {
     RZ_CHECK(shape, part.shape().rank() == first.rank() && part.shape().with(axis, 0) == first.with(axis, 0),
              "concat: {} and {} must be equal but for axis {}", first, part.shape(), axis);
+    check_dtype("concat", parts[0], part);
     total += part.shape()[axis];
   }
   Tensor y(first.with(axis, total), parts[0].dtype(), parts[0].device());
@@ -325,11 +341,14 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Scalar 
   RZ_CHECK(shape, weight.shape().rank() == 2, "linear: weight {} must be [out, in]", weight.shape());
   RZ_CHECK(shape, x.shape().rank() >= 1 && x.shape().columns() == weight.shape()[1], "linear: x {} needs as many columns as weight {} has", x.shape(), weight.shape());
   const std::int64_t out = weight.shape()[0], in = weight.shape()[1];
-  if (bias.defined()) check_shape("linear", "bias", bias, {out});
+  if (bias.defined()) {
+    check_shape("linear", "bias", bias, {out});
+    check_dtype("linear", x, bias);
+  }
   Tensor y(x.shape().with(-1, out), x.dtype(), x.device());
   const std::int64_t rows = x.shape().rows();
   Workspace w(pool(x.device()));
-  begin("linear", {&x, &weight, &bias}, y, 2 * rows * out * in)
+  begin("linear", {&x, &weight, if_defined(bias)}, y, 2 * rows * out * in)
       .linear(x.reshape({rows, in}).operand(), weight.operand(), operand_or_none(bias, x.dtype()), f, Destination{y.reshape({rows, out})}.target(), w);
   return y;
 }
@@ -366,9 +385,23 @@ LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, do
 
 void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forward, const Tensor& d_y, const Destination& d_x, const Destination& d_gain,
                     const Destination& d_bias) {
+  const char* const name = "layer_norm_vjp";
+  check_real(name, x);
+  RZ_CHECK(shape, x.shape().rank() >= 1, "{}: x {} needs an axis", name, x.shape());
+  check_shape(name, "d_y", d_y, x.shape());
+  check_dtype(name, x, d_y);
+  check_shape(name, "gain", gain, {x.shape().columns()});
+  check_dtype(name, x, gain);
+  for (const Tensor* kept : {&forward.mean, &forward.inverse_deviation}) {
+    check_shape(name, "what the forward pass kept", *kept, {x.shape().rows()});
+    check_dtype(name, x, *kept);
+  }
+  check_output(name, "d_x", d_x, x.shape(), x);
+  check_output(name, "d_gain", d_gain, gain.shape(), x);
+  check_output(name, "d_bias", d_bias, gain.shape(), x);
   Workspace w(pool(x.device()));
   const Tensor& result = d_x.tensor.defined() ? d_x.tensor : d_y;
-  begin("layer_norm_vjp", {&x, &gain, &d_y}, result, 12 * x.elements())
+  begin(name, {&x, &gain, &d_y, if_defined(d_gain.tensor), if_defined(d_bias.tensor)}, result, 12 * x.elements())
       .layer_norm_vjp(x.operand(), gain.operand(), forward.mean.operand(), forward.inverse_deviation.operand(), d_y.operand(), target_or_none(d_x, x.dtype()),
                       target_or_none(d_gain, x.dtype()), target_or_none(d_bias, x.dtype()), w);
 }
@@ -376,6 +409,7 @@ void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forwar
 // ---- random ----
 
 Tensor uniform(const RandomKey& key, const Tensor& state, const Shape& shape, DType dtype) {
+  check_state("uniform", state);
   Tensor y(shape, dtype, state.device());
   check_real("uniform", y);
   begin("uniform", {&state}, y, 0).uniform(key, state.operand(), Destination{y}.target());
@@ -384,6 +418,7 @@ Tensor uniform(const RandomKey& key, const Tensor& state, const Shape& shape, DT
 
 Tensor dropout_mask(const RandomKey& key, const Tensor& state, double p, const Shape& shape, DType dtype) {
   RZ_CHECK(value, p >= 0 && p < 1, "dropout: a probability of {} was given, but it must lie in [0, 1)", p);
+  check_state("dropout", state);
   Tensor mask(shape, dtype, state.device());
   check_real("dropout", mask);
   begin("dropout_mask", {&state}, mask, 0).dropout_mask(key, state.operand(), p, Destination{mask}.target());
@@ -394,7 +429,7 @@ Tensor dropout_mask(const RandomKey& key, const Tensor& state, double p, const S
 
 namespace {
 void check_update(const char* name, const Tensor& state, const Tensor& gradient, const Tensor& value) {
-  RZ_CHECK(dtype, state.dtype() == DType::f64, "{}: the step state is {}, not f64", name, state.dtype());
+  check_state(name, state);
   check_real(name, value);
   check_dtype(name, gradient, value);
   check_shape(name, "the gradient", gradient, value.shape());
@@ -403,19 +438,23 @@ void check_update(const char* name, const Tensor& state, const Tensor& gradient,
 
 void sgd(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value, const Tensor& momentum) {
   check_update("sgd", state, gradient, value);
-  if (momentum.defined()) check_shape("sgd", "the momentum", momentum, value.shape());
-  begin("sgd", {&state, &gradient, &momentum}, value, 4 * value.elements())
+  check_output("sgd", "the momentum", {momentum}, value.shape(), value);
+  begin("sgd", {&state, &gradient, if_defined(momentum)}, value, 4 * value.elements())
       .sgd(options, state.operand(), gradient.operand(), Destination{value}.target(), target_or_none({momentum}, value.dtype()));
 }
 
 void adagrad(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value, const Tensor& sum) {
   check_update("adagrad", state, gradient, value);
   check_shape("adagrad", "the sum of squares", sum, value.shape());
+  check_dtype("adagrad", value, sum);
   begin("adagrad", {&state, &gradient, &sum}, value, 6 * value.elements())
       .adagrad(options, state.operand(), gradient.operand(), Destination{value}.target(), Destination{sum}.target());
 }
 
 void clip_scale(const Tensor& sum_of_squares, double max_norm, const Tensor& state) {
+  check_state("clip_scale", state);
+  RZ_CHECK(dtype, sum_of_squares.dtype() == DType::f64, "clip_scale: the sum of squares is {}, but must be f64", sum_of_squares.dtype());
+  check_shape("clip_scale", "the sum of squares", sum_of_squares, {1});
   begin("clip_scale", {&sum_of_squares}, state, 0).clip_scale(sum_of_squares.operand(), max_norm, Destination{state}.target());
 }
 
@@ -435,16 +474,20 @@ Tensor residual_add(const Tensor& x, const Tensor& f, const Tensor& gates, std::
   check_gate("residual_add", gates, index, f);
   Tensor y = like(x);
   Workspace w(pool(x.device()));
-  begin("residual_add", {&x, &f}, y, 2 * x.elements()).residual_add(x.operand(), f.operand(), gates.operand(), index, Destination{y}.target(), w);
+  begin("residual_add", {&x, &f, &gates}, y, 2 * x.elements()).residual_add(x.operand(), f.operand(), gates.operand(), index, Destination{y}.target(), w);
   return y;
 }
 
 void residual_add_vjp(const Tensor& f, const Tensor& gates, std::int64_t index, const Tensor& d_y, const Destination& d_f, const Destination& d_gates) {
+  check_real("residual_add_vjp", f);
+  check_dtype("residual_add_vjp", f, d_y);
   check_shape("residual_add_vjp", "d_y", d_y, f.shape());
   check_gate("residual_add_vjp", gates, index, f);
+  check_output("residual_add_vjp", "d_f", d_f, f.shape(), f);
+  check_output("residual_add_vjp", "d_gates", d_gates, gates.shape(), f);
   Workspace w(pool(f.device()));
   const Tensor& result = d_f.tensor.defined() ? d_f.tensor : d_y;
-  begin("residual_add_vjp", {&f, &d_y}, result, 3 * f.elements())
+  begin("residual_add_vjp", {&f, &d_y, &gates, if_defined(d_gates.tensor)}, result, 3 * f.elements())
       .residual_add_vjp(f.operand(), gates.operand(), index, d_y.operand(), target_or_none(d_f, f.dtype()), target_or_none(d_gates, f.dtype()), w);
 }
 

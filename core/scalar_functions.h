@@ -120,7 +120,7 @@ struct Sigmoid {
 struct Gelu {  // x Phi(x), Phi the normal distribution function
   static constexpr bool uses_output = false;
   static constexpr std::array<double, 0> kinks{};
-  static constexpr double max_slope = 1.12890414443, default_parameter = 0;  // at x = sqrt(2)
+  static constexpr double max_slope = 1.12890414518516, default_parameter = 0;  // at x = sqrt(2)
   RZ_FUNCTION value(T x, T) { return x * phi(x); }
   RZ_FUNCTION derivative(T x, T) { return phi(x) + x * density(x); }
   RZ_FUNCTION second_derivative(T x, T) { return density(x) * (T(2) - x * x); }
@@ -131,7 +131,7 @@ struct Gelu {  // x Phi(x), Phi the normal distribution function
 struct GeluTanh {  // x (1 + tanh u) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3)
   static constexpr bool uses_output = false;
   static constexpr std::array<double, 0> kinks{};
-  static constexpr double max_slope = 1.12897, default_parameter = 0;
+  static constexpr double max_slope = 1.12899306865878, default_parameter = 0;
   static constexpr double k = 0.79788456080286535588, c = 0.044715;
   RZ_FUNCTION value(T x, T) { return T(0.5) * x * (T(1) + math::tanh(u(x))); }
   RZ_FUNCTION derivative(T x, T) {

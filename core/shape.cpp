@@ -4,12 +4,25 @@
 
 namespace rz {
 
+namespace {
+// Bytes of the widest dtype, of any part of the axes, must be countable in 63 bits.
+void check_size(const Shape& shape) {
+  std::int64_t elements = 1;
+  bool countable = true;
+  for (const std::int64_t extent : shape.extents()) {
+    if (extent != 0) countable = countable && !__builtin_mul_overflow(elements, extent, &elements);
+  }
+  RZ_CHECK(shape, countable && elements < std::int64_t{1} << 60, "shape: {} has more elements than any memory holds", shape);
+}
+}  // namespace
+
 Shape::Shape(std::span<const std::int64_t> extents) {
   RZ_CHECK(shape, extents.size() <= max_rank, "shape: {} axes were given, but a tensor has at most {}", extents.size(), max_rank);
   for (const std::int64_t extent : extents) {
     RZ_CHECK(shape, extent >= 0, "shape: an extent of {} was given, but extents cannot be negative", extent);
     extents_[static_cast<std::size_t>(rank_++)] = extent;
   }
+  check_size(*this);
 }
 
 std::int64_t Shape::rows() const {
@@ -21,6 +34,7 @@ std::int64_t Shape::rows() const {
 Shape Shape::with(int axis, std::int64_t extent) const {
   Shape changed = *this;
   changed.extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)] = extent;
+  check_size(changed);
   return changed;
 }
 
@@ -38,6 +52,7 @@ Shape Shape::prepended(std::int64_t extent) const {
   longer.extents_[0] = extent;
   for (int k = 0; k < rank_; ++k) longer.extents_[static_cast<std::size_t>(k + 1)] = (*this)[k];
   longer.rank_ = rank_ + 1;
+  check_size(longer);
   return longer;
 }
 

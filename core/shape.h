@@ -14,7 +14,7 @@ class Shape {
 
   Shape() = default;  // rank 0: a scalar, one element
   Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
-  explicit Shape(std::span<const std::int64_t> extents);  // Throws: shape (more than 6 extents, a negative one)
+  explicit Shape(std::span<const std::int64_t> extents);  // Throws: shape (more than 6 extents, a negative one, 2^60 elements or more)
 
   int rank() const { return rank_; }
   std::int64_t operator[](int axis) const { return extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)]; }

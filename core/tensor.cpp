@@ -19,6 +19,12 @@ Tensor Tensor::full(const Shape& shape, double value, DType dtype, Device device
   return t;
 }
 
+namespace {
+void require(bool defined, const char* what) {
+  RZ_CHECK(value, defined, "{}: the tensor is undefined (default-constructed)", what);
+}
+}  // namespace
+
 Tensor Tensor::identity(std::int64_t n, DType dtype, Device device) {
   Tensor host = zeros({n, n}, dtype);
   for (std::int64_t i = 0; i < n; ++i) {
@@ -60,7 +66,7 @@ Tensor Tensor::reshape(const Shape& shape) const {
 }
 
 Tensor Tensor::rows(std::int64_t first, std::int64_t count) const {
-  RZ_CHECK(shape, shape_.rank() >= 1 && first >= 0 && count >= 0 && first + count <= shape_[0], "rows: {} rows from {} on are not in {}", count, first, shape_);
+  RZ_CHECK(shape, shape_.rank() >= 1 && first >= 0 && count >= 0 && count <= shape_[0] && first <= shape_[0] - count, "rows: {} rows from {} on are not in {}", count, first, shape_);
   Tensor t = *this;
   const std::int64_t row = shape_[0] ? elements() / shape_[0] : 0;
   t.offset_ += first * row * static_cast<std::int64_t>(size_of(dtype_));
@@ -69,7 +75,7 @@ Tensor Tensor::rows(std::int64_t first, std::int64_t count) const {
 }
 
 Tensor Tensor::flat_range(std::int64_t first, std::int64_t count, const Shape& shape) const {
-  RZ_CHECK(shape, first >= 0 && first + count <= elements() && shape.elements() == count, "flat_range: {} elements from {} on with shape {} are not in {}", count,
+  RZ_CHECK(shape, first >= 0 && count >= 0 && count <= elements() && first <= elements() - count && shape.elements() == count, "flat_range: {} elements from {} on with shape {} are not in {}", count,
            first, shape, shape_);
   Tensor t = *this;
   t.offset_ += first * static_cast<std::int64_t>(size_of(dtype_));
@@ -78,6 +84,7 @@ Tensor Tensor::flat_range(std::int64_t first, std::int64_t count, const Shape& s
 }
 
 Tensor Tensor::clone() const {
+  require(defined(), "clone");
   Tensor t(shape_, dtype_, device());
   backend(device()).convert(operand(), Destination{t}.target());
   return t;
@@ -85,6 +92,7 @@ Tensor Tensor::clone() const {
 
 Tensor Tensor::to(DType dtype) const {
   if (dtype == dtype_) return *this;
+  require(defined(), "to");
   Tensor t(shape_, dtype, device());
   backend(device()).convert(operand(), Destination{t}.target());
   return t;
@@ -92,12 +100,14 @@ Tensor Tensor::to(DType dtype) const {
 
 Tensor Tensor::to(Device target) const {
   if (target == device()) return *this;
+  require(defined(), "to");
   Tensor t(shape_, dtype_, target);
   t.copy_from(*this);
   return t;
 }
 
 void Tensor::copy_from(const Tensor& source) const {
+  require(defined() && source.defined(), "copy");
   RZ_CHECK(shape, source.shape() == shape_, "copy: source {} and destination {} need one shape", source.shape(), shape_);
   if (source.device() == device()) {
     backend(device()).convert(source.operand(), Destination{*this}.target());
@@ -111,11 +121,15 @@ void Tensor::copy_from(const Tensor& source) const {
 }
 
 void Tensor::to_host(void* destination) const {
+  require(defined(), "to_host");
   forbid_in_step("reading a tensor on the host");
   backend(device()).download(destination, raw(), bytes());
 }
 
-void Tensor::from_host(const void* source) const { backend(device()).upload(raw(), source, bytes()); }
+void Tensor::from_host(const void* source) const {
+  require(defined(), "from_host");
+  backend(device()).upload(raw(), source, bytes());
+}
 
 double Tensor::item() const {
   RZ_CHECK(shape, elements() == 1, "item: {} has {} elements, not one", shape_, elements());
@@ -124,6 +138,7 @@ double Tensor::item() const {
 
 std::vector<double> Tensor::to_vector() const {
   forbid_in_step("reading a tensor on the host");
+  require(defined(), "to_vector");
   const Tensor wide = to(DType::f64);
   std::vector<double> values(static_cast<std::size_t>(elements()));
   if (!values.empty()) wide.to_host(values.data());
@@ -132,6 +147,7 @@ std::vector<double> Tensor::to_vector() const {
 
 std::vector<std::int64_t> Tensor::to_integers() const {
   forbid_in_step("reading a tensor on the host");
+  require(defined(), "to_integers");
   const Tensor wide = to(DType::i64);
   std::vector<std::int64_t> values(static_cast<std::size_t>(elements()));
   if (!values.empty()) wide.to_host(values.data());

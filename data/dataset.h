@@ -39,8 +39,8 @@ struct DataSplits {
 template <class T>
 class Decoder {
  public:
-  Decoder(const Shape& image_shape,
-          const Normalisation& normalisation);                  // Throws: value (a std that is not positive), shape
+  // Throws: shape, value (a std that is not positive)
+  Decoder(const Shape& image_shape, const Normalisation& normalisation);
   void operator()(const std::uint8_t* image, T* pixels) const;  // both [channels, height, width]
 
  private:
@@ -48,8 +48,8 @@ class Decoder {
   std::array<std::array<T, 256>, 3> table_;
 };
 
-// Images first ... first + count - 1, normalised: [count, features].   Throws: shape (outside the set), dtype (not f32,
-// f64)
+// Images first ... first + count - 1, normalised: [count, features]; f32 or f64.
+// Throws: shape (outside the set), dtype
 Tensor decode_images(const Dataset& data, std::int64_t first, std::int64_t count,
                      const Normalisation& normalisation = {}, DType dtype = DType::f32);
 

@@ -20,8 +20,7 @@ std::string npy_bytes(const Tensor& tensor);                                 // 
 
 std::vector<NamedTensor> load_npz(std::string_view path);  // in the order of the archive.   Throws: file
 std::vector<NamedTensor> parse_npz(std::string_view bytes, std::string_view what = "memory");  // Throws: file
-void save_npz(std::string_view path,
-              std::span<const NamedTensor>
-                  tensors);  // atomically, not compressed.   Throws: file, dtype, value (no array, a name twice)
+// Atomically, not compressed.   Throws: file, dtype, value (no array, a name twice)
+void save_npz(std::string_view path, std::span<const NamedTensor> tensors);
 
 }  // namespace rz

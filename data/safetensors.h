@@ -33,8 +33,8 @@ void save_safetensors(std::string_view path, std::span<const NamedTensor> tensor
 std::uint64_t safetensors_bytes(std::span<const NamedTensor> tensors, const Metadata& metadata = {});
 
 SafetensorsContents load_safetensors(std::string_view path);  // Throws: file
-SafetensorsContents parse_safetensors(std::string_view bytes,
-                                      std::string_view what = "memory");  // `what` opens messages.   Throws: file
+// `what` opens messages.   Throws: file
+SafetensorsContents parse_safetensors(std::string_view bytes, std::string_view what = "memory");
 
 struct SafetensorsEntry {
   std::string name;
@@ -50,9 +50,8 @@ struct SafetensorsHeader {
 };
 
 // Checks everything that can be known from the header: offsets that neither overlap nor leave gaps nor leave the
-// `data_bytes` that follow it.
-SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_bytes,
-                                           std::string_view what);  // Throws: file
+// `data_bytes` that follow it.   Throws: file
+SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_bytes, std::string_view what);
 
 // An open file from which single tensors are read; the checksum is checked by load_safetensors only.
 class SafetensorsFile {

@@ -11,10 +11,11 @@ namespace rz {
 
 struct ShapesOptions {
   std::uint64_t seed = 1;
-  std::int64_t train = 20000,
-               validation = 4000;  // images: indices 0 ... train - 1, and 2^40 + 0 ... 2^40 + validation - 1
-  double position = 2.5;           // largest shift of the centre along each axis, in pixels
-  double scale_low = 0.85;  // size of the shape relative to a radius of 9 pixels: uniform in [scale_low, scale_high]
+  // Images: indices 0 ... train - 1, and 2^40 ... 2^40 + validation - 1.
+  std::int64_t train = 20000;
+  std::int64_t validation = 4000;
+  double position = 2.5;    // largest shift of the centre along each axis, in pixels
+  double scale_low = 0.85;  // size of the shape, where 1 is a radius of 9 pixels: uniform from scale_low to scale_high
   double scale_high = 1.2;
   double rotation = 15;      // largest angle, in degrees
   double contrast = 0.25;    // least distance of the colours of shape and background, where black and white are 1 apart

@@ -160,7 +160,8 @@ void time_row(const OpRow& row, DType dtype) {
   for (const Tensor& x : inputs_of(row, row.large)) inputs.push_back(x.to(dtype));
   for (const Tensor& x : inputs) elements += x.elements();
   double value = HUGE_VAL, gradient = HUGE_VAL;
-  for (const double end = seconds() + 0.05; seconds() < end;) {
+  const double end = seconds() + 0.05;
+  for (int run = 0; run < 5 || seconds() < end; ++run) {
     Tape tape;
     std::vector<Variable> x;
     for (const Tensor& input : inputs) x.push_back(tape.leaf(input));

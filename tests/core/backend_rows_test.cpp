@@ -1,5 +1,4 @@
-// The primitives of the CPU's backend against plain loops: moving data, products, losses, norms. See backend_test.cpp
-// and backend_update_test.cpp.
+// The primitives of the CPU's backend against plain loops: moving data, products, losses, norms.
 #include <algorithm>
 #include <numeric>
 

@@ -1,5 +1,5 @@
 // The primitives of the CPU's backend against plain loops: elementwise, reductions, moving data.
-// backend_products_test.cpp has the others.
+// The others are in backend_rows_test.cpp and backend_update_test.cpp.
 #include "core/backend.h"
 
 #include <unistd.h>
@@ -82,6 +82,18 @@ TEST_SUITE("core/backend") {
     CHECK(std::vector<double>(y.begin(), y.begin() + 5) ==
           std::vector<double>{1, 1 + 4.0 / 256, 1 + 2.0 / 256, -inf, inf});
     CHECK(std::isnan(y[5]));
+  }
+
+  TEST_CASE("real numbers become whole ones towards 0, within the range") {
+    const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+    const std::vector<double> x = {-1.9, 1.9, 254.99, 256, -inf, inf, nan, 1e300};
+    using Integers = std::vector<std::int64_t>;
+    for (const DType type : real_types) {
+      const Tensor reals = Tensor::of({8}, x, type);
+      CHECK(reals.to(DType::u8).to_integers() == Integers{0, 1, 254, 255, 0, 255, 0, 255});
+      CHECK(reals.to(DType::i32).to_integers() == Integers{-1, 1, 254, 256, INT32_MIN, INT32_MAX, 0, INT32_MAX});
+      CHECK(reals.to(DType::i64).to_integers() == Integers{-1, 1, 254, 256, INT64_MIN, INT64_MAX, 0, INT64_MAX});
+    }
   }
 
   TEST_CASE("scale and scalar functions") {

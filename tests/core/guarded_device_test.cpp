@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <vector>
 
@@ -22,6 +23,7 @@ namespace {
 // The signal that ends a child process in which f runs, or 0.
 template <class F>
 int signal_of(F&& f) {
+  std::fflush(nullptr);  // else the child might write what is buffered again
   const pid_t child = fork();
   if (child == 0) {
     std::signal(SIGSEGV, SIG_DFL);

@@ -9,17 +9,10 @@
 #include "core/backend.h"
 #include "core/tensor.h"
 #include "support/close.h"
+#include "support/sanitizers.h"
 
 using namespace rz;
 using namespace rz::test;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define RZ_SANITIZED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define RZ_SANITIZED
-#endif
-#endif
 
 namespace {
 
@@ -39,8 +32,8 @@ std::vector<void*> requests(Pool& memory) {
 }  // namespace
 
 TEST_SUITE("core/memory") {
-#ifndef RZ_SANITIZED  // the address sanitizer's builds cache and round nothing; both sanitizers end the program when
-                      // asked for too much
+// The address sanitizer's builds cache and round nothing; both sanitizers end the program when it asks for too much.
+#if !RZ_ADDRESS_SANITIZER && !RZ_THREAD_SANITIZER
   TEST_CASE("memory: repeated requests ask the system for nothing and get the same addresses") {
     Pool memory(backend(Device::cpu()));
     requests(memory);

@@ -90,6 +90,40 @@ TEST_SUITE("core/ops_error") {
     check_mistake(dtype, {"concat"}, [&] { ops::concat(std::vector{zeros({2}), zeros({2}, f64)}, 0); });
   }
 
+  TEST_CASE("ops: outputs and slots that do not fit are named") {
+    const auto shape = ErrorCode::shape, dtype = ErrorCode::dtype;
+    const Tensor x = zeros({2, 3}), gain = zeros({3}), gates = zeros({4}), state = StepState().tensor();
+    const Tensor wide = zeros({2, 3}, DType::f64);
+    const ops::LayerNorm kept = ops::layer_norm(x, gain, gain, 1e-5);
+    check_mistake(shape, {"layer_norm_vjp", "d_y", "[3, 2]", "[2, 3]"},
+                  [&] { ops::layer_norm_vjp(x, gain, kept, zeros({3, 2}), {x}, {}, {}); });
+    check_mistake(shape, {"layer_norm_vjp", "d_x", "[2]", "[2, 3]"},
+                  [&] { ops::layer_norm_vjp(x, gain, kept, x, {zeros({2})}, {}, {}); });
+    check_mistake(shape, {"layer_norm_vjp", "d_gain", "[2]", "[3]"},
+                  [&] { ops::layer_norm_vjp(x, gain, kept, x, {}, {zeros({2})}, {}); });
+    check_mistake(dtype, {"layer_norm_vjp", "f32", "f64"},
+                  [&] { ops::layer_norm_vjp(x, gain, kept, x, {wide}, {}, {}); });
+    check_mistake(shape, {"residual_add_vjp", "d_f", "[3]", "[2, 3]"},
+                  [&] { ops::residual_add_vjp(x, gates, 0, x, {zeros({3})}, {}); });
+    check_mistake(shape, {"residual_add_vjp", "d_gates", "[1]", "[4]"},
+                  [&] { ops::residual_add_vjp(x, gates, 0, x, {}, {zeros({1})}); });
+    check_mistake(dtype, {"scalar_vjp", "f32", "f64"}, [&] { ops::scalar_vjp(ScalarFunction::relu, x, x, {wide}); });
+    check_mistake(dtype, {"sgd", "f32", "f64"}, [&] { ops::sgd({}, state, x, x, wide); });
+    check_mistake(dtype, {"adagrad", "f32", "f64"}, [&] { ops::adagrad({}, state, x, x, wide); });
+    check_mistake(dtype, {"sgd", "state", "f32"}, [&] { ops::sgd({}, zeros({state_slots}), x, x, {}); });
+    check_mistake(shape, {"uniform", "state", "[1]", "[8]"},
+                  [&] { ops::uniform({}, zeros({1}, DType::f64), {2}, DType::f32); });
+    check_mistake(dtype, {"clip_scale", "f32", "f64"}, [&] { ops::clip_scale(zeros({1}), 1, state); });
+  }
+
+  TEST_CASE("ops: undefined tensors are refused") {
+    const Tensor none, x = zeros({2, 2});
+    check_mistake(ErrorCode::value, {"scale", "undefined"}, [&] { ops::scale(2, none); });
+    check_mistake(ErrorCode::value, {"add", "undefined"}, [&] { ops::add(x, none); });
+    check_mistake(ErrorCode::value, {"undefined"}, [&] { ops::sum(none); });
+    check_mistake(ErrorCode::value, {"add_to", "undefined"}, [&] { ops::add_to(zeros({}), {none}); });
+  }
+
   TEST_CASE("ops: tensors of two devices are refused") {
     const Tensor here = zeros({2, 2}), there = here.to(use_guarded_device());
     check_mistake(ErrorCode::device, {"add", "guarded", "cpu"}, [&] { ops::add(here, there); });

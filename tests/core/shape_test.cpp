@@ -39,6 +39,16 @@ TEST_SUITE("core/shape") {
     CHECK(!(shape == Shape{2, 3, 5}));
   }
 
+  TEST_CASE("shape: more elements than can be counted are refused") {
+    const std::int64_t large = std::int64_t{1} << 40;
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { Shape{large, large}; }), {"[1099511627776, 1099511627776]"}));
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { Shape{std::int64_t{1} << 60}; }), {"more elements"}));
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { Shape{large}.prepended(large); }), {"more elements"}));
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { Shape{large, 2}.with(1, large); }), {"more elements"}));
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { Shape{large, 0, large}; }), {"more elements"}));
+    CHECK(Shape{large, 0}.elements() == 0);
+  }
+
   TEST_CASE("shape: too many and negative extents are refused") {
     CHECK(mentions(message_of(ErrorCode::shape, [] { Shape{1, 1, 1, 1, 1, 1, 1}; }), {"7 axes", "at most 6"}));
     CHECK(mentions(message_of(ErrorCode::shape, [] { Shape{2, -3}; }), {"-3", "negative"}));

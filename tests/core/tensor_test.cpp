@@ -140,5 +140,22 @@ TEST_SUITE("core/tensor") {
     CHECK(mentions(message_of(ErrorCode::shape, [&] { x.item(); }), {"item", "[4, 3]"}));
     CHECK(mentions(message_of(ErrorCode::shape, [&] { Tensor::of({2, 2}, std::vector{1.0}); }), {"1 value", "[2, 2]"}));
     CHECK(mentions(message_of(ErrorCode::dtype, [&] { x.data<float>(); }), {"f64", "f32"}));
+    const std::int64_t huge = std::numeric_limits<std::int64_t>::max();
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { x.rows(huge, 1); }), {"rows", "[4, 3]"}));
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { x.rows(1, huge); }), {"rows", "[4, 3]"}));
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { x.flat_range(huge, 1, {1}); }), {"flat_range", "[4, 3]"}));
+  }
+
+  TEST_CASE("tensor: undefined tensors are refused") {
+    const Tensor none;
+    double value = 0;
+    CHECK(mentions(message_of(ErrorCode::value, [&] { none.clone(); }), {"clone", "undefined"}));
+    CHECK(mentions(message_of(ErrorCode::value, [&] { none.to(DType::f64); }), {"undefined"}));
+    CHECK(mentions(message_of(ErrorCode::value, [&] { none.to(use_guarded_device()); }), {"undefined"}));
+    CHECK(mentions(message_of(ErrorCode::value, [&] { none.item(); }), {"undefined"}));
+    CHECK(mentions(message_of(ErrorCode::value, [&] { none.to_integers(); }), {"undefined"}));
+    CHECK(mentions(message_of(ErrorCode::value, [&] { none.to_host(&value); }), {"undefined"}));
+    CHECK(mentions(message_of(ErrorCode::value, [&] { none.from_host(&value); }), {"undefined"}));
+    CHECK(mentions(message_of(ErrorCode::value, [&] { Tensor::zeros({}).copy_from(none); }), {"copy", "undefined"}));
   }
 }

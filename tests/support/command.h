@@ -40,20 +40,6 @@ class Process {
 // Whether `error` is one line "rezero: ..." and nothing else was written.
 bool one_line_error(const CommandResult& result);
 
-// A folder that is removed at the end of the scope.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
 std::string contents(const std::string& path);                         // "" if it cannot be read
 void write_file(const std::string& path, const std::string& bytes);
 

@@ -8,14 +8,13 @@
 
 namespace rz::report {
 
+// A point that is not finite interrupts the curve, and a note says how many there are.
 struct Series {
   std::string label;
-  std::vector<double> x,
-      y;  // of equal length; a point that is not finite interrupts the curve, a note tells how many there are
+  std::vector<double> x, y;  // of equal length
 };
 
-// Curves, 800 x 500. A curve that rises far above where the others and its own best value lie leaves the chart at the
-// top.
+// Curves, 800 x 500. One that rises far above where most values lie leaves the chart at the top, with a note.
 struct LineChart {
   std::string title, x_label, y_label;
   std::optional<bool> log_y = {};  // not set: when all values are positive and span more than two decades

@@ -87,8 +87,8 @@ std::string gnuplot(std::string_view script) {
   posix_spawn_file_actions_adddup2(&actions, input.descriptor(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, errors.descriptor(), STDERR_FILENO);
-  const char* const arguments[] = {"gnuplot", "-d",
-                                   nullptr};  // -d: no start-up files, the user's settings are not ours
+  // -d: no start-up files, the user's settings are not ours
+  const char* const arguments[] = {"gnuplot", "-d", nullptr};
   pid_t child = 0;
   const int failure = posix_spawnp(&child, "gnuplot", &actions, nullptr, const_cast<char* const*>(arguments), environ);
   posix_spawn_file_actions_destroy(&actions);

@@ -28,7 +28,7 @@ void add_sizes(CLI::App& command, BenchOptions& options) {
   const auto add = [&](const char* name, std::int64_t& value, std::int64_t least, const char* text) {
     command.add_option(name, value, text)
         ->type_name("N")
-        ->check(CLI::Range(least, std::int64_t{1} << 24))
+        ->check(CLI::Range(least, std::int64_t{1} << 24).description(""))
         ->capture_default_str();
   };
   add("--depth", options.depth, 1, "Layers of the stack");
@@ -52,7 +52,7 @@ Command make_bench(CLI::App& app) {
   add_sizes(fc, options->bench);
   fc.add_option("--batch", options->bench.batch, "Examples of a step")
       ->type_name("N")
-      ->check(CLI::Range(1, 1 << 24))
+      ->check(CLI::Range(1, 1 << 24).description(""))
       ->capture_default_str();
   fc.add_option("--form", options->bench.form, "Residual form")->type_name("FORM")->capture_default_str();
   CLI::App& jacobian =

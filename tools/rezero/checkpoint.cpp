@@ -32,6 +32,7 @@ constexpr IntegerField integer_fields[] = {
     {"train/epoch_correct", &TrainState::epoch_correct},
     {"train/epoch_examples", &TrainState::epoch_examples},
     {"train/best_step", &TrainState::best_step},
+    {"train/peak_bytes", &TrainState::peak_bytes},
 };
 constexpr RealField real_fields[] = {
     {"train/seconds", &TrainState::seconds},

@@ -23,6 +23,7 @@ struct TrainState {
   std::int64_t position = 0;        // of the next batch in it
   std::int64_t seed = 0;
   double seconds = 0;               // of training
+  std::int64_t peak_bytes = 0;      // of memory, of any step
   // Of the steps of the running epoch so far.
   double epoch_loss_sum = 0;        // of step means
   std::int64_t epoch_steps = 0;

@@ -100,7 +100,7 @@ Command make_eval(CLI::App& app) {
   add_source(*command, options->source);
   command->add_option("--split", options->split, "Which images: validation (default) or train")
       ->type_name("train|validation")
-      ->check(CLI::IsMember({"train", "validation"}));
+      ->check(CLI::IsMember({"train", "validation"}).description(""));
   command
       ->add_option("--input", options->input,
                    "Inputs as the network sees them (already normalised): [samples, inputs] or [samples, 3, 32, 32]")

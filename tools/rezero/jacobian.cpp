@@ -170,7 +170,7 @@ Command make_jacobian(CLI::App& app) {
   add_source(*command, options->source);
   command->add_option("--of", options->of, "Which map: stack (default) or network")
       ->type_name("stack|network")
-      ->check(CLI::IsMember({"stack", "network"}));
+      ->check(CLI::IsMember({"stack", "network"}).description(""));
   CLI::Option* const input =
       command->add_option("--input", options->input, "Inputs, used as they are: [samples, inputs], or one input");
   input->type_name("FILE.npy");
@@ -179,10 +179,10 @@ Command make_jacobian(CLI::App& app) {
                    "data: validation images in order, normalised (default, if the recipe's data fit the network);\n"
                    "gaussian: each entry from N(0, 1), by the recipe's seed")
       ->type_name("data|gaussian")
-      ->check(CLI::IsMember({"data", "gaussian"}));
+      ->check(CLI::IsMember({"data", "gaussian"}).description(""));
   command->add_option("--samples", options->samples, "How many inputs (default 10, or all of --input FILE)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40).description(""));
   command->add_option("--precision", options->precision, "Of the whole analysis: f64 (default) or f32")
       ->type_name("f64|f32");
   command

@@ -28,8 +28,8 @@ struct Metrics {
   double gradient_norm = 0;
   std::optional<ResidualWeights> residual_weights;                 // null for forms without
   double seconds = 0;                // of training since the start, resumed time included
-  double examples_per_second = 0;    // since the line before
-  std::int64_t peak_bytes = 0;
+  double examples_per_second = 0;    // in the steps since the line before of the same kind
+  std::int64_t peak_bytes = 0;       // of memory in any step so far
 };
 
 std::string to_json(const Metrics& metrics);  // without the end of line

@@ -42,13 +42,15 @@ std::string verdict(const isometry::Result& result) {
   if (s.max == 0) return "the Jacobian is zero: no signal and no gradient passes";
   const double off = std::max(s.max - 1, 1 - s.min);
   if (off <= 0.1) return fmt::format("all singular values lie within {:.1g} of 1: close to dynamical isometry", off);
+  const char* const what = result.rows <= result.cols ? "gradients" : "signals";
   std::string text;
-  if (s.mean_square > 10) {
-    text = fmt::format("gradients grow: their squared length by {:.3g} on average", s.mean_square);
-  } else if (s.mean_square < 0.1) {
-    text = fmt::format("gradients shrink: their squared length to {:.3g} on average", s.mean_square);
+  if (s.mean_square > 2) {
+    text = fmt::format("{} grow: their squared length by a factor of {:.3g} on average", what, s.mean_square);
+  } else if (s.mean_square < 0.5) {
+    text = fmt::format("{} shrink: their squared length by a factor of {:.3g} on average", what, s.mean_square);
   } else {
-    text = fmt::format("gradients keep their length on average (squared: {:.3g})", s.mean_square);
+    text =
+        fmt::format("{} keep their length on average (its square changes by a factor of {:.3g})", what, s.mean_square);
   }
   const std::int64_t lost = counts.all - counts.resolved;
   if (lost > 0) {
@@ -65,8 +67,8 @@ std::string spectrum_text(const isometry::Result& result, std::string_view netwo
   const isometry::Summary& s = result.summary;
   const Counts counts = counts_of(result);
   const bool floored = counts.below_floor() > 0 && counts.exact_zeros == 0;
-  std::string text = fmt::format("Jacobian of the {} of {}: {} x {}, {}\n", result.of, network, result.rows,
-                                 result.cols, result.precision);
+  std::string text = fmt::format("{}: Jacobian of the {}, {} x {}, {}\n", network, result.of, result.rows, result.cols,
+                                 result.precision);
   const auto line = [&](std::string_view label, std::string_view value) {
     text += fmt::format("  {:<24}{}\n", label, value);
   };

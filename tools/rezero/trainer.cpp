@@ -46,7 +46,12 @@ Trainer::Trainer(const Recipe& recipe, const DataSplits& data, nn::Model& model,
       step_state_(model.parameters().device()),
       checkpoints_(paths, recipe.checkpoint.keep) {
   model.set_training(true);
+  // All memory that outlives a step is there before the first: peak_bytes of a step is then the same after a resume.
   optimizer_->prepare(model.parameters());
+  model.parameters().gradients();
+  const std::int64_t size = data.train.size(), batch = recipe.train.batch_size;
+  if (size >= batch) add_step(batch);
+  if (size % batch != 0) add_step(size % batch);
   state_.seed = recipe.train.seed;
 }
 
@@ -64,15 +69,21 @@ void Trainer::go_on() {
   }
 }
 
+void Trainer::add_step(std::int64_t rows) {
+  const CrossEntropyOptions loss{.label_smoothing = recipe_.train.label_smoothing};
+  steps_.push_back(std::make_unique<TrainingStep>(model_, *optimizer_, step_state_, loss, rows));
+}
+
 TrainingStep& Trainer::step_for(std::int64_t rows) {
   for (const auto& step : steps_)
     if (step->rows() == rows) return *step;
-  const CrossEntropyOptions loss{.label_smoothing = recipe_.train.label_smoothing};
-  return *steps_.emplace_back(std::make_unique<TrainingStep>(model_, *optimizer_, step_state_, loss, rows));
+  RZ_FAIL(internal, "train: a batch of {} examples was not expected", rows);
 }
 
 Trainer::Taken Trainer::take_step(const Batch& batch) {
   const double start = now();
+  Pool& memory = pool(model_.parameters().device());
+  memory.reset_peak();
   TrainingStep& step = step_for(batch.labels.elements());
   step_state_.set(state_.step + 1, schedule_.rate(state_.step + 1));
   step.run(batch);
@@ -83,8 +94,12 @@ Trainer::Taken Trainer::take_step(const Batch& batch) {
   state_.epoch_steps += 1;
   state_.epoch_correct += taken.correct;
   state_.epoch_examples += taken.examples;
-  line_examples_ += taken.examples;
-  line_seconds_ += now() - start;
+  state_.peak_bytes = std::max(state_.peak_bytes, memory.statistics().peak_bytes);
+  const double seconds = now() - start;
+  for (Speed* speed : {&line_speed_, &epoch_speed_, &shown_speed_}) {
+    speed->seconds += seconds;
+    speed->examples += taken.examples;
+  }
   return taken;
 }
 
@@ -93,7 +108,7 @@ void Trainer::check_finite(const Taken& taken, const TrainState& before) {
   const bool loss_is_finite = std::isfinite(taken.loss);
   if (loss_is_finite && std::isfinite(taken.gradient_norm)) return;
   const std::string first = loss_is_finite ? optim::first_nonfinite_gradient(model_.parameters()) : step_for(taken.examples).first_nonfinite();
-  write(line(taken));
+  write(line(taken, line_speed_));
   const bool weights_are_finite = std::isfinite(ops::sum_of_squares(model_.parameters().values()).item());
   if (weights_are_finite && checkpoints_.written() != before.step) {
     state_ = before;
@@ -105,7 +120,7 @@ void Trainer::check_finite(const Taken& taken, const TrainState& before) {
           first.empty() ? "the sum" : first, loss_is_finite ? "has the first gradient that is not finite" : "has the first value that is not finite");
 }
 
-Metrics Trainer::line(const Taken& taken) {
+Metrics Trainer::line(const Taken& taken, const Speed& speed) {
   state_.seconds = now() - began_;
   ParameterStore& store = model_.parameters();
   Metrics m;
@@ -119,13 +134,14 @@ Metrics Trainer::line(const Taken& taken) {
   m.gradient_norm = taken.gradient_norm;
   if (const Parameter gates = model_.residual_weights(); gates.defined()) m.residual_weights = summarise(gates.value().to_vector());
   m.seconds = state_.seconds;
-  m.examples_per_second = line_seconds_ > 0 ? static_cast<double>(line_examples_) / line_seconds_ : 0;
-  m.peak_bytes = pool(store.device()).statistics().peak_bytes;
+  m.examples_per_second = speed.rate();
+  m.peak_bytes = state_.peak_bytes;
   return m;
 }
 
 bool Trainer::end_epoch(const Taken& taken) {
-  Metrics m = line(taken);
+  Metrics m = line(taken, epoch_speed_);
+  epoch_speed_ = {};
   m.of_epoch = true;
   m.train_loss = state_.epoch_loss_sum / static_cast<double>(state_.epoch_steps);
   m.train_accuracy = static_cast<double>(state_.epoch_correct) / static_cast<double>(state_.epoch_examples);
@@ -162,7 +178,8 @@ bool Trainer::write_checkpoint() {
 
 void Trainer::show(const Taken& taken) {
   if (!progress_->due(state_.step)) return;
-  const double speed = line_seconds_ > 0 ? static_cast<double>(line_examples_) / line_seconds_ : 0;
+  const double speed = shown_speed_.rate();
+  shown_speed_ = {};
   progress_->update(state_.step, fmt::format("epoch {}, loss {:.4g}, {} examples/s", state_.epoch + 1, taken.loss,
                                              grouped(static_cast<std::uint64_t>(speed))));
 }
@@ -196,9 +213,8 @@ Outcome Trainer::run(bool continue_anyway) {
     const Taken taken = take_step(batch);
     if (!continue_anyway) check_finite(taken, before);
     if (state_.step == 1 || state_.step % recipe_.train.log_every == 0) {
-      write(line(taken));
-      line_seconds_ = 0;
-      line_examples_ = 0;
+      write(line(taken, line_speed_));
+      line_speed_ = {};
     }
     show(taken);
     const bool epoch_ended = state_.position == loader_.batches(), last = state_.step == total_;

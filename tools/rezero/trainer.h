@@ -43,10 +43,16 @@ class Trainer {
     double loss = 0, gradient_norm = 0;
     std::int64_t correct = 0, examples = 0;
   };
+  struct Speed {  // of steps alone: validation and checkpoints do not count
+    double seconds = 0;
+    std::int64_t examples = 0;
+    double rate() const { return seconds > 0 ? static_cast<double>(examples) / seconds : 0; }
+  };
+  void add_step(std::int64_t rows);
   TrainingStep& step_for(std::int64_t rows);
   Taken take_step(const Batch& batch);
   void check_finite(const Taken& taken, const TrainState& before);
-  Metrics line(const Taken& taken);
+  Metrics line(const Taken& taken, const Speed& speed);
   bool end_epoch(const Taken& taken);  // whether it is the best so far
   void write(const Metrics& line);
   bool write_checkpoint();
@@ -66,8 +72,7 @@ class Trainer {
   CheckpointWriter checkpoints_;
   TrainState state_;
   Metrics last_epoch_;
-  double line_seconds_ = 0;          // spent in steps since the last line
-  std::int64_t line_examples_ = 0;
+  Speed line_speed_, epoch_speed_, shown_speed_;  // since the last line, in this epoch, since the last sign of progress
   double began_ = 0;                 // on the clock, less what the run had taken before
   // While run() runs.
   std::unique_ptr<MetricsFile> metrics_;

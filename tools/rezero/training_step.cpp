@@ -15,6 +15,8 @@ TrainingStep::TrainingStep(nn::Model& model, const optim::Optimizer& optimizer, 
   const ParameterStore& store = model.parameters();
   images_ = Tensor({rows, model.input_shape().elements()}, store.dtype(), store.device());
   labels_ = Tensor({rows}, DType::i64, store.device());
+  loss_ = Tensor({}, store.dtype(), store.device());
+  predictions_ = Tensor({rows}, DType::i64, store.device());
 }
 
 Variable TrainingStep::loss_of(const Variable& logits) const { return softmax_cross_entropy(logits, labels_, loss_options_); }

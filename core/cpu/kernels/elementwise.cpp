@@ -86,11 +86,31 @@ T widen(T x) {
   return x;
 }
 
+template <class T>
+constexpr bool is_whole = static_cast<T>(0.5) == T(0);
+
+// A real number to a whole one goes towards 0, to the nearest end of the range if it lies outside, and to 0 if it is
+// NaN.
+template <class To, class From>
+To saturate(From x) {
+  constexpr int bits = 8 * static_cast<int>(sizeof(To));
+  constexpr bool is_signed = static_cast<To>(-1) < To(0);
+  constexpr std::uint64_t most = (~std::uint64_t{0} >> (64 - bits)) >> (is_signed ? 1 : 0);
+  constexpr To largest = static_cast<To>(most), smallest = static_cast<To>(is_signed ? most + 1 : 0);
+  if (x >= static_cast<From>(most / 2 + 1) * 2) return largest;
+  if (x <= static_cast<From>(smallest)) return smallest;
+  return x == x ? static_cast<To>(x) : To(0);
+}
+
 template <class To>
 struct Narrow {
   template <class From>
   static To of(From x) {
-    return static_cast<To>(x);
+    if constexpr (is_whole<To> && !is_whole<From>) {
+      return saturate<To>(x);
+    } else {
+      return static_cast<To>(x);
+    }
   }
 };
 template <>

@@ -9,28 +9,17 @@ namespace {
 
 template <class T>
 double mean_of(const T* x, std::int64_t n) {
-  const double sum = sum_lanes(n, [x](const auto& load, std::int64_t i, Wide& lane_sum) {
-    Wide v;
-    load(x + i, v);
-    lane_sum += v;
-  });
+  const double sum = sum_lanes(n, [x](const auto& read, std::int64_t i) { return read(x + i); });
   return sum / static_cast<double>(n);
-}
-
-inline void mask(const LoadAll&, Wide&) {}
-inline void mask(const LoadSome& load,
-                 Wide& v) {  // what is not there counts nothing, though it is not 0 after a subtraction
-  for (std::int64_t k = load.count; k < lanes; ++k) v[k] = 0;
 }
 
 template <class T>
 double variance_about(double mean, const T* x, std::int64_t n) {
-  const double sum = sum_lanes(n, [x, mean](const auto& load, std::int64_t i, Wide& lane_sum) {
-    Wide v;
-    load(x + i, v);
-    v -= mean;
-    mask(load, v);
-    lane_sum += v * v;
+  const Wide center = all(mean);
+  const double sum = sum_lanes(n, [x, &center](const auto& read, std::int64_t i) {
+    Wide v = read(x + i) - center;
+    read.clear_rest(v);
+    return v * v;
   });
   return sum / static_cast<double>(n);
 }
@@ -60,19 +49,11 @@ void layer_norm(const LayerNormBlock& s) {
 // With xhat = (x - mean) inverse and g = d_y gain:   d_x = inverse (g - mean(g) - xhat mean(g xhat)).
 template <class T>
 void row_d_x(const T* x, const T* gain, T mean, T inverse, const T* d_y, T* d_x, std::int64_t n, bool accumulate) {
-  const double sum_g = sum_lanes(n, [d_y, gain](const auto& load, std::int64_t i, Wide& sum) {
-    Wide g, w;
-    load(d_y + i, g);
-    load(gain + i, w);
-    sum += g * w;
-  });
-  const double m = static_cast<double>(mean);
-  const double sum_gx = sum_lanes(n, [d_y, gain, x, m](const auto& load, std::int64_t i, Wide& sum) {
-    Wide g, w, v;
-    load(d_y + i, g);
-    load(gain + i, w);
-    load(x + i, v);
-    sum += g * w * (v - m);
+  const double sum_g =
+      sum_lanes(n, [d_y, gain](const auto& read, std::int64_t i) { return read(d_y + i) * read(gain + i); });
+  const Wide center = all(static_cast<double>(mean));
+  const double sum_gx = sum_lanes(n, [d_y, gain, x, &center](const auto& read, std::int64_t i) {
+    return read(d_y + i) * read(gain + i) * (read(x + i) - center);
   });
   const double count = static_cast<double>(n);
   const T mean_g = static_cast<T>(sum_g / count);

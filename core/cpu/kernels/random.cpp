@@ -24,31 +24,50 @@ void unit(const std::uint32_t words[4], double numbers[2]) {
   }
 }
 
+template <class T>
+constexpr std::int64_t per_block = 16 / static_cast<std::int64_t>(sizeof(T));
+
+// The numbers of the block that begins with element i.
+template <class T>
+void draw_block(const RandomBlock& s, std::int64_t i, T numbers[]) {
+  const auto block = static_cast<std::uint64_t>(i / per_block<T>);
+  std::uint32_t words[4] = {low(block), high(block), low(s.step), low(s.stream)};
+  philox(words, low(s.seed) ^ high(s.stream), high(s.seed));
+  unit(words, numbers);
+}
+
 // y[i] = f(number of element first + i)
+template <bool accumulate, class T, class F>
+void draw(const RandomBlock& s, T* y, const F& f) {
+  const std::int64_t whole = s.n / per_block<T> * per_block<T>;
+  T numbers[per_block<T>];
+  for (std::int64_t i = 0; i < whole; i += per_block<T>) {
+    draw_block(s, s.first + i, numbers);
+    for (std::int64_t k = 0; k < per_block<T>; ++k) y[i + k] = f(numbers[k]) + (accumulate ? y[i + k] : T(0));
+  }
+  if (whole == s.n) return;
+  draw_block(s, s.first + whole, numbers);
+  for (std::int64_t i = whole; i < s.n; ++i) y[i] = f(numbers[i - whole]) + (accumulate ? y[i] : T(0));
+}
+
 template <class T, class F>
-void draw(const RandomBlock& s, T* y, bool accumulate, const F& f) {
-  constexpr std::int64_t per_block = 16 / static_cast<std::int64_t>(sizeof(T));
-  for (std::int64_t i = 0; i < s.n; i += per_block) {
-    const auto block = static_cast<std::uint64_t>((s.first + i) / per_block);
-    std::uint32_t words[4] = {low(block), high(block), low(s.step), low(s.stream)};
-    philox(words, low(s.seed) ^ high(s.stream), high(s.seed));
-    T numbers[per_block];
-    unit(words, numbers);
-    const std::int64_t count = s.n - i < per_block ? s.n - i : per_block;
-    for (std::int64_t k = 0; k < count; ++k) y[i + k] = accumulate ? y[i + k] + f(numbers[k]) : f(numbers[k]);
+void draw(const RandomBlock& block, void* y, bool accumulate, const F& f) {
+  if (accumulate) {
+    draw<true>(block, static_cast<T*>(y), f);
+  } else {
+    draw<false>(block, static_cast<T*>(y), f);
   }
 }
 
 template <class T>
 void uniform(const RandomBlock& block, void* y, bool accumulate) {
-  draw(block, static_cast<T*>(y), accumulate, [](T number) { return number; });
+  draw<T>(block, y, accumulate, [](T number) { return number; });
 }
 
 template <class T>
 void dropout_mask(const RandomBlock& block, double p, void* y, bool accumulate) {
   const T kept = static_cast<T>(1 / (1 - p));
-  draw(block, static_cast<T*>(y), accumulate,
-       [p, kept](T number) { return static_cast<double>(number) >= p ? kept : T(0); });
+  draw<T>(block, y, accumulate, [p, kept](T number) { return static_cast<double>(number) >= p ? kept : T(0); });
 }
 
 }  // namespace

@@ -14,33 +14,38 @@ struct Sum {
 struct Max {  // NaN if one of the elements is
   static constexpr double start = -__builtin_inf();
   static void add(Wide& a, const Wide& b) {
-    a = b > a ? b : a;
-    a = b == b ? a : b;
+    for (int r = 0; r < registers; ++r) {
+      const Register larger = b.part[r] > a.part[r] ? b.part[r] : a.part[r];
+      a.part[r] = b.part[r] == b.part[r] ? larger : b.part[r];
+    }
   }
   static double add(double a, double b) { return b > a || b != b ? b : a; }
 };
 
+template <class Op>
+double join_lanes(const Wide& v) {
+  double p[lanes];
+  store(v, p);
+  const double low = Op::add(Op::add(p[0], p[1]), Op::add(p[2], p[3]));
+  return Op::add(low, Op::add(Op::add(p[4], p[5]), Op::add(p[6], p[7])));
+}
+
 template <class Op, class T>
 double reduce_row(const T* x, std::int64_t n) {
-  Wide partial[4], v;
-  for (Wide& p : partial) p = Wide{} + Op::start;
   std::int64_t i = 0;
-  for (; i + 4 * lanes <= n; i += 4 * lanes) {
-    for (int k = 0; k < 4; ++k) {
-      LoadAll{}(x + i + k * lanes, v);
-      Op::add(partial[k], v);
+  double result = Op::start;
+  if (n >= lanes) {
+    Wide partial[4];
+    for (Wide& p : partial) p = all(Op::start);
+    for (; i + 4 * lanes <= n; i += 4 * lanes) {
+      for (int k = 0; k < 4; ++k) Op::add(partial[k], load(x + i + k * lanes));
     }
+    for (; i + lanes <= n; i += lanes) Op::add(partial[0], load(x + i));
+    Op::add(partial[0], partial[1]);
+    Op::add(partial[2], partial[3]);
+    Op::add(partial[0], partial[2]);
+    result = join_lanes<Op>(partial[0]);
   }
-  for (; i + lanes <= n; i += lanes) {
-    LoadAll{}(x + i, v);
-    Op::add(partial[0], v);
-  }
-  Op::add(partial[0], partial[1]);
-  Op::add(partial[2], partial[3]);
-  Op::add(partial[0], partial[2]);
-  const Wide& p = partial[0];
-  double result =
-      Op::add(Op::add(Op::add(p[0], p[1]), Op::add(p[2], p[3])), Op::add(Op::add(p[4], p[5]), Op::add(p[6], p[7])));
   for (; i < n; ++i) result = Op::add(result, static_cast<double>(x[i]));
   return result;
 }
@@ -54,13 +59,10 @@ void rows(const void* x_data, std::int64_t rows, std::int64_t columns, std::int6
 // `count` groups of eight columns at once, so that their additions overlap.
 template <class Op, int count, class T>
 void column_groups(const T* x, std::int64_t rows, std::int64_t stride, double* y) {
-  Wide partial[count], v;
-  for (Wide& p : partial) p = Wide{} + Op::start;
+  Wide partial[count];
+  for (Wide& p : partial) p = all(Op::start);
   for (std::int64_t r = 0; r < rows; ++r) {
-    for (int k = 0; k < count; ++k) {
-      LoadAll{}(x + r * stride + k * lanes, v);
-      Op::add(partial[k], v);
-    }
+    for (int k = 0; k < count; ++k) Op::add(partial[k], load(x + r * stride + k * lanes));
   }
   for (int k = 0; k < count; ++k) store(partial[k], y + k * lanes);
 }
@@ -81,10 +83,9 @@ void columns(const void* x_data, std::int64_t rows, std::int64_t columns, std::i
 template <class T>
 double sum_of_squares(const void* x_data, std::int64_t n) {
   const T* x = static_cast<const T*>(x_data);
-  return sum_lanes(n, [x](const auto& load, std::int64_t i, Wide& sum) {
-    Wide v;
-    load(x + i, v);
-    sum += v * v;
+  return sum_lanes(n, [x](const auto& read, std::int64_t i) {
+    const Wide v = read(x + i);
+    return v * v;
   });
 }
 

@@ -32,12 +32,7 @@ double vjp(const void* f_data, const void* d_y_data, double gate, void* d_f_data
     const std::int64_t count = first + chunk < n ? chunk : n - first;
     const T* f = static_cast<const T*>(f_data) + first;
     const T* d_y = static_cast<const T*>(d_y_data) + first;
-    total += sum_lanes(count, [f, d_y](const auto& load, std::int64_t i, Wide& sum) {
-      Wide a, b;
-      load(f + i, a);
-      load(d_y + i, b);
-      sum += a * b;
-    });
+    total += sum_lanes(count, [f, d_y](const auto& read, std::int64_t i) { return read(f + i) * read(d_y + i); });
     if (!d_f_data) continue;
     T* d_f = static_cast<T*>(d_f_data) + first;
     if (accumulate) {
