@@ -77,6 +77,9 @@ function(rezero_kernels variable folder)
       rezero_compile_options(${target})
       target_compile_options(${target} PRIVATE ${${name}}
         -O3 -fno-math-errno -fno-trapping-math -fvisibility=hidden -fvisibility-inlines-hidden)
+      if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+        target_compile_options(${target} PRIVATE -Wno-uninitialized)  # false alarms inside AVX-512 intrinsics, GCC bug 105593
+      endif()
       target_compile_definitions(${target} PRIVATE RZ_ISA=${name})
       target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
       list(APPEND objects $<TARGET_OBJECTS:${target}>)

@@ -139,13 +139,13 @@ class HeaderParser {
 };
 
 // Elements whose first index runs fastest, brought into row-major order.
-void copy_from_fortran_order(const char* source, char* destination, const Shape& shape, std::size_t element) {
+void copy_from_fortran_order(std::string_view source, char* destination, const Shape& shape, std::size_t element) {
   std::array<std::int64_t, Shape::max_rank> index{};
   const std::int64_t elements = shape.elements();
   for (std::int64_t k = 0; k < elements; ++k) {
     std::int64_t at = 0;
     for (int axis = 0; axis < shape.rank(); ++axis) at = at * shape[axis] + index[static_cast<std::size_t>(axis)];
-    std::memcpy(destination + static_cast<std::size_t>(at) * element, source + static_cast<std::size_t>(k) * element,
+    std::memcpy(destination + static_cast<std::size_t>(at) * element, &source[static_cast<std::size_t>(k) * element],
                 element);
     for (int axis = 0; axis < shape.rank(); ++axis) {
       auto& i = index[static_cast<std::size_t>(axis)];
@@ -195,7 +195,7 @@ Tensor parse_npy(std::string_view bytes, std::string_view what) {
   Tensor tensor(header.shape, header.dtype);
   if (wanted == 0) return tensor;
   if (header.fortran_order && header.shape.rank() > 1) {
-    copy_from_fortran_order(data.data(), static_cast<char*>(tensor.raw()), header.shape, size_of(header.dtype));
+    copy_from_fortran_order(data, static_cast<char*>(tensor.raw()), header.shape, size_of(header.dtype));
   } else {
     std::memcpy(tensor.raw(), data.data(), wanted);
   }

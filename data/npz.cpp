@@ -47,14 +47,15 @@ Source buffer_source(const void* data, std::size_t bytes, std::string_view what)
   return Source(source, zip_source_free);
 }
 
-std::string read_entry(zip_t* archive, zip_uint64_t index, std::string_view what) {
+std::string read_entry(zip_t* archive, zip_uint64_t index, std::size_t archive_bytes, std::string_view what) {
   zip_stat_t status;
   zip_stat_init(&status);
   if (zip_stat_index(archive, index, 0, &status) != 0) fail(what, "cannot be read", zip_get_error(archive));
   const std::string name = printable(status.name ? status.name : "");
-  // Deflate shrinks by a factor of 1032 at most: a size beyond that is a lie, and its memory is not asked for.
-  RZ_CHECK(file, status.size / 1032 <= status.comp_size, "{}: its entry {} claims {} bytes, packed into {}", what, name,
-           grouped(status.size), grouped(status.comp_size));
+  // Deflate shrinks by a factor of 1032 at most. Sizes beyond that are lies, and their memory is not asked for.
+  RZ_CHECK(file, status.comp_size <= archive_bytes && status.size / 1032 <= status.comp_size,
+           "{}: its entry {} claims {} bytes, packed into {} of an archive of {}", what, name, grouped(status.size),
+           grouped(status.comp_size), grouped(archive_bytes));
   const Entry entry(zip_fopen_index(archive, index, 0), zip_fclose);
   if (!entry) fail(what, "its entry " + name + " cannot be read", zip_get_error(archive));
   std::string bytes(status.size, '\0');
@@ -103,7 +104,7 @@ std::vector<NamedTensor> parse_npz(std::string_view bytes, std::string_view what
     std::string name = entry_name ? entry_name : "";
     RZ_CHECK(file, name.ends_with(extension), "{}: its entry {} is no .npy array", what, printable(name));
     const std::string entry_what = std::string(what) + ": " + printable(name);
-    Tensor tensor = parse_npy(read_entry(archive.get(), index, what), entry_what);
+    Tensor tensor = parse_npy(read_entry(archive.get(), index, bytes.size(), what), entry_what);
     name.resize(name.size() - extension.size());
     RZ_CHECK(file, names.insert(name).second, "{}: has the array {} twice", what, printable(name));
     tensors.push_back({std::move(name), std::move(tensor)});
@@ -129,12 +130,12 @@ void save_npz(std::string_view path, std::span<const NamedTensor> tensors) {
     const zip_int64_t index =
         zip_file_add(archive.get(), (t.name + std::string(extension)).c_str(), array.get(), ZIP_FL_ENC_UTF_8);
     if (index < 0) fail(what, "cannot hold " + printable(t.name), zip_get_error(archive.get()));
-    array.release();  // the archive's now
+    static_cast<void>(array.release());  // the archive's now
     zip_set_file_compression(archive.get(), static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
     zip_file_set_mtime(archive.get(), static_cast<zip_uint64_t>(index), fixed_time, 0);
   }
   if (zip_close(archive.get()) != 0) fail(what, "cannot be written", zip_get_error(archive.get()));
-  archive.release();
+  static_cast<void>(archive.release());
   write_atomically(path, contents(source.get(), what));
 }
 

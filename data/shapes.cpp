@@ -103,9 +103,9 @@ void cover(const Kind& kind, const Placement& place, std::array<float, plane>& c
       const int inside = above[x] + above[x + 1] + here[x] + here[x + 1];
       int hits = inside == 4 ? samples * samples : 0;
       if (inside > 0 && inside < 4) {
-        for (int k = 0; k < samples * samples; ++k) {
-          hits += place.test(kind, static_cast<double>(x) + (k % samples + 0.5) / samples,
-                             y - 1 + (k / samples + 0.5) / samples);
+        for (int i = 0; i < samples; ++i) {
+          const double py = y - 1 + (i + 0.5) / samples;
+          for (int j = 0; j < samples; ++j) hits += place.test(kind, static_cast<double>(x) + (j + 0.5) / samples, py);
         }
       }
       coverage[static_cast<std::size_t>(y - 1) * side + x] = static_cast<float>(hits) / (samples * samples);
@@ -140,7 +140,7 @@ void check(const ShapesOptions& options) {
 
 Dataset make(const ShapesOptions& options, const char* name, std::int64_t first, std::int64_t count) {
   Dataset data{.name = name, .class_names = {}, .pixels = {}, .labels = {}};
-  for (const Kind& kind : kinds) data.class_names.push_back(kind.name);
+  for (const Kind& kind : kinds) data.class_names.emplace_back(kind.name);
   data.labels.resize(static_cast<std::size_t>(count));
   data.pixels.resize(static_cast<std::size_t>(count * data.features()));
   parallel_ranges(count, 64, [&](std::int64_t begin, std::int64_t end) {
@@ -171,7 +171,8 @@ std::uint8_t draw_shape(const ShapesOptions& options, std::int64_t index, std::u
                  slope_y = random.uniform(-0.5, 0.5) * options.background;
     const auto front = static_cast<float>(255 * foreground[c]);
     for (std::size_t k = 0; k < plane;) {
-      const auto x = static_cast<double>(k % side), y = static_cast<double>(k / side);
+      const std::size_t row = k / side;
+      const auto x = static_cast<double>(k % side), y = static_cast<double>(row);
       auto back =
           static_cast<float>(255 * (background[c] + (slope_x * (x - side / 2.0) + slope_y * (y - side / 2.0)) / side));
       const auto step = static_cast<float>(255 * slope_x / side);
@@ -179,7 +180,7 @@ std::uint8_t draw_shape(const ShapesOptions& options, std::int64_t index, std::u
       for (int byte = 0; byte < 8; ++byte, ++k, bits >>= 8, back += step) {
         const float noise = amplitude * (static_cast<float>(bits & 0xFF) - 127.5f);
         const float value = back + coverage[k] * (front - back) + noise;
-        pixels[c * plane + k] = static_cast<std::uint8_t>(std::clamp(value, 0.0f, 255.0f) + 0.5f);
+        pixels[c * plane + k] = static_cast<std::uint8_t>(std::clamp(value + 0.5f, 0.0f, 255.0f));
       }
     }
   }

@@ -18,8 +18,8 @@ struct Product {
 };
 
 struct ProductTiles {
-  std::int64_t rows, columns;  // of one tile
-  std::int64_t down, across;   // how many
+  std::int64_t rows = 0, columns = 0;  // of one tile
+  std::int64_t down = 0, across = 0;   // how many
   std::int64_t count() const { return down * across; }
 };
 
@@ -27,7 +27,7 @@ struct ProductTile {  // rows [row, row + rows), columns [column, column + colum
   std::int64_t row, rows, column, columns;
 };
 
-ProductTiles tiles_of(std::int64_t m, std::int64_t n, std::int64_t k);
+ProductTiles tiles_of(const Product& product);
 ProductTile tile_of(const Product& product, const ProductTiles& tiles, std::int64_t index);
 void multiply(const Product& product, const ProductTile& tile);  // one call of BLAS, on the calling thread
 

@@ -15,7 +15,7 @@ void CpuBackend::linear(const Operand& x, const Operand& weight, const Operand& 
                   0};
   const auto epilogue = kernels_.scalar[static_cast<std::size_t>(f.function)].epilogue[real_index(y.dtype)];
   const bool bare = !bias.data && f.function == ScalarFunction::identity;
-  const ProductTiles tiles = tiles_of(rows, out, in);
+  const ProductTiles tiles = tiles_of(p);
   for_pieces(y.dtype, tiles.count(), [&](std::int64_t piece) {
     const ProductTile tile = tile_of(p, tiles, piece);
     multiply(p, tile);

@@ -120,5 +120,10 @@ TEST_SUITE("data/npy") {
     for (std::size_t at = 0; (at = renamed.find("w.npy", at)) != std::string::npos;) renamed.replace(at, 5, "w.txt");
     CHECK(mentions(broken(renamed), {"its entry w.txt is no .npy array"}));
     CHECK(mentions(broken("no zip"), {"is no .npz archive"}));
+    std::string liar = good;  // both sizes of the entry, where it stands and in the directory
+    for (const std::size_t at : {good.find("PK\x03\x04") + 18, good.find("PK\x01\x02") + 20}) {
+      liar.replace(at, 8, "\xFF\xFF\xFF\x70\xFF\xFF\xFF\x70");
+    }
+    CHECK(mentions(broken(liar), {"its entry w.npy claims 1,895,825,407 bytes"}));
   }
 }

@@ -19,7 +19,7 @@ std::string temporary_file() {
   std::string name = (std::filesystem::temp_directory_path() / "rezero-test-XXXXXX").string();
   const int descriptor = mkstemp(name.data());
   if (descriptor < 0) throw std::runtime_error("no temporary file");
-  close(descriptor);
+  ::close(descriptor);
   return name;
 }
 
@@ -31,7 +31,7 @@ std::string temporary_file() {
             error_stream = open(error.c_str(), O_WRONLY | O_APPEND);
   if (dup2(in_stream, 0) < 0 || dup2(out_stream, 1) < 0 || dup2(error_stream, 2) < 0) _exit(126);
   for (const int descriptor : {in_stream, out_stream, error_stream})
-    if (descriptor > 2) close(descriptor);
+    if (descriptor > 2) ::close(descriptor);
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
@@ -43,7 +43,11 @@ std::string temporary_file() {
 
 Process::Process(const std::vector<std::string>& arguments, const CommandOptions& options)
     : out_(options.out.empty() ? temporary_file() : options.out), error_(temporary_file()) {
+#ifdef RZ_COMMAND
   std::vector<std::string> words{RZ_COMMAND};
+#else
+  std::vector<std::string> words{"/rezero was not built"};
+#endif
   words.insert(words.end(), arguments.begin(), arguments.end());
   process_ = fork();
   if (process_ == 0) become(words, options, out_, error_);
@@ -81,9 +85,10 @@ CommandResult run_command(const std::vector<std::string>& arguments, const Comma
   return Process(arguments, options).wait();
 }
 
-bool one_line_error(const CommandResult& result) {
-  return result.out.empty() && result.error.starts_with("rezero: ") && std::ranges::count(result.error, '\n') == 1 &&
-         result.error.ends_with('\n');
+Comparison one_line_error(const CommandResult& result) {
+  const bool holds = result.out.empty() && result.error.starts_with("rezero: ") &&
+                     std::ranges::count(result.error, '\n') == 1 && result.error.ends_with('\n');
+  return {holds, "output: " + result.out + "\nerror: " + result.error};
 }
 
 std::string contents(const std::string& path) {
@@ -93,8 +98,6 @@ std::string contents(const std::string& path) {
   return text.str();
 }
 
-void write_file(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
+void write_file(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 
 }  // namespace rz::test

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "support/close.h"
+
 namespace rz::test {
 
 struct CommandResult {
@@ -13,9 +15,9 @@ struct CommandResult {
 };
 
 struct CommandOptions {
-  std::string out;                                                // where standard output goes instead: a file such as /dev/full
-  std::vector<std::pair<std::string, std::string>> environment;   // set in addition
-  std::string folder;                                             // working directory
+  std::string out{};                                               // where standard output goes instead: /dev/full, say
+  std::vector<std::pair<std::string, std::string>> environment{};  // set in addition
+  std::string folder{};                                            // working directory
 };
 
 // RZ_COMMAND with these arguments.
@@ -25,7 +27,7 @@ CommandResult run_command(const std::vector<std::string>& arguments, const Comma
 class Process {
  public:
   explicit Process(const std::vector<std::string>& arguments, const CommandOptions& options = {});  // of RZ_COMMAND
-  ~Process();  // kills it
+  ~Process();                                                                                       // kills it
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
   void signal(int number) const;
@@ -38,9 +40,9 @@ class Process {
 };
 
 // Whether `error` is one line "rezero: ..." and nothing else was written.
-bool one_line_error(const CommandResult& result);
+Comparison one_line_error(const CommandResult& result);
 
-std::string contents(const std::string& path);                         // "" if it cannot be read
+std::string contents(const std::string& path);  // "" if it cannot be read
 void write_file(const std::string& path, const std::string& bytes);
 
 }  // namespace rz::test

@@ -150,7 +150,7 @@ std::string bench_fc(const BenchOptions& options) {
   std::string text = fmt::format("Training step, {} of depth {} and width {}, batch {}, Adagrad, f32\n{}\n\n",
                                  options.form, options.depth, options.width, options.batch, machine_line());
   const auto line = [&](std::string_view label, std::string_view value) {
-    text += fmt::format("  {:<28}{}\n", label, value);
+    text += fmt::format("  {:<32}{}\n", label, value);
   };
   line("median", fmt::format("{:.2f} ms", r.times.median_ms()));
   line("fastest, 90th percentile", fmt::format("{:.2f} ms, {:.2f} ms", r.times.min_ms(), r.times.p90_ms()));

@@ -17,11 +17,11 @@ namespace fs = std::filesystem;
 
 struct IntegerField {
   const char* name;
-  std::int64_t TrainState::*member;
+  std::int64_t TrainState::* member;
 };
 struct RealField {
   const char* name;
-  double TrainState::*member;
+  double TrainState::* member;
 };
 constexpr IntegerField integer_fields[] = {
     {"train/step", &TrainState::step},
@@ -72,8 +72,8 @@ class Contents {
     const auto found = by_name_.find(name);
     RZ_CHECK(file, found != by_name_.end(), "{}: is no checkpoint to go on from: {} is missing", path_, name);
     const Tensor& tensor = *found->second;
-    RZ_CHECK(file, tensor.shape() == shape && tensor.dtype() == dtype, "{}: {} is {} {}, but this run needs {} {}", path_, name,
-             tensor.dtype(), tensor.shape(), dtype, shape);
+    RZ_CHECK(file, tensor.shape() == shape && tensor.dtype() == dtype, "{}: {} is {} {}, but this run needs {} {}",
+             path_, name, tensor.dtype(), tensor.shape(), dtype, shape);
     return tensor;
   }
 

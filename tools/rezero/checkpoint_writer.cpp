@@ -11,8 +11,8 @@
 namespace rz::tool {
 
 bool CheckpointWriter::write(ParameterStore& store, const TrainState& state) {
-  constexpr std::chrono::milliseconds pauses[] = {std::chrono::milliseconds(0), std::chrono::milliseconds(200),
-                                                  std::chrono::milliseconds(1000)};
+  constexpr std::chrono::milliseconds pauses[] = {std::chrono::milliseconds(0), std::chrono::milliseconds(100),
+                                                  std::chrono::milliseconds(400)};
   for (const auto pause : pauses) {
     std::this_thread::sleep_for(pause);
     try {

@@ -1,4 +1,5 @@
-// Writes the checkpoints of a run, keeps the links last, best and initial beside them, and removes what the recipe does not keep.
+// Writes the checkpoints of a run, keeps the links last, best and initial beside them, and removes what the recipe does
+// not keep.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// The subcommands of `rezero` and what they have in common. A subcommand is one file with one function make_NAME(app): it adds its options to the
-// parser and returns what runs once they are read. run() returns the exit code; it throws rz::Error (exit 1) or UsageError (exit 2), and main
-// prints the one line `rezero: WHAT: WHY (HINT)`.
+// The subcommands of `rezero` and what they have in common. A subcommand is one file with one function make_NAME(app):
+// it adds its options to the parser and returns what runs once they are read. run() returns the exit code; it throws
+// rz::Error (exit 1) or UsageError (exit 2), and main prints the one line `rezero: WHAT: WHY (HINT)`.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,7 @@ namespace rz::tool {
 enum Exit : int { exit_success = 0, exit_failure = 1, exit_usage = 2, exit_interrupted = 130 };
 
 struct Command {
-  CLI::App* app = nullptr;    // the subcommand
+  CLI::App* app = nullptr;  // the subcommand
   std::function<int()> run;
 };
 
@@ -37,8 +37,8 @@ class UsageError : public Error {
   explicit UsageError(std::string message) : Error(ErrorCode::value, std::move(message)) {}
 };
 
-// f(), where an Error of code value, shape or dtype is the user's mistake: options checked by a constructor of the library.
-// `what` is put before the message unless empty.
+// f(), where an Error of code value, shape or dtype is the user's mistake: options checked by a constructor of the
+// library. `what` is put before the message unless empty.
 template <class F>
 auto checked_usage(std::string_view what, F&& f) {
   try {

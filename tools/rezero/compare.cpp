@@ -27,7 +27,7 @@ report::LineChart curves_of(const Comparison& comparison) {
   report::LineChart chart;
   chart.title = "Training loss";
   chart.x_label = "step";
-  chart.y_label = fmt::format("training loss (nats), mean of {} logged steps", loss_window);
+  chart.y_label = fmt::format("training loss (nats), median of {} logged steps", loss_window);
   for (const History& run : comparison.runs) {
     report::Series series{run.name, {}, {}};
     for (const CurvePoint& point : run.curve) {
@@ -60,15 +60,13 @@ int run(const Options& options) {
 Command make_compare(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("compare", "Runs side by side: loss by epoch, speed-up, curves");
-  command->footer(
-      fmt::format("The first run is the one that speed-ups are measured against. A loss counts as reached at the first "
-                  "step at which the mean\n"
-                  "of {} logged steps in a row is not above it. Beside runs in the setting of the authors' notebook "
-                  "(fully connected, depth\n"
-                  "64, CIFAR-10) stand the losses that the notebook shows.\n\n"
-                  "Example:\n"
-                  "  rezero compare runs/deep runs/residual runs/rezero --svg curves.svg",
-                  loss_window));
+  command->footer(fmt::format(
+      "Speed-ups are measured against the first run. A loss counts as reached at the first step at which the\n"
+      "median of the last {} logged steps is not above it, since single batches are noisy. Beside runs in the\n"
+      "setting of the authors' notebook (depth 64, CIFAR-10) stand the losses that the notebook shows.\n\n"
+      "Example:\n"
+      "  rezero compare runs/deep runs/residual runs/rezero --svg curves.svg",
+      loss_window));
   command->add_option("runs", options->runs, "The folders of runs that `rezero train` made")
       ->type_name("RUN...")
       ->required();

@@ -39,13 +39,14 @@ void check_options(const Options& options) {
 
 // Outputs [samples, outputs] for inputs [samples, ...], a batch at a time: memory is that of one.
 Tensor outputs_of(const nn::Model& model, const Tensor& inputs) {
-  constexpr std::int64_t batch = 256;
+  constexpr std::int64_t batch = 500;  // as in evaluate()
   const NoRecording off;
   const std::int64_t samples = inputs.shape()[0];
   Tensor outputs({samples, model.outputs()}, inputs.dtype());
   for (std::int64_t first = 0; first < samples; first += batch) {
     const std::int64_t count = std::min(batch, samples - first);
-    outputs.rows(first, count).copy_from(model(Variable(inputs.rows(first, count))).value());
+    const Tensor batch_inputs = inputs.rows(first, count).to(model.parameters().device());
+    outputs.rows(first, count).copy_from(model(Variable(batch_inputs)).value());
   }
   return outputs;
 }

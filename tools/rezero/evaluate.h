@@ -14,7 +14,8 @@ struct Evaluation {
   double accuracy = 0;  // fraction
 };
 
-// In the parameters' type, without recording and not in training mode, in the order of the set: the same numbers for the same weights.
+// In the parameters' type, without recording and not in training mode, in the order of the set: the same numbers for
+// the same weights.
 Evaluation evaluate(nn::Model& model, const Dataset& data);
 
 }  // namespace rz::tool

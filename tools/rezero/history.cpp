@@ -11,13 +11,21 @@
 namespace rz::tool {
 namespace {
 
+// NaN counts as larger than all numbers.
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + (std::ssize(values) - 1) / 2;
+  for (double& value : values) value = std::isnan(value) ? INFINITY : value;
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
 std::vector<CurvePoint> curve_of(std::span<const Metrics> lines) {
-  const std::size_t window = std::min<std::size_t>(loss_window, lines.size());
+  const std::size_t window = std::min(loss_window, lines.size() / 10 | 1);
   std::vector<CurvePoint> curve;
-  for (std::size_t last = window; last <= lines.size() && window > 0; ++last) {
-    double sum = 0;
-    for (const Metrics& line : lines.subspan(last - window, window)) sum += line.train_loss;
-    curve.push_back({lines[last - 1].step, lines[last - 1].seconds, sum / static_cast<double>(window)});
+  for (std::size_t end = 1; end <= lines.size(); ++end) {
+    std::vector<double> losses;
+    for (std::size_t i = end < window ? 0 : end - window; i < end; ++i) losses.push_back(lines[i].train_loss);
+    curve.push_back({lines[end - 1].step, lines[end - 1].seconds, median(std::move(losses))});
   }
   return curve;
 }

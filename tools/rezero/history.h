@@ -12,8 +12,9 @@
 
 namespace rz::tool {
 
-// The training loss of single batches is noisy: what counts is the mean of this many logged steps in a row.
-inline constexpr std::int64_t loss_window = 10;
+// The training loss of single batches is noisy: what counts is the median of this many logged steps up to a step, or of
+// a tenth of the run's where that is less.
+inline constexpr std::size_t loss_window = 9;
 
 struct CurvePoint {
   std::int64_t step = 0;
@@ -25,14 +26,13 @@ struct History {
   std::string path;  // absolute
   Recipe recipe;
   std::vector<Metrics> epochs;
-  std::vector<CurvePoint>
-      curve;  // means over loss_window logged steps, each at the last of them; of all steps where there are fewer
-  std::int64_t steps = 0;  // the last one that was logged
-  double seconds = 0;      // at that step
+  std::vector<CurvePoint> curve;  // a point per logged step, with the median above
+  std::int64_t steps = 0;         // the last one that was logged
+  double seconds = 0;             // at that step
 };
 
-std::vector<History> load_histories(
-    std::span<const std::string> runs);  // Throws: file (not a run, no metrics, an invalid line)
+// Throws: file (not a run, no metrics, an invalid line).
+std::vector<History> load_histories(std::span<const std::string> runs);
 
 // The first point of the curve that is not above `loss`; none when it never got there.
 std::optional<CurvePoint> reached(const History& run, double loss);

@@ -118,9 +118,8 @@ Command make_info(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("info", "This build and this machine; or the model of a recipe");
   command->footer(
-      "Without RECIPE: versions, processor, BLAS with a test of it, devices and data sets. With it: the model's table "
-      "of\n"
-      "parameters and its residual form, without training.");
+      "Without RECIPE: versions, processor, BLAS with a test of it, devices and data sets. With it: the model's\n"
+      "table of parameters and its residual form, without training.");
   command->add_option("recipe", options->recipe, "A recipe (TOML)")->type_name("RECIPE.toml");
   command->add_option("--set", options->settings, "A value in place of the recipe's; may be given several times")
       ->type_name("SECTION.KEY=VALUE")

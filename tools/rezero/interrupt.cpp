@@ -27,14 +27,15 @@ void on_signal(int) {
 }  // namespace
 
 void install_signal_handlers() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   for (const int number : {SIGINT, SIGTERM}) {
-    struct sigaction before {};
+    struct sigaction before{};
     sigaction(number, nullptr, &before);
-    if (before.sa_handler != SIG_IGN) sigaction(number, &action, nullptr);  // a job started with nohup or & keeps its own
+    if (before.sa_handler != SIG_IGN)
+      sigaction(number, &action, nullptr);  // a job started with nohup or & keeps its own
   }
   std::signal(SIGPIPE, SIG_IGN);
 }

@@ -1,5 +1,5 @@
-// Ctrl-C and SIGTERM. Without a Graceful object they end the program at once with exit code 130; with one the first is remembered
-// and the second ends the program. Files are written atomically, so that nothing is lost.
+// Ctrl-C and SIGTERM. Without a Graceful object they end the program at once with exit code 130; with one the first is
+// remembered and the second ends the program. Files are written atomically, so that nothing is lost.
 #pragma once
 
 namespace rz::tool {

@@ -97,7 +97,8 @@ isometry::Result analyze(const Options& options, const Source& source, const Ten
   for (std::int64_t first = 0; first < samples; first += group) {
     std::vector<Tensor> matrices;
     for (std::int64_t i = first; i < std::min(samples, first + group); ++i) {
-      const Tensor j = jacobian_at(*source.model, inputs.rows(i, 1), stack, how).to(Device::cpu());
+      const Tensor x = inputs.rows(i, 1).to(source.model->parameters().device());
+      const Tensor j = jacobian_at(*source.model, x, stack, how).to(Device::cpu());
       check_finite(j, "jacobian", fmt::format("the Jacobian of sample {}", i));
       rows = j.shape()[0];
       columns = j.shape()[1];
@@ -159,11 +160,9 @@ Command make_jacobian(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("jacobian", "Exact Jacobian of a network and its singular values");
   command->footer(
-      "The stack is the last hidden state with respect to the first (the input layer's output), the network its "
-      "outputs with\n"
-      "respect to its inputs. If all singular values of the stack are 1, signals and gradients pass it unchanged: "
-      "dynamical\n"
-      "isometry, which ReZero has at the start of training at any depth.\n\n"
+      "The stack is the last hidden state with respect to the first (the input layer's output), the network its\n"
+      "outputs with respect to its inputs. If all singular values of the stack are 1, signals and gradients pass it\n"
+      "unchanged: dynamical isometry, which ReZero has at the start of training at any depth.\n\n"
       "Examples:\n"
       "  rezero jacobian runs/rezero --of network --samples 100 --inputs gaussian --svg spectrum.svg\n"
       "  rezero jacobian --recipe fc64-rezero.toml --set model.depth=1000 --inputs gaussian --json");

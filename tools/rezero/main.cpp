@@ -20,7 +20,8 @@ namespace rz::tool {
 namespace {
 
 constexpr const char* description =
-    "rezero: very deep networks with residual weights. Train them in several residual forms, compare the runs, and look at the\n"
+    "rezero: very deep networks with residual weights. Train them in several residual forms, compare the runs, and "
+    "look at the\n"
     "singular values of their input-output Jacobians.";
 constexpr const char* footer =
     "\nExamples\n"
@@ -30,10 +31,12 @@ constexpr const char* footer =
     "  rezero jacobian runs/quickstart --svg spectrum.svg\n"
     "`rezero COMMAND --help` explains a command. Exit codes: 0 done, 1 failure, 2 wrong usage, 130 interrupted.";
 
-// Descriptors 0 to 2 that the shell has closed would be given to the next files that are opened: what is printed would land in them.
+// Descriptors 0 to 2 that the shell has closed would be given to the next files that are opened: what is printed would
+// land in them.
 void occupy_standard_streams() {
   for (int descriptor = 0; descriptor <= 2; ++descriptor) {
-    if (fcntl(descriptor, F_GETFD) == -1) [[maybe_unused]] const int opened = open("/dev/null", O_RDONLY);
+    if (fcntl(descriptor, F_GETFD) == -1) [[maybe_unused]]
+      const int opened = open("/dev/null", O_RDONLY);
   }
 }
 
@@ -48,13 +51,27 @@ int fail(int code, const std::string& message) {
   return code;
 }
 
-// What the parser cannot say well: a word that is no command.
-void check_command_name(const CLI::App& app, std::span<char*> arguments) {
+std::string unknown_option(const CLI::App& command, const std::string& where, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  const std::string flag = word.substr(0, word.find('='));
+  const std::string near = nearest(flag, std::vector<std::string_view>(names.begin(), names.end()));
+  return fmt::format("{}: unknown option {}{}", where, printable(flag),
+                     near.empty() ? " (" + where + " --help lists them)" : did_you_mean(near));
+}
+
+// What the parser cannot say well: the first word is neither a command nor an option.
+void check_first_word(const CLI::App& app, std::span<char*> arguments) {
   if (arguments.size() < 2) throw UsageError("command: none was given (rezero --help lists them)");
   const std::string word = arguments[1];
-  if (word.starts_with("-")) return;
+  if (word.starts_with("-")) {
+    if (word == "-h" || word == "--help" || word == "--version") return;
+    throw UsageError(unknown_option(app, "rezero", word));
+  }
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
   if (std::ranges::find(names, word) != names.end()) return;
   const std::string near = nearest(word, std::vector<std::string_view>(names.begin(), names.end()));
   throw UsageError(fmt::format("{}: is not a command{}", printable(word),
@@ -68,18 +85,10 @@ const CLI::App& chosen(const CLI::App& app) {
 
 std::string unexpected_argument(const CLI::App& app) {
   const CLI::App& command = chosen(app);
-  const std::string where = &command == &app ? "rezero" : command.get_name();
   const std::vector<std::string> extras = app.remaining(true);
-  const std::string word = extras.empty() ? "" : extras.front();
-  if (!word.starts_with("-"))
-    return fmt::format("{}: the argument {} was not expected (rezero {} --help)", where, printable(word), where);
-  std::vector<std::string> names{"--help"};
-  for (const CLI::Option* option : command.get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  const std::string flag = word.substr(0, word.find('='));
-  const std::string near = nearest(flag, std::vector<std::string_view>(names.begin(), names.end()));
-  return fmt::format("{}: unknown option {}{}", where, printable(flag),
-                     near.empty() ? " (rezero " + where + " --help lists them)" : did_you_mean(near));
+  const std::string name = command.get_name(), word = extras.empty() ? "" : extras.front();
+  if (word.starts_with("-")) return unknown_option(command, "rezero " + name, word);
+  return fmt::format("{}: the argument {} was not expected (rezero {} --help)", name, printable(word), name);
 }
 
 int parse_and_run(std::span<char*> arguments) {
@@ -89,7 +98,7 @@ int parse_and_run(std::span<char*> arguments) {
   app.set_version_flag("--version", version_text() + "\n", "Print the version");
   const std::vector<Command> commands{make_train(app),    make_compare(app), make_eval(app),
                                       make_jacobian(app), make_bench(app),   make_info(app)};
-  check_command_name(app, arguments);
+  check_first_word(app, arguments);
   try {
     app.parse(static_cast<int>(arguments.size()), arguments.data());
   } catch (const CLI::CallForHelp&) {

@@ -27,7 +27,9 @@ std::string residual_text(const std::optional<ResidualWeights>& weights) {
                      json_number(weights->min), json_number(weights->mean_abs), json_number(weights->max));
 }
 
-double number(const json& value) { return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>(); }
+double number(const json& value) {
+  return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+}
 
 std::optional<double> optional_number(const json& value) {
   return value.is_null() ? std::optional<double>() : value.get<double>();
@@ -98,8 +100,10 @@ std::string to_json(const Metrics& m) {
     rates += fmt::format("{}{}: {}", rates.empty() ? "" : ", ", json_string(role), json_number(rate));
   const auto optional = [](const std::optional<double>& value) { return value ? json_number(*value) : "null"; };
   return fmt::format(
-      "{{\"kind\": \"{}\", \"step\": {}, \"epoch\": {}, \"train_loss\": {}, \"train_accuracy\": {}, \"validation_loss\": {}, "
-      "\"validation_accuracy\": {}, \"learning_rate\": {{{}}}, \"gradient_norm\": {}, \"residual_weights\": {}, \"seconds\": {:.6f}, "
+      "{{\"kind\": \"{}\", \"step\": {}, \"epoch\": {}, \"train_loss\": {}, \"train_accuracy\": {}, "
+      "\"validation_loss\": {}, "
+      "\"validation_accuracy\": {}, \"learning_rate\": {{{}}}, \"gradient_norm\": {}, \"residual_weights\": {}, "
+      "\"seconds\": {:.6f}, "
       "\"examples_per_second\": {:.1f}, \"peak_bytes\": {}}}",
       m.of_epoch ? "epoch" : "step", m.step, m.epoch, json_number(m.train_loss), json_number(m.train_accuracy),
       optional(m.validation_loss), optional(m.validation_accuracy), rates, json_number(m.gradient_norm),

@@ -1,5 +1,5 @@
-// metrics.jsonl: a JSON object per line, "kind": "step" for logged steps and "epoch" for epochs. Numbers that are not finite are null; no step
-// stands twice within a kind.
+// metrics.jsonl: a JSON object per line, "kind": "step" for logged steps and "epoch" for epochs. Numbers that are not
+// finite are null; no step stands twice within a kind.
 #pragma once
 
 #include <cstdint>
@@ -12,38 +12,40 @@
 namespace rz::tool {
 
 struct ResidualWeights {
-  std::vector<double> values;        // all up to 1,024, else 1,024 evenly spaced ones
+  std::vector<double> values;             // all up to 1,024, else 1,024 evenly spaced ones
   double min = 0, mean_abs = 0, max = 0;  // of all
 };
 ResidualWeights summarise(const std::vector<double>& all);
 
-// A line of either kind. Of a step, train_loss and train_accuracy are those of its batch, and there is no validation; of an epoch they are the means
-// over its steps, learning rate and gradient norm those of its last step.
+// A line of either kind. Of a step, train_loss and train_accuracy are those of its batch, and there is no validation;
+// of an epoch they are the means over its steps, learning rate and gradient norm those of its last step.
 struct Metrics {
   bool of_epoch = false;
-  std::int64_t step = 0, epoch = 0;  // both count from 1
-  double train_loss = 0, train_accuracy = 0;                       // NaN: null in the file
-  std::optional<double> validation_loss, validation_accuracy;      // written for epochs alone
-  std::vector<std::pair<std::string, double>> learning_rate;       // by role, of the roles that the model has
+  std::int64_t step = 0, epoch = 0;                            // both count from 1
+  double train_loss = 0, train_accuracy = 0;                   // NaN: null in the file
+  std::optional<double> validation_loss, validation_accuracy;  // written for epochs alone
+  std::vector<std::pair<std::string, double>> learning_rate;   // by role, of the roles that the model has
   double gradient_norm = 0;
-  std::optional<ResidualWeights> residual_weights;                 // null for forms without
-  double seconds = 0;                // of training since the start, resumed time included
-  double examples_per_second = 0;    // in the steps since the line before of the same kind
-  std::int64_t peak_bytes = 0;       // of memory in any step so far
+  std::optional<ResidualWeights> residual_weights;  // null for forms without
+  double seconds = 0;                               // of training since the start, resumed time included
+  double examples_per_second = 0;                   // in the steps since the line before of the same kind
+  std::int64_t peak_bytes = 0;                      // of memory in any step so far
 };
 
 std::string to_json(const Metrics& metrics);  // without the end of line
-// Lines of a file, in order; null becomes NaN. A last line without its end (a killed run) is passed over.   Throws: file (line and reason)
+// Lines of a file, in order; null becomes NaN. A last line without its end (a killed run) is passed over.   Throws:
+// file (line and reason)
 std::vector<Metrics> read_metrics(std::string_view path);
 
-// Appends whole lines. A line that cannot be written is kept and tried again with the next; nothing partial stays in the file.
+// Appends whole lines. A line that cannot be written is kept and tried again with the next; nothing partial stays in
+// the file.
 class MetricsFile {
  public:
   explicit MetricsFile(std::string_view path);  // makes it if needed.   Throws: file
   ~MetricsFile();
   MetricsFile(const MetricsFile&) = delete;
   MetricsFile& operator=(const MetricsFile&) = delete;
-  bool write(const Metrics& metrics);           // false: lines are waiting
+  bool write(const Metrics& metrics);  // false: lines are waiting
   bool sync();
   const std::string& reason() const { return reason_; }  // of the last failure
 
@@ -54,8 +56,8 @@ class MetricsFile {
   std::int64_t size_ = 0;
 };
 
-// Rewrites the file without what a run that goes on after `step` writes again: later lines, and at `step` itself the epoch line unless the epoch
-// ended there.   Throws: file
+// Rewrites the file without what a run that goes on after `step` writes again: later lines, and at `step` itself the
+// epoch line unless the epoch ended there.   Throws: file
 void cut_metrics(std::string_view path, std::int64_t step, bool epoch_ended);
 
 }  // namespace rz::tool

@@ -39,8 +39,9 @@ void cut(Dataset& data, std::int64_t size, std::string_view key) {
 void check_fits(const Dataset& data, const ModelRecipe& model) {
   const Shape inputs(model.inputs);
   if (inputs.elements() != data.features())
-    throw UsageError(fmt::format("model.inputs is {}, but the images of {} are {} (leave model.inputs out to take them)",
-                                 text(inputs), data.name, text(data.image_shape)));
+    throw UsageError(
+        fmt::format("model.inputs is {}, but the images of {} are {} (leave model.inputs out to take them)",
+                    text(inputs), data.name, text(data.image_shape)));
   if (model.outputs != data.classes())
     throw UsageError(fmt::format("model.outputs is {}, but {} has {} classes (leave model.outputs out to take them)",
                                  model.outputs, data.name, data.classes()));
@@ -57,7 +58,8 @@ std::unique_ptr<nn::Model> declare_model(const Recipe& recipe) {
 std::unique_ptr<nn::Model> build_model(const Recipe& recipe, std::optional<DType> precision) {
   std::unique_ptr<nn::Model> model = declare_model(recipe);
   const Device device = checked_usage("train.device", [&] { return Device::parse(recipe.train.device); });
-  model->parameters().build(static_cast<std::uint64_t>(recipe.train.seed), precision.value_or(recipe.train.precision), device);
+  model->parameters().build(static_cast<std::uint64_t>(recipe.train.seed), precision.value_or(recipe.train.precision),
+                            device);
   return model;
 }
 

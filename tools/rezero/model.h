@@ -12,16 +12,18 @@
 
 namespace rz::tool {
 
-// The model with initial weights from train.seed, in `precision` (default: the recipe's) on the recipe's device. Needs no data set.
-// Throws: UsageError.
+// The model with initial weights from train.seed, in `precision` (default: the recipe's) on the recipe's device. Needs
+// no data set. Throws: UsageError.
 std::unique_ptr<nn::Model> build_model(const Recipe& recipe, std::optional<DType> precision = {});
 // Without weights: for summaries. parameters().build() has not been called.
 std::unique_ptr<nn::Model> declare_model(const Recipe& recipe);
 
-// Both splits, cut to data.train_size and data.validation_size, and checked against the model's inputs and outputs.   Throws: file, UsageError
+// Both splits, cut to data.train_size and data.validation_size, and checked against the model's inputs and outputs.
+// Throws: file, UsageError
 DataSplits load_data(const Recipe& recipe);
 
-// The table of parameters (name, shape, parameters, role; equal layers in one row: linear_layers.{0..63}.weight), then the formula and the total.
+// The table of parameters (name, shape, parameters, role; equal layers in one row: linear_layers.{0..63}.weight), then
+// the formula and the total.
 std::string model_summary(const Recipe& recipe, const nn::Model& model);
 
 }  // namespace rz::tool

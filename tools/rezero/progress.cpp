@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include "data/text.h"
 #include "tools/rezero/terminal.h"
+#include "tools/rezero/timing.h"
 
 namespace rz::tool {
 namespace {
@@ -15,33 +15,26 @@ namespace {
 constexpr std::int64_t plain_lines = 20;  // of all updates
 constexpr double redraw_seconds = 0.1;
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-std::string duration_text(double seconds) {
-  const auto s = static_cast<std::int64_t>(std::min(seconds, 1e9) + 0.5);
-  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
-  return fmt::format("{}:{:02}", s / 60, s % 60);
-}
-
 }  // namespace
 
 Progress::Progress(std::string label, std::int64_t total, std::int64_t done)
-    : label_(std::move(label)), total_(std::max<std::int64_t>(total, 1)), first_(done), start_(now()),
+    : label_(std::move(label)),
+      total_(std::max<std::int64_t>(total, 1)),
+      first_(done),
+      start_(seconds_now()),
       redraws_(redraws(Stream::error)) {}
 
 Progress::~Progress() { finish(); }
 
 bool Progress::due(std::int64_t done) const {
   if (shown_done_ < 0 || done >= total_) return done != shown_done_;
-  if (redraws_) return now() - shown_ >= redraw_seconds;
+  if (redraws_) return seconds_now() - shown_ >= redraw_seconds;
   return done * plain_lines / total_ > shown_done_ * plain_lines / total_;
 }
 
 void Progress::update(std::int64_t done, std::string_view note) {
   if (!due(done)) return;
-  shown_ = now();
+  shown_ = seconds_now();
   shown_done_ = done;
   const double fraction = static_cast<double>(done) / static_cast<double>(total_);
   std::string left;

@@ -1,10 +1,10 @@
 #include "tools/rezero/recipe.h"
 
 #include <fmt/format.h>
+#include <toml++/toml.h>
 
 #include <algorithm>
 #include <set>
-#include <toml++/toml.h>
 
 #include "core/nearest.h"
 #include "data/file.h"
@@ -64,12 +64,15 @@ std::string unknown_key(std::string_view section, std::string_view name) {
   const std::string close = near(name, keys_of(section));
   if (!close.empty()) return fmt::format("unknown key '{}' in [{}]{}", printable(name), section, did_you_mean(close));
   for (const Key& key : keys())
-    if (key.name == name) return fmt::format("unknown key '{}' in [{}] (it belongs in [{}])", name, section, key.section);
-  return fmt::format("unknown key '{}' in [{}] (known: {})", printable(name), section, fmt::join(keys_of(section), ", "));
+    if (key.name == name)
+      return fmt::format("unknown key '{}' in [{}] (it belongs in [{}])", name, section, key.section);
+  return fmt::format("unknown key '{}' in [{}] (known: {})", printable(name), section,
+                     fmt::join(keys_of(section), ", "));
 }
 
 // Reads a table and those in it; notes the keys that it sets.
-void read_section(const toml::table& table, const std::string& section, std::string_view file, Recipe& recipe, Names& set) {
+void read_section(const toml::table& table, const std::string& section, std::string_view file, Recipe& recipe,
+                  Names& set) {
   for (const auto& [toml_key, node] : table) {
     const std::string name(toml_key.str()), full = section.empty() ? name : section + "." + name;
     const std::string where = place(file, toml_key.source());
@@ -86,9 +89,9 @@ void read_section(const toml::table& table, const std::string& section, std::str
       throw UsageError(fmt::format("{}: {} must be a section: [{}] and its keys below", where, full, full));
     } else if (section.empty() || node.is_table()) {
       const std::string close = near(full, names);
-      throw UsageError(fmt::format("{}: unknown {} '{}'{}", where, node.is_table() ? "section" : "key outside a section",
-                                   printable(full),
-                                   close.empty() ? fmt::format(" (sections: {})", fmt::join(names, ", ")) : did_you_mean(close)));
+      throw UsageError(fmt::format(
+          "{}: unknown {} '{}'{}", where, node.is_table() ? "section" : "key outside a section", printable(full),
+          close.empty() ? fmt::format(" (sections: {})", fmt::join(names, ", ")) : did_you_mean(close)));
     } else {
       throw UsageError(fmt::format("{}: {}", where, unknown_key(section, name)));
     }
@@ -129,8 +132,9 @@ void apply_setting(const std::string& setting, Recipe& recipe, Names& set) {
     Names all;
     for (const Key& k : keys()) all.insert(k.full());
     const std::string close = near(name, all);
-    throw UsageError(fmt::format("--set: unknown key '{}'{}", printable(name),
-                                 close.empty() ? " (write section.key=value, such as model.depth=64)" : did_you_mean(close)));
+    throw UsageError(
+        fmt::format("--set: unknown key '{}'{}", printable(name),
+                    close.empty() ? " (write section.key=value, such as model.depth=64)" : did_you_mean(close)));
   }
   try {
     key->read(recipe, setting_value(setting.substr(setting.find('=') + 1)));
@@ -144,12 +148,14 @@ void apply_setting(const std::string& setting, Recipe& recipe, Names& set) {
 void resolve(Recipe& r, const Names& set, std::string_view file) {
   const auto fail = [&](std::string_view message) { throw UsageError(fmt::format("{}: {}", file, message)); };
   const DatasetDescription& data = dataset_description(r.data.name);
-  if (r.model.inputs.empty()) r.model.inputs.assign(data.image_shape.extents().begin(), data.image_shape.extents().end());
+  if (r.model.inputs.empty())
+    r.model.inputs.assign(data.image_shape.extents().begin(), data.image_shape.extents().end());
   if (r.model.outputs == 0) r.model.outputs = data.classes;
   const nn::FormRow& form = nn::row(nn::form_named(r.model.form));
   if (r.model.gate.empty() && form.gated) r.model.gate = {form.gate_start};
   if (r.model.negative_slope && r.model.activation != "leaky_relu")
-    fail(fmt::format("model.negative_slope is set, but model.activation is {} (only leaky_relu has a slope)", r.model.activation));
+    fail(fmt::format("model.negative_slope is set, but model.activation is {} (only leaky_relu has a slope)",
+                     r.model.activation));
   if (r.data.name == "shapes") {
     if (r.data.train_size == 0) r.data.train_size = ShapesOptions().train;
     if (r.data.validation_size == 0) r.data.validation_size = ShapesOptions().validation;

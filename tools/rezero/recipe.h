@@ -1,5 +1,5 @@
-// Recipe: everything that determines a run, read from TOML and `--set`. One table of keys (recipe_keys.cpp) drives reading, defaults, messages
-// and writing.
+// Recipe: everything that determines a run, read from TOML and `--set`. One table of keys (recipe_keys.cpp) drives
+// reading, defaults, messages and writing.
 #pragma once
 
 #include <cstdint>
@@ -21,39 +21,39 @@ struct ModelRecipe {
   std::string form = "rezero";
   std::int64_t depth = 32, width = 256;
   std::string activation = "relu";
-  std::optional<double> negative_slope;      // of leaky_relu
+  std::optional<double> negative_slope;  // of leaky_relu
   std::string branch = "activation_last";
-  std::vector<double> gate;                  // empty: the form's; one for all layers, or one per layer
+  std::vector<double> gate;  // empty: the form's; one for all layers, or one per layer
   std::string init = "authors";
   std::optional<double> sigma_w, sigma_b;
-  std::vector<std::int64_t> inputs;          // shape of one example; empty: the data set's
-  std::int64_t outputs = 0;                  // 0: the data set's classes
+  std::vector<std::int64_t> inputs;  // shape of one example; empty: the data set's
+  std::int64_t outputs = 0;          // 0: the data set's classes
 };
 
 struct DataRecipe {
   std::string name = "shapes";
-  std::string path;                          // relative to the current directory
-  std::int64_t train_size = 0;               // the first so many examples; 0: all
+  std::string path;             // relative to the current directory
+  std::int64_t train_size = 0;  // the first so many examples; 0: all
   std::int64_t validation_size = 0;
-  ShapesOptions shapes;                      // its sizes are those above
+  ShapesOptions shapes;  // its sizes are those above
 };
 
 struct TrainRecipe {
-  std::int64_t epochs = 0;                   // 0: no limit (then there are steps). Default: 10, or 0 when steps are given
-  std::int64_t steps = 0;                    // 0: no limit
+  std::int64_t epochs = 0;  // 0: no limit (then there are steps). Default: 10, or 0 when steps are given
+  std::int64_t steps = 0;   // 0: no limit
   std::int64_t batch_size = 100;
   std::int64_t seed = 1;
-  std::int64_t threads = 0;                  // 0: all cores
+  std::int64_t threads = 0;  // 0: all cores
   std::string device = "cpu";
-  DType precision = DType::f32;              // or f64
+  DType precision = DType::f32;  // or f64
   double label_smoothing = 0;
   std::int64_t log_every = 10;
 };
 
 struct CheckpointRecipe {
   static constexpr std::int64_t all = -1;
-  std::int64_t every = 0;                    // steps; 0: an epoch
-  std::int64_t keep = 1;                     // the last so many, beside the best and the initial one; or all
+  std::int64_t every = 0;  // steps; 0: an epoch
+  std::int64_t keep = 1;   // the last so many, beside the best and the initial one; or all
 };
 
 struct Recipe {
@@ -65,9 +65,9 @@ struct Recipe {
   CheckpointRecipe checkpoint;
 };
 
-// `settings`: the arguments of --set, "section.key=value", later ones win. `file_name` opens messages: FILE:LINE:COLUMN: ...
-// What can be known from the recipe alone is checked and filled in (inputs, outputs and sizes from the data set's description, epochs).
-// Throws: UsageError; load_recipe also file.
+// `settings`: the arguments of --set, "section.key=value", later ones win. `file_name` opens messages:
+// FILE:LINE:COLUMN: ... What can be known from the recipe alone is checked and filled in (inputs, outputs and sizes
+// from the data set's description, epochs). Throws: UsageError; load_recipe also file.
 Recipe parse_recipe(std::string_view toml, std::string_view file_name, std::span<const std::string> settings = {});
 Recipe load_recipe(std::string_view path, std::span<const std::string> settings = {});
 

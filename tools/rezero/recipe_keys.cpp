@@ -25,29 +25,34 @@ const T& get(const Field<T>& field, const Recipe& recipe) {
 
 std::string text(double value) { return fmt::format("{}", value); }
 
-Key key(std::string_view name, std::function<void(Recipe&, const Value&)> read, std::function<std::string(const Recipe&)> write) {
+Key key(std::string_view name, std::function<void(Recipe&, const Value&)> read,
+        std::function<std::string(const Recipe&)> write) {
   const std::size_t dot = name.rfind('.');
   return {std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)), std::move(read), std::move(write)};
 }
 
 Key integer(std::string_view name, Field<std::int64_t> field, std::int64_t low, std::int64_t high = no_end) {
-  return key(name, [=](Recipe& r, const Value& v) { field(r) = integer_in(v, low, high); },
-             [=](const Recipe& r) { return fmt::format("{}", get(field, r)); });
+  return key(
+      name, [=](Recipe& r, const Value& v) { field(r) = integer_in(v, low, high); },
+      [=](const Recipe& r) { return fmt::format("{}", get(field, r)); });
 }
 
 Key real(std::string_view name, Field<double> field, double low, double high = infinity, bool open = false) {
-  return key(name, [=](Recipe& r, const Value& v) { field(r) = real_in(v, low, high, open); },
-             [=](const Recipe& r) { return text(get(field, r)); });
+  return key(
+      name, [=](Recipe& r, const Value& v) { field(r) = real_in(v, low, high, open); },
+      [=](const Recipe& r) { return text(get(field, r)); });
 }
 
 Key optional_real(std::string_view name, Field<std::optional<double>> field, double low) {
-  return key(name, [=](Recipe& r, const Value& v) { field(r) = real_in(v, low, infinity, false); },
-             [=](const Recipe& r) { return get(field, r) ? text(*get(field, r)) : ""; });
+  return key(
+      name, [=](Recipe& r, const Value& v) { field(r) = real_in(v, low, infinity, false); },
+      [=](const Recipe& r) { return get(field, r) ? text(*get(field, r)) : ""; });
 }
 
 Key word(std::string_view name, Field<std::string> field, std::vector<std::string_view> words) {
-  return key(name, [=](Recipe& r, const Value& v) { field(r) = word_of(v, words); },
-             [=](const Recipe& r) { return toml_string(get(field, r)); });
+  return key(
+      name, [=](Recipe& r, const Value& v) { field(r) = word_of(v, words); },
+      [=](const Recipe& r) { return toml_string(get(field, r)); });
 }
 
 // An option of the data set `shapes` alone.
@@ -89,44 +94,54 @@ void add_model(std::vector<Key>& list) {
   list.push_back(optional_real("model.negative_slope", RZ_FIELD(model.negative_slope), -infinity));
   list.push_back(word("model.branch", RZ_FIELD(model.branch),
                       {name(nn::Branch::activation_last), name(nn::Branch::activation_first)}));
-  list.push_back(key("model.gate", [](Recipe& r, const Value& v) {
-    r.model.gate.clear();
-    if (v.kind != Value::list) r.model.gate = {real_in(v, -infinity, infinity, false)};
-    for (const Value& item : v.items) r.model.gate.push_back(real_in(item, -infinity, infinity, false));
-    if (r.model.gate.empty()) refuse(v, "a number, or a list of numbers with one per layer");
-  }, [](const Recipe& r) {
-    const std::vector<double>& gate = r.model.gate;
-    return gate.empty() ? "" : gate.size() == 1 ? text(gate[0]) : fmt::format("[{}]", fmt::join(gate, ", "));
-  }));
+  list.push_back(key(
+      "model.gate",
+      [](Recipe& r, const Value& v) {
+        r.model.gate.clear();
+        if (v.kind != Value::list) r.model.gate = {real_in(v, -infinity, infinity, false)};
+        for (const Value& item : v.items) r.model.gate.push_back(real_in(item, -infinity, infinity, false));
+        if (r.model.gate.empty()) refuse(v, "a number, or a list of numbers with one per layer");
+      },
+      [](const Recipe& r) {
+        const std::vector<double>& gate = r.model.gate;
+        return gate.empty() ? "" : gate.size() == 1 ? text(gate[0]) : fmt::format("[{}]", fmt::join(gate, ", "));
+      }));
   list.push_back(word("model.init", RZ_FIELD(model.init), init_names()));
   list.push_back(optional_real("model.sigma_w", RZ_FIELD(model.sigma_w), 0));
   list.push_back(optional_real("model.sigma_b", RZ_FIELD(model.sigma_b), 0));
-  list.push_back(key("model.inputs", [](Recipe& r, const Value& v) {
-    r.model.inputs.clear();
-    if (v.kind != Value::list) r.model.inputs = {integer_in(v, 1, million)};
-    if (v.items.size() > 5) refuse(v, "an integer, or a shape of at most 5 extents");
-    std::int64_t elements = 1;
-    for (const Value& item : v.items) {
-      r.model.inputs.push_back(integer_in(item, 1, million));
-      if ((elements *= item.whole) > million) refuse(v, "a shape of at most 1,000,000 elements");
-    }
-    if (r.model.inputs.empty()) refuse(v, "an integer, or a shape such as [3, 32, 32]");
-  }, [](const Recipe& r) {
-    const std::vector<std::int64_t>& inputs = r.model.inputs;
-    return inputs.empty() ? "" : inputs.size() == 1 ? std::to_string(inputs[0]) : fmt::format("[{}]", fmt::join(inputs, ", "));
-  }));
+  list.push_back(key(
+      "model.inputs",
+      [](Recipe& r, const Value& v) {
+        r.model.inputs.clear();
+        if (v.kind != Value::list) r.model.inputs = {integer_in(v, 1, million)};
+        if (v.items.size() > 5) refuse(v, "an integer, or a shape of at most 5 extents");
+        std::int64_t elements = 1;
+        for (const Value& item : v.items) {
+          r.model.inputs.push_back(integer_in(item, 1, million));
+          if ((elements *= item.whole) > million) refuse(v, "a shape of at most 1,000,000 elements");
+        }
+        if (r.model.inputs.empty()) refuse(v, "an integer, or a shape such as [3, 32, 32]");
+      },
+      [](const Recipe& r) {
+        const std::vector<std::int64_t>& inputs = r.model.inputs;
+        return inputs.empty()       ? ""
+               : inputs.size() == 1 ? std::to_string(inputs[0])
+                                    : fmt::format("[{}]", fmt::join(inputs, ", "));
+      }));
   list.push_back(integer("model.outputs", RZ_FIELD(model.outputs), 1, million));
 }
 
 void add_data(std::vector<Key>& list) {
   list.push_back(word("data.name", RZ_FIELD(data.name), data_names()));
-  list.push_back(key("data.path", [](Recipe& r, const Value& v) { r.data.path = text_of(v); },
-                     [](const Recipe& r) { return r.data.path.empty() ? "" : toml_string(r.data.path); }));
+  list.push_back(key(
+      "data.path", [](Recipe& r, const Value& v) { r.data.path = text_of(v); },
+      [](const Recipe& r) { return r.data.path.empty() ? "" : toml_string(r.data.path); }));
   list.push_back(integer("data.train_size", RZ_FIELD(data.train_size), 0, 1000 * million));
   list.push_back(integer("data.validation_size", RZ_FIELD(data.validation_size), 0, 1000 * million));
-  list.push_back(of_shapes(key("data.seed", [](Recipe& r, const Value& v) {
-    r.data.shapes.seed = static_cast<std::uint64_t>(integer_in(v, 0, no_end));
-  }, [](const Recipe& r) { return std::to_string(r.data.shapes.seed); })));
+  list.push_back(of_shapes(key(
+      "data.seed",
+      [](Recipe& r, const Value& v) { r.data.shapes.seed = static_cast<std::uint64_t>(integer_in(v, 0, no_end)); },
+      [](const Recipe& r) { return std::to_string(r.data.shapes.seed); })));
   list.push_back(of_shapes(real("data.position", RZ_FIELD(data.shapes.position), 0)));
   list.push_back(of_shapes(real("data.scale_low", RZ_FIELD(data.shapes.scale_low), 0)));
   list.push_back(of_shapes(real("data.scale_high", RZ_FIELD(data.shapes.scale_high), 0)));
@@ -141,18 +156,21 @@ void add_optimizer(std::vector<Key>& list) {
   list.push_back(real("optimizer.learning_rate", RZ_FIELD(optimizer.learning_rate), 0));
   list.push_back(real("optimizer.weight_decay", RZ_FIELD(optimizer.weight_decay), 0));
   list.push_back(real("optimizer.momentum", RZ_FIELD(optimizer.momentum), 0));
-  list.push_back(key("optimizer.nesterov", [](Recipe& r, const Value& v) {
-    if (v.kind != Value::boolean) refuse(v, "true or false");
-    r.optimizer.nesterov = v.truth;
-  }, [](const Recipe& r) { return r.optimizer.nesterov ? "true" : "false"; }));
+  list.push_back(key(
+      "optimizer.nesterov",
+      [](Recipe& r, const Value& v) {
+        if (v.kind != Value::boolean) refuse(v, "true or false");
+        r.optimizer.nesterov = v.truth;
+      },
+      [](const Recipe& r) { return r.optimizer.nesterov ? "true" : "false"; }));
   list.push_back(real("optimizer.eps", RZ_FIELD(optimizer.eps), 0));
   list.push_back(real("optimizer.clip_norm", RZ_FIELD(optimizer.clip_norm), 0));
   for (const Role role : all_roles) {
     const std::string section = "optimizer." + std::string(name(role));
-    list.push_back(real(section + ".rate_factor",
-                        [role](Recipe& r) -> double& { return r.optimizer.role(role).rate_factor; }, 0));
-    list.push_back(optional_real(section + ".weight_decay",
-                                 [role](Recipe& r) -> auto& { return r.optimizer.role(role).weight_decay; }, 0));
+    list.push_back(
+        real(section + ".rate_factor", [role](Recipe& r) -> double& { return r.optimizer.role(role).rate_factor; }, 0));
+    list.push_back(optional_real(
+        section + ".weight_decay", [role](Recipe& r) -> auto& { return r.optimizer.role(role).weight_decay; }, 0));
   }
 }
 
@@ -168,21 +186,27 @@ void add_train(std::vector<Key>& list) {
   list.push_back(integer("train.seed", RZ_FIELD(train.seed), 0));
   list.push_back(integer("train.threads", RZ_FIELD(train.threads), 0, 1024));
   list.push_back(word("train.device", RZ_FIELD(train.device), {"cpu"}));
-  list.push_back(key("train.precision", [](Recipe& r, const Value& v) {
-    constexpr std::string_view words[] = {"f32", "f64"};
-    r.train.precision = word_of(v, words) == "f64" ? DType::f64 : DType::f32;
-  }, [](const Recipe& r) { return toml_string(name(r.train.precision)); }));
+  list.push_back(key(
+      "train.precision",
+      [](Recipe& r, const Value& v) {
+        constexpr std::string_view words[] = {"f32", "f64"};
+        r.train.precision = word_of(v, words) == "f64" ? DType::f64 : DType::f32;
+      },
+      [](const Recipe& r) { return toml_string(name(r.train.precision)); }));
   list.push_back(real("train.label_smoothing", RZ_FIELD(train.label_smoothing), 0, 1));
   list.push_back(integer("train.log_every", RZ_FIELD(train.log_every), 1, 1000 * million));
 
   list.push_back(integer("checkpoint.every", RZ_FIELD(checkpoint.every), 0, million * million));
-  list.push_back(key("checkpoint.keep", [](Recipe& r, const Value& v) {
-    const bool all = v.kind == Value::string && v.text == "all";
-    if (v.kind != Value::integer && !all) refuse(v, "an integer of at least 1, or \"all\"");
-    r.checkpoint.keep = all ? CheckpointRecipe::all : integer_in(v, 1, no_end);
-  }, [](const Recipe& r) {
-    return r.checkpoint.keep == CheckpointRecipe::all ? "\"all\"" : std::to_string(r.checkpoint.keep);
-  }));
+  list.push_back(key(
+      "checkpoint.keep",
+      [](Recipe& r, const Value& v) {
+        const bool all = v.kind == Value::string && v.text == "all";
+        if (v.kind != Value::integer && !all) refuse(v, "an integer of at least 1, or \"all\"");
+        r.checkpoint.keep = all ? CheckpointRecipe::all : integer_in(v, 1, no_end);
+      },
+      [](const Recipe& r) {
+        return r.checkpoint.keep == CheckpointRecipe::all ? "\"all\"" : std::to_string(r.checkpoint.keep);
+      }));
 }
 #undef RZ_FIELD
 

@@ -12,9 +12,9 @@
 namespace rz::tool {
 
 struct Key {
-  std::string section, name;                                // "optimizer.weight", "rate_factor"
-  std::function<void(Recipe&, const Value&)> read;          // Throws: UsageError, as "is a string, but must be an integer"
-  std::function<std::string(const Recipe&)> write;          // the value as TOML; "" where the recipe has none
+  std::string section, name;                        // "optimizer.weight", "rate_factor"
+  std::function<void(Recipe&, const Value&)> read;  // Throws: UsageError, as "is a string, but must be an integer"
+  std::function<std::string(const Recipe&)> write;  // the value as TOML; "" where the recipe has none
   std::string full() const { return section + "." + name; }
 };
 

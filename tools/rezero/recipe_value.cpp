@@ -14,12 +14,18 @@ namespace {
 
 std::string describe(const Value& value) {
   switch (value.kind) {
-    case Value::boolean: return value.truth ? "true" : "false";
-    case Value::integer: return fmt::format("{}", value.whole);
-    case Value::real: return fmt::format("{}", value.number);
-    case Value::string: return fmt::format("the string '{}'", printable(value.text));
-    case Value::list: return fmt::format("a list of {}", value.items.size());
-    case Value::other: break;
+    case Value::boolean:
+      return value.truth ? "true" : "false";
+    case Value::integer:
+      return fmt::format("{}", value.whole);
+    case Value::real:
+      return fmt::format("{}", value.number);
+    case Value::string:
+      return fmt::format("the string '{}'", printable(value.text));
+    case Value::list:
+      return fmt::format("a list of {}", value.items.size());
+    case Value::other:
+      break;
   }
   return "of another kind";
 }
@@ -38,7 +44,8 @@ std::int64_t integer_in(const Value& value, std::int64_t low, std::int64_t high)
 
 double real_in(const Value& value, double low, double high, bool open) {
   const bool number = value.kind == Value::integer || value.kind == Value::real;
-  if (number && std::isfinite(value.number) && value.number <= high && (open ? value.number > low : value.number >= low))
+  if (number && std::isfinite(value.number) && value.number <= high &&
+      (open ? value.number > low : value.number >= low))
     return value.number;
   if (low == -infinity) refuse(value, "a finite number");
   refuse(value, high == infinity ? fmt::format("a number {} {}", open ? "above" : "of at least", low)

@@ -1,4 +1,5 @@
-// A value of a recipe, free of the TOML parser's types, and its checks. Messages go on after the key: "is 0, but must be an integer from 1 to 9".
+// A value of a recipe, free of the TOML parser's types, and its checks. Messages go on after the key: "is 0, but must
+// be an integer from 1 to 9".
 #pragma once
 
 #include <cstdint>

@@ -53,7 +53,8 @@ void require_run(std::string_view directory) {
   const std::string full = RunPaths(directory).directory;
   std::error_code error;
   RZ_CHECK(file, fs::exists(full, error), "{}: there is no such run", full);
-  RZ_CHECK(file, fs::is_directory(full, error), "{}: is no run, but a file (give the folder that rezero train made)", full);
+  RZ_CHECK(file, fs::is_directory(full, error), "{}: is no run, but a file (give the folder that rezero train made)",
+           full);
   RZ_FAIL(file, "{}: is no run: recipe.toml is missing (give the folder that rezero train made)", full);
 }
 
@@ -64,8 +65,8 @@ Recipe load_run_recipe(std::string_view directory, std::span<const std::string> 
 
 void check_new_run(const RunPaths& paths) {
   if (is_run(paths.directory))
-    throw UsageError(fmt::format("{}: holds a run already (go on with it: --resume {}; or give another --out)", paths.directory,
-                                 paths.directory));
+    throw UsageError(fmt::format("{}: holds a run already (go on with it: --resume {}; or give another --out)",
+                                 paths.directory, paths.directory));
   for (const std::string& path : {paths.metrics, paths.checkpoints})
     if (holds_something(path))
       throw UsageError(fmt::format("{}: exists already, but belongs to no run (give another --out)", path));
@@ -93,7 +94,8 @@ void write_run_files(const RunPaths& paths, const Recipe& recipe, const DataSpli
       {"device", recipe.train.device},
       {"precision", name(recipe.train.precision)},
       {"seed", recipe.train.seed},
-      {"data", {{"name", recipe.data.name}, {"train", describe(data.train)}, {"validation", describe(data.validation)}}}};
+      {"data",
+       {{"name", recipe.data.name}, {"train", describe(data.train)}, {"validation", describe(data.validation)}}}};
   write_atomically(paths.information, information.dump(2) + "\n");
 }
 
@@ -103,19 +105,22 @@ std::string check_resumable(const RunPaths& paths, const DataSplits& data) {
   try {
     const Json before = Json::parse(read_file(paths.information));
     const std::string train = before.at("data").at("train").at("checksum");
-    RZ_CHECK(file, train == data.train.checksum(), "{}: the run was trained on other data (checksum {}, now {})", paths.directory,
-             printable(train), data.train.checksum());
+    RZ_CHECK(file, train == data.train.checksum(), "{}: the run was trained on other data (checksum {}, now {})",
+             paths.directory, printable(train), data.train.checksum());
     const std::string isa = before.at("isa");
     if (isa != cpu_isa())
-      return fmt::format("the run used {} before and uses {} now: it goes on, but not bit for bit", printable(isa), cpu_isa());
+      return fmt::format("the run used {} before and uses {} now: it goes on, but not bit for bit", printable(isa),
+                         cpu_isa());
   } catch (const nlohmann::json::exception& error) {
     RZ_FAIL(file, "{}: cannot be understood: {}", paths.information, printable(error.what()));
   }
   return "";
 }
 
-RunLock::RunLock(const RunPaths& paths) : descriptor_(open(paths.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
-  if (descriptor_ < 0 || flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;  // no locks here: as good as held
+RunLock::RunLock(const RunPaths& paths)
+    : descriptor_(open(paths.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (descriptor_ < 0 || flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+    return;  // no locks here: as good as held
   close(descriptor_);
   RZ_FAIL(file, "{}: is being trained by another program (wait for it, or end it)", paths.directory);
 }

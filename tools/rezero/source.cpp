@@ -97,6 +97,7 @@ Tensor read_inputs(std::string_view path, const nn::Model& model, DType precisio
   const Tensor array = load_npy(path);
   const Shape& shape = array.shape();
   const Shape input = model.input_shape(), features{input.elements()};
+  const std::int64_t entries = input.elements();
   const bool one = shape == input || shape == features;
   const bool many = shape.rank() > 0 && (shape.without(0) == input || shape.without(0) == features);
   RZ_CHECK(file, one || many,
@@ -108,7 +109,7 @@ Tensor read_inputs(std::string_view path, const nn::Model& model, DType precisio
   for (std::size_t i = 0; i < values.size(); ++i) {
     RZ_CHECK(file, std::isfinite(values[i]),
              "{}: entry {} of sample {} is not finite (samples and entries count from 0)", full,
-             static_cast<std::int64_t>(i) % features.columns(), static_cast<std::int64_t>(i) / features.columns());
+             static_cast<std::int64_t>(i) % entries, static_cast<std::int64_t>(i) / entries);
   }
   return array.to(precision).reshape(input.prepended(samples));
 }

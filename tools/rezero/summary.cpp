@@ -29,7 +29,8 @@ struct Row {
 };
 
 bool all_digits(std::string_view word) {
-  return !word.empty() && word.size() < 18 && std::ranges::all_of(word, [](unsigned char c) { return std::isdigit(c); });
+  return !word.empty() && word.size() < 18 &&
+         std::ranges::all_of(word, [](unsigned char c) { return std::isdigit(c); });
 }
 
 Row row_of(const Parameter& parameter) {
@@ -67,8 +68,8 @@ std::string headline(const Recipe& recipe, const nn::Model& model) {
   const ModelRecipe& m = recipe.model;
   const bool last = m.branch == "activation_last";
   const std::string branch = last ? m.activation + "(W x + b)" : "W " + m.activation + "(x) + b";
-  return fmt::format("{} {}: {} with F(x) = {}; depth {}, width {}, init {}\n", m.family, m.form, model.formula(), branch,
-                     m.depth, m.width, m.init);
+  return fmt::format("{} {}: {} with F(x) = {}; depth {}, width {}, init {}\n", m.family, m.form, model.formula(),
+                     branch, m.depth, m.width, m.init);
 }
 
 }  // namespace

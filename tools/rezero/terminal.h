@@ -19,12 +19,14 @@ void say(std::string_view text);
 
 enum class Stream : int { output = 1, error = 2 };
 bool is_terminal(Stream stream);
-bool redraws(Stream stream);   // a terminal that understands control codes (TERM is neither unset nor dumb)
-bool colours(Stream stream);   // redraws, and NO_COLOR is unset or empty
-int width(Stream stream);      // columns, at least 1: COLUMNS if it is a positive number, else the terminal's, else 80
+bool redraws(Stream stream);  // a terminal that understands control codes (TERM is neither unset nor dumb)
+bool colours(Stream stream);  // redraws, and NO_COLOR is unset or empty
+int width(Stream stream);     // columns, at least 1: COLUMNS if it is a positive number, else the terminal's, else 80
 
-// Rows of cells with columns aligned by spaces, numbers (`right` columns) to the right; the first row is a header, underlined by dashes.
-std::string table_text(const std::vector<std::vector<std::string>>& rows, std::string_view alignment);  // "llr": a letter per column
+// Rows of cells with columns aligned by spaces, numbers (`right` columns) to the right; the first row is a header,
+// underlined by dashes.
+std::string table_text(const std::vector<std::vector<std::string>>& rows,
+                       std::string_view alignment);  // "llr": a letter per column
 
 // Terminal text of at most `columns` characters; what is longer ends with "...". Counts code points.
 std::string fitted(std::string_view text, int columns);

@@ -30,7 +30,8 @@ struct Options {
 bool is_fixed(std::string_view key) {
   for (const std::string_view section : {"model.", "data."})
     if (key.starts_with(section) && key != "data.path") return true;
-  return key == "optimizer.name" || key == "train.batch_size" || key == "train.seed" || key == "train.precision" || key == "train.device";
+  return key == "optimizer.name" || key == "train.batch_size" || key == "train.seed" || key == "train.precision" ||
+         key == "train.device";
 }
 
 Recipe resumed_recipe(const Options& options) {
@@ -41,7 +42,8 @@ Recipe resumed_recipe(const Options& options) {
   Recipe recipe = load_run_recipe(options.resume, settings);
   for (const std::string& key : differing_keys(before, recipe))
     if (is_fixed(key))
-      throw UsageError(fmt::format("--set: {} cannot change in a run that goes on (start another one with --out)", key));
+      throw UsageError(
+          fmt::format("--set: {} cannot change in a run that goes on (start another one with --out)", key));
   return recipe;
 }
 
@@ -49,18 +51,21 @@ std::string default_out(const std::string& recipe) { return "runs/" + std::files
 
 void check_options(const Options& o) {
   const bool resume = !o.resume.empty();
-  if (!resume && o.recipe.empty()) throw UsageError("train: no recipe was given (rezero train RECIPE.toml, or --resume DIR)");
+  if (!resume && o.recipe.empty())
+    throw UsageError("train: no recipe was given (rezero train RECIPE.toml, or --resume DIR)");
   if (resume && !o.recipe.empty())
-    throw UsageError(fmt::format("train: --resume goes on from the run's own recipe (leave {} out)", printable(o.recipe)));
+    throw UsageError(
+        fmt::format("train: --resume goes on from the run's own recipe (leave {} out)", printable(o.recipe)));
   if (resume && !o.out.empty()) throw UsageError("train: --resume goes on in the run's own folder (leave --out out)");
 }
 
 std::string closing_line(const Trainer& trainer, const RunPaths& paths) {
   const Metrics& m = trainer.last_epoch();
   const TrainState& state = trainer.state();
-  return fmt::format("done: {} steps in {:.1f} s; validation loss {:.4f}, accuracy {:.4f} (best {:.4f} at step {})\nrun: {}\n",
-                     grouped(static_cast<std::uint64_t>(state.step)), state.seconds, m.validation_loss.value_or(0),
-                     m.validation_accuracy.value_or(0), state.best_accuracy, state.best_step, paths.directory);
+  return fmt::format(
+      "done: {} steps in {:.1f} s; validation loss {:.4f}, accuracy {:.4f} (best {:.4f} at step {})\nrun: {}\n",
+      grouped(static_cast<std::uint64_t>(state.step)), state.seconds, m.validation_loss.value_or(0),
+      m.validation_accuracy.value_or(0), state.best_accuracy, state.best_step, paths.directory);
 }
 
 int run_train(const Options& options) {
@@ -82,7 +87,8 @@ int run_train(const Options& options) {
     return exit_success;
   }
 
-  check_space(paths.checkpoints, (resume ? 1 : 2) * checkpoint_bytes(model->parameters()), "train: the next checkpoint");
+  check_space(paths.checkpoints, (resume ? 1 : 2) * checkpoint_bytes(model->parameters()),
+              "train: the next checkpoint");
   if (!resume) make_run_folders(paths);
   const RunLock lock(paths);
   std::string warning;
@@ -90,8 +96,8 @@ int run_train(const Options& options) {
     warning = check_resumable(paths, data);
     trainer.go_on();
     if (trainer.state().step >= trainer.total_steps()) {
-      print(fmt::format("{}: the run is complete, it has {} steps (--set train.steps=N makes it longer)\n", paths.directory,
-                        grouped(static_cast<std::uint64_t>(trainer.state().step))));
+      print(fmt::format("{}: the run is complete, it has {} steps (--set train.steps=N makes it longer)\n",
+                        paths.directory, grouped(static_cast<std::uint64_t>(trainer.state().step))));
       return exit_success;
     }
   }
@@ -114,16 +120,25 @@ int run_train(const Options& options) {
 Command make_train(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("train", "Train the network of a recipe, or go on with a run");
-  command->add_option("recipe", options->recipe, "The recipe, such as tools/recipes/quickstart.toml")->type_name("RECIPE.toml");
-  command->add_option("--set", options->settings, "A value in place of the recipe's, such as model.depth=64; may be given several times")
+  command->add_option("recipe", options->recipe, "The recipe, such as tools/recipes/quickstart.toml")
+      ->type_name("RECIPE.toml");
+  command
+      ->add_option("--set", options->settings,
+                   "A value in place of the recipe's, such as model.depth=64; may be given several times")
       ->type_name("SECTION.KEY=VALUE")
       ->allow_extra_args(false);
-  command->add_option("--out", options->out, "The folder for the run [runs/NAME, NAME being the recipe's without .toml]")->type_name("DIR");
-  command->add_option("--resume", options->resume, "Go on with the run in this folder, bit for bit as if it had not stopped")
+  command
+      ->add_option("--out", options->out, "The folder for the run [runs/NAME, NAME being the recipe's without .toml]")
+      ->type_name("DIR");
+  command
+      ->add_option("--resume", options->resume,
+                   "Go on with the run in this folder, bit for bit as if it had not stopped")
       ->type_name("DIR");
   command->add_flag("--dry-run", options->dry_run, "Check everything, print the model's table, and stop");
   command->add_flag("--continue", options->continue_anyway, "Train on when the loss or the gradient is not finite");
-  command->add_option("--threads", options->threads, "Threads to compute with, in place of the recipe's train.threads; 0 is one per core")
+  command
+      ->add_option("--threads", options->threads,
+                   "Threads to compute with, in place of the recipe's train.threads; 0 is one per core")
       ->type_name("N")
       ->check(CLI::Range(0, 1024));
   command->footer(
@@ -132,7 +147,8 @@ Command make_train(CLI::App& app) {
       "  rezero train tools/recipes/fc64-rezero.toml --set data.path=cifar-10-batches-bin\n"
       "  rezero train --resume runs/deep                        after Ctrl-C or a crash\n"
       "  rezero train --resume runs/deep --set train.steps=4000 makes the run longer\n"
-      "The run's folder holds recipe.toml, run.json, metrics.jsonl and checkpoints/. Ctrl-C finishes the step and writes a checkpoint;\n"
+      "The run's folder holds recipe.toml, run.json, metrics.jsonl and checkpoints/. Ctrl-C finishes the step and "
+      "writes a checkpoint;\n"
       "a second one stops at once.");
   return {command, [options] { return run_train(*options); }};
 }

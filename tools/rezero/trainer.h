@@ -1,5 +1,5 @@
-// Trainer: the loop of a run. Every step's numbers follow from the recipe, the data and the step before, so that a run that goes on from a checkpoint
-// equals one that was never interrupted, bit for bit.
+// Trainer: the loop of a run. Every step's numbers follow from the recipe, the data and the step before, so that a run
+// that goes on from a checkpoint equals one that was never interrupted, bit for bit.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ class Trainer {
   // Goes to the newest checkpoint; without one, to the start.   Throws: file
   void go_on();
   // `continue_anyway`: a loss or gradient that is not finite does not end the run.
-  // Throws: value (not finite; what is needed to look into it has been written), file (the last checkpoint cannot be written)
+  // Throws: value (not finite; what is needed to look into it has been written), file (the last checkpoint cannot be
+  // written)
   Outcome run(bool continue_anyway);
   const Metrics& last_epoch() const { return last_epoch_; }  // the last line of kind epoch that run() wrote
 
@@ -73,7 +74,7 @@ class Trainer {
   TrainState state_;
   Metrics last_epoch_;
   Speed line_speed_, epoch_speed_, shown_speed_;  // since the last line, in this epoch, since the last sign of progress
-  double began_ = 0;                 // on the clock, less what the run had taken before
+  double began_ = 0;                              // on the clock, less what the run had taken before
   // While run() runs.
   std::unique_ptr<MetricsFile> metrics_;
   std::unique_ptr<Progress> progress_;

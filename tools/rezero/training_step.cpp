@@ -19,7 +19,9 @@ TrainingStep::TrainingStep(nn::Model& model, const optim::Optimizer& optimizer, 
   predictions_ = Tensor({rows}, DType::i64, store.device());
 }
 
-Variable TrainingStep::loss_of(const Variable& logits) const { return softmax_cross_entropy(logits, labels_, loss_options_); }
+Variable TrainingStep::loss_of(const Variable& logits) const {
+  return softmax_cross_entropy(logits, labels_, loss_options_);
+}
 
 void TrainingStep::run(const Batch& batch) {
   images_.copy_from(batch.images);

@@ -1,4 +1,5 @@
-// One step of training for batches of one shape: forward, loss, backward and update as a Step on inputs at fixed addresses.
+// One step of training for batches of one shape: forward, loss, backward and update as a Step on inputs at fixed
+// addresses.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +15,16 @@ namespace rz::tool {
 class TrainingStep {
  public:
   // All but the sizes must outlive the step.
-  TrainingStep(nn::Model& model, const optim::Optimizer& optimizer, const StepState& state, const CrossEntropyOptions& loss,
-               std::int64_t rows);
+  TrainingStep(nn::Model& model, const optim::Optimizer& optimizer, const StepState& state,
+               const CrossEntropyOptions& loss, std::int64_t rows);
 
-  void run(const Batch& batch);        // the state is that of the step (StepState::set)
+  void run(const Batch& batch);  // the state is that of the step (StepState::set)
   std::int64_t rows() const { return labels_.elements(); }
   double loss() const { return loss_.item(); }
-  std::int64_t correct() const;        // predictions that were right, before the update
+  std::int64_t correct() const;  // predictions that were right, before the update
 
-  // Runs the forward pass again: the first layer and operation whose value is not finite, "linear_layers.12: linear", or "".
+  // Runs the forward pass again: the first layer and operation whose value is not finite, "linear_layers.12: linear",
+  // or "".
   std::string first_nonfinite() const;
 
  private:

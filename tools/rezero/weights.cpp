@@ -48,7 +48,8 @@ std::string extra_prefix(const SafetensorsContents& contents, const ParameterSto
   for (const NamedTensor& t : contents.tensors) {
     if (!is_parameter_name(t.name)) continue;
     if (prefix.empty()) {
-      for (std::size_t dot = t.name.find('.'); prefix.empty() && dot != std::string::npos; dot = t.name.find('.', dot + 1))
+      for (std::size_t dot = t.name.find('.'); prefix.empty() && dot != std::string::npos;
+           dot = t.name.find('.', dot + 1))
         if (store.find(t.name.substr(dot + 1)).defined()) prefix = t.name.substr(0, dot + 1);
     }
     if (prefix.empty() || !t.name.starts_with(prefix)) return "";
@@ -83,7 +84,8 @@ void assign_weights(const SafetensorsContents& contents, std::string_view what, 
   check_names(contents, what, store);
   for (const NamedTensor& t : contents.tensors) {
     if (!is_parameter_name(t.name)) continue;
-    RZ_CHECK(file, is_real(t.tensor.dtype()), "{}: {} has the type {}, but weights are F32 or F64", what, t.name, t.tensor.dtype());
+    RZ_CHECK(file, is_real(t.tensor.dtype()), "{}: {} has the type {}, but weights are F32 or F64", what, t.name,
+             t.tensor.dtype());
     const Tensor converted = t.tensor.to(store.dtype());
     check_finite_values(converted, what, t.name);
     store.find(t.name).value().copy_from(converted);

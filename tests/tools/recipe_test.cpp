@@ -1,0 +1,157 @@
+// Recipes: reading, checking, --set, and writing.
+#include "tools/rezero/recipe.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "support/close.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/model.h"
+
+using namespace rz;
+using namespace rz::test;
+using tool::parse_recipe;
+using tool::Recipe;
+
+namespace {
+
+std::string error_of(const std::string& text, const std::vector<std::string>& settings = {}) {
+  try {
+    parse_recipe(text, "r.toml", settings);
+  } catch (const tool::UsageError& error) {
+    CHECK(error.message().find('\n') == std::string::npos);
+    return error.message();
+  }
+  return "";
+}
+
+Recipe with(const std::vector<std::string>& settings) { return parse_recipe("", "r.toml", settings); }
+
+}  // namespace
+
+TEST_CASE("recipe: an empty one has all defaults, and what follows from them is filled in") {
+  const Recipe r = parse_recipe("", "r.toml");
+  CHECK(r.model.form == "rezero");
+  CHECK(r.model.inputs == std::vector<std::int64_t>{3, 32, 32});
+  CHECK(r.model.outputs == 10);
+  CHECK(r.model.gate == std::vector<double>{0});
+  CHECK(r.data.train_size == 20000);
+  CHECK(r.data.validation_size == 4000);
+  CHECK(r.train.epochs == 10);
+  CHECK(parse_recipe("[train]\nsteps = 5", "r.toml").train.epochs == 0);
+  CHECK(with({"model.form=rezero_one"}).model.gate == std::vector<double>{1});
+  CHECK(with({"model.form=deep"}).model.gate.empty());
+}
+
+TEST_CASE("recipe: numbers as people write them") {
+  const Recipe r = parse_recipe(
+      "[model]\ndepth = 1_000\n[optimizer]\nlearning_rate = 3e-4\nclip_norm = "
+      "1\n[optimizer.residual_weight]\nrate_factor = 1_0.5\n",
+      "r.toml");
+  CHECK(r.model.depth == 1000);
+  CHECK(r.optimizer.learning_rate == 3e-4);
+  CHECK(r.optimizer.clip_norm == 1);
+  CHECK(r.optimizer.role(Role::residual_weight).rate_factor == 10.5);
+  CHECK(mentions(error_of("[model]\ndepth = 1e3"), {"r.toml:2:9", "model.depth", "1000", "integer from 1"}));
+}
+
+TEST_CASE("recipe: mistakes are named with place and advice") {
+  CHECK(mentions(error_of("[model]\nwidht = 3"),
+                 {"r.toml:2:1", "unknown key 'widht' in [model]", "did you mean 'width'"}));
+  CHECK(mentions(error_of("[model]\nlearning_rate = 3"), {"r.toml:2:1", "learning_rate", "belongs in [optimizer]"}));
+  CHECK(mentions(error_of("[modle]\ndepth = 3"), {"r.toml:1:", "section 'modle'", "did you mean 'model'"}));
+  CHECK(mentions(error_of("depth = 3"), {"r.toml:1:1", "outside a section", "depth"}));
+  CHECK(mentions(error_of("model = 3"), {"r.toml:1:1", "[model]"}));
+  CHECK(mentions(error_of("[optimizer.wieght]\nrate_factor = 1"),
+                 {"optimizer.wieght", "did you mean 'optimizer.weight'"}));
+  CHECK(mentions(error_of("[model]\ndepth = \"deep\""),
+                 {"r.toml:2:9", "model.depth is the string 'deep'", "must be an integer"}));
+  CHECK(mentions(error_of("[model]\nwidth = -3"), {"r.toml:2:9", "model.width is -3", "from 1"}));
+  CHECK(mentions(error_of("[model]\nform = \"rezerro\""), {"r.toml:2:8", "model.form", "did you mean 'rezero'"}));
+  CHECK(mentions(error_of("[model]\nform = 3"), {"r.toml:2:8", "model.form is 3", "deep"}));
+  CHECK(mentions(error_of("[model]\ndepth = 3\ndepth = 4"), {"r.toml:3:", "depth"}));
+  CHECK(mentions(error_of("[model]\nform = rezero"), {"r.toml:2:"}));
+  CHECK(mentions(error_of("[model\n"), {"r.toml:1:"}));
+  CHECK(mentions(error_of("[model]\ngate = []"), {"r.toml:2:8", "model.gate"}));
+  CHECK(mentions(error_of("[model]\ngate = [1, \"a\"]"), {"r.toml:2:8", "model.gate", "'a'"}));
+  CHECK(mentions(error_of("[model]\ninputs = [3, 0]"), {"r.toml:2:10", "model.inputs"}));
+  CHECK(mentions(error_of("[optimizer]\nlearning_rate = nan"), {"r.toml:2:17", "nan"}));
+  CHECK(mentions(error_of("[optimizer]\nnesterov = 1"), {"r.toml:2:12", "true or false"}));
+  CHECK(mentions(error_of("[optimizer]\nname = \"sgd\"\nnesterov = true"), {"r.toml", "momentum"}));
+  CHECK(mentions(error_of("[schedule]\nwarmup_fraction = 2"), {"r.toml:2:19", "0 to 1"}));
+  CHECK(mentions(error_of("[checkpoint]\nkeep = \"some\""), {"r.toml:2:8", "some", "all"}));
+  CHECK(mentions(error_of("[train]\nepochs = 0"), {"train.epochs", "train.steps"}));
+  CHECK(mentions(error_of("[data]\nname = \"cifar10\"\nnoise = 0.1"), {"data.noise", "shapes"}));
+  CHECK(mentions(error_of("[model]\nnegative_slope = 0.2"), {"negative_slope", "leaky_relu"}));
+  CHECK(mentions(error_of("[data]\nname = 1979-05-27"), {"r.toml:2:8", "data.name"}));
+}
+
+TEST_CASE("recipe: --set is TOML, or a plain string when it is none") {
+  CHECK(with({"model.form=deep"}).model.form == "deep");
+  CHECK(with({"model.form=\"deep\""}).model.form == "deep");
+  CHECK(with({"data.name=cifar10", "data.path=/a b/c=d"}).data.path == "/a b/c=d");
+  CHECK(with({"model.depth = 5"}).model.depth == 5);
+  CHECK(with({"model.depth=5", "model.depth=6"}).model.depth == 6);
+  CHECK(with({"model.gate=[0.5, 1, -2]"}).model.gate == std::vector<double>{0.5, 1, -2});
+  CHECK(with({"model.gate=0.25"}).model.gate == std::vector<double>{0.25});
+  CHECK(with({"model.inputs=7"}).model.inputs == std::vector<std::int64_t>{7});
+  CHECK(with({"checkpoint.keep=all"}).checkpoint.keep == tool::CheckpointRecipe::all);
+  CHECK(mentions(error_of("", {"model.dept=5"}), {"--set", "model.dept", "did you mean 'model.depth'"}));
+  CHECK(mentions(error_of("", {"depth=5"}), {"--set", "depth"}));
+  CHECK(mentions(error_of("", {"model.depth"}), {"--set", "="}));
+  CHECK(mentions(error_of("", {"model.depth=-5"}), {"--set", "model.depth is -5"}));
+  CHECK(mentions(error_of("", {"model.depth=5\nwidth=3"}), {"--set", "model.depth is the string"}));
+  CHECK(mentions(error_of("", {"data.path=\xff"}), {"--set", "UTF-8"}));
+}
+
+TEST_CASE("recipe: what is written reads back to the same recipe") {
+  const std::vector<std::vector<std::string>> many{
+      {},
+      {"model.form=deep", "model.sigma_w=1.05", "model.init=orthogonal", "model.sigma_b=0.1"},
+      {"model.form=rezero_one", "model.gate=[0.1,1e-300,-3]", "model.depth=3", "model.activation=leaky_relu",
+       "model.negative_slope=-0.1"},
+      {"data.name=cifar10", "data.path=/a \"b\"\\c\x7f/\t\xc3\xa9", "model.inputs=[3072]", "model.outputs=10"},
+      {"optimizer.weight.weight_decay=1e-4", "optimizer.momentum=0.9", "optimizer.nesterov=true", "optimizer.name=sgd",
+       "train.steps=7", "train.precision=f64", "checkpoint.keep=all", "optimizer.learning_rate=0.1"},
+      {"train.epochs=3", "train.steps=9", "train.seed=9223372036854775807", "schedule.name=one_cycle",
+       "checkpoint.keep=4"}};
+  for (const auto& settings : many) {
+    const Recipe r = with(settings);
+    const std::string text = tool::to_toml(r);
+    const Recipe again = parse_recipe(text, "again.toml");
+    CHECK(tool::to_toml(again) == text);
+    CHECK(tool::differing_keys(r, again).empty());
+  }
+  CHECK(tool::differing_keys(with({"model.depth=3"}), with({"model.depth=4", "train.seed=2"})) ==
+        std::vector<std::string>{"model.depth", "train.seed"});
+}
+
+TEST_CASE("recipe: the recipes of the project") {
+  const std::string folder = RZ_TEST_SOURCE_DIR "/../tools/recipes/";
+  for (const std::string form : {"deep", "residual", "deep_layer_norm", "rezero"}) {
+    std::string file = "fc64-" + form + ".toml";
+    for (char& c : file)
+      if (c == '_') c = '-';
+    const Recipe r = tool::load_recipe(folder + file);
+    CHECK(r.model.form == form);
+    CHECK(r.model.depth == 64);
+    CHECK(r.model.width == 256);
+    CHECK(r.data.name == "cifar10");
+    CHECK(r.train.epochs == 10);
+    CHECK(r.train.batch_size == 100);
+    CHECK(r.optimizer.name == "adagrad");
+    CHECK(r.optimizer.learning_rate == 0.01);
+  }
+  CHECK(tool::load_recipe(folder + "quickstart.toml").data.name == "shapes");
+}
+
+TEST_CASE("recipe: the summary of a model folds equal layers") {
+  const Recipe r = with({"model.depth=12", "model.width=8", "model.form=deep_layer_norm"});
+  const std::string summary = tool::model_summary(r, *tool::declare_model(r));
+  CHECK(mentions(summary, {"norm(F(x))", "relu(W x + b)", "linear_layers.{0..11}.weight", "[8, 8]", "768", "weight",
+                           "ln.weight", "norm", "total"}));
+  CHECK(std::count(summary.begin(), summary.end(), '\n') < 16);
+}

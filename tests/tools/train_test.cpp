@@ -1,0 +1,152 @@
+// rezero train: what a run leaves behind, and that it says clearly what is wrong.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "support/close.h"
+#include "support/command.h"
+#include "support/small_run.h"
+#include "support/temporary_folder.h"
+#include "tools/rezero/metrics.h"
+#include "tools/rezero/recipe.h"
+
+using namespace rz;
+using namespace rz::test;
+using nlohmann::json;
+
+TEST_CASE("train: a run directory holds recipe, information, metrics and checkpoints") {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run";
+  const CommandResult result = run_command(small_training(run, {"--set", "train.log_every=7"}));
+  REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+  CHECK(mentions(result.out,
+                 {"rezero: x + a F(x), a = 0", "linear_input.weight", "[16, 3072]", "linear_layers.{0..2}.weight",
+                  "768", "residual_weight", "total", "threads: ", "done: 60 steps"}));
+
+  const tool::Recipe recipe = tool::load_recipe(run + "/recipe.toml");
+  CHECK(recipe.model.depth == 3);
+  CHECK(tool::to_toml(recipe) == contents(run + "/recipe.toml"));
+  const json information = json::parse(contents(run + "/run.json"));
+  for (const char* key : {"version", "commit", "compiler", "blas", "isa", "cpu", "threads", "cores", "seed"})
+    CHECK_MESSAGE(information.contains(key), key);
+  CHECK(information["data"]["train"]["checksum"].get<std::string>().starts_with("xxh3-128:"));
+
+  const std::string checkpoints = run + "/checkpoints/";
+  CHECK(std::filesystem::read_symlink(checkpoints + "last.safetensors") == "step-60.safetensors");
+  CHECK(std::filesystem::read_symlink(checkpoints + "initial.safetensors") == "step-0.safetensors");
+  CHECK(std::filesystem::exists(checkpoints + "best.safetensors"));
+  CHECK(std::filesystem::exists(
+      std::filesystem::read_symlink(checkpoints + "best.safetensors").is_relative() ? checkpoints : ""));
+}
+
+TEST_CASE("train: metrics have a line per logged step and per epoch, with all fields") {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run";
+  REQUIRE(run_command(
+              small_training(run, {"--set", "train.log_every=7", "--set", "optimizer.residual_weight.rate_factor=0.1"}))
+              .exit_code == 0);
+  std::vector<std::int64_t> steps, epochs;
+  std::string text = contents(run + "/metrics.jsonl");
+  for (std::size_t end; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) {
+    const json line = json::parse(text.substr(0, end));
+    for (const char* key :
+         {"kind", "step", "epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy",
+          "learning_rate", "gradient_norm", "residual_weights", "seconds", "examples_per_second", "peak_bytes"})
+      CHECK_MESSAGE(line.contains(key), key);
+    CHECK(line.size() == 13);
+    const bool epoch = line["kind"] == "epoch";
+    (epoch ? epochs : steps).push_back(line["step"]);
+    CHECK(line["validation_loss"].is_number() == epoch);
+    CHECK(line["epoch"] == (line["step"].get<int>() - 1) / 15 + 1);
+    CHECK(line["learning_rate"]["weight"] == 0.01);
+    CHECK(close(line["learning_rate"]["residual_weight"].get<double>(), 0.001, 1e-15));
+    CHECK(line["residual_weights"]["values"].size() == 3);
+    CHECK(line["peak_bytes"] > 0);
+    CHECK(line["train_accuracy"].get<double>() <= 1);
+  }
+  CHECK(steps == std::vector<std::int64_t>{1, 7, 14, 21, 28, 35, 42, 49, 56});
+  CHECK(epochs == std::vector<std::int64_t>{15, 30, 45, 60});
+}
+
+TEST_CASE("train: the loss of an epoch is the mean over its steps, and a run that ends within one closes it") {
+  const TemporaryFolder folder;
+  const std::string run = folder / "run";
+  REQUIRE(run_command(small_training(run, {"--set", "train.steps=20"})).exit_code == 0);
+  double sum = 0, count = 0, last_mean = 0;
+  for (const tool::Metrics& line : tool::read_metrics(run + "/metrics.jsonl")) {
+    if (line.of_epoch) {
+      last_mean = line.train_loss;
+      CHECK(close(line.train_loss, sum / count, 1e-12));
+      sum = count = 0;
+    } else {
+      sum += line.train_loss;
+      count += 1;
+    }
+  }
+  CHECK(count == 0);  // step 20, in the middle of epoch 2, has its epoch line
+  CHECK(last_mean > 0);
+  CHECK(std::filesystem::exists(run + "/checkpoints/step-20.safetensors"));
+}
+
+TEST_CASE("train: results do not depend on the number of threads [threads]") {
+  const TemporaryFolder folder;
+  REQUIRE(run_command(small_training(folder / "one", {"--threads", "1"})).exit_code == 0);
+  REQUIRE(run_command(small_training(folder / "three", {"--threads", "3"})).exit_code == 0);
+  CHECK(same_run(folder / "one", folder / "three"));
+}
+
+TEST_CASE("train: f64, every form, and last batches that are smaller") {
+  const TemporaryFolder folder;
+  for (const char* form : {"deep", "residual", "deep_layer_norm", "pre_norm", "post_norm", "rezero", "rezero_one"}) {
+    const CommandResult result = run_command(small_training(
+        folder / form, {"--set", std::string("model.form=") + form, "--set", "train.precision=f64", "--set",
+                        "train.batch_size=70", "--set", "train.epochs=1", "--set", "optimizer.clip_norm=1"}));
+    CHECK_MESSAGE(result.exit_code == 0, result.error);
+    CHECK(tool::read_metrics(folder / form + "/metrics.jsonl").back().step == 5);
+  }
+}
+
+TEST_CASE("train: checkpoints are kept as the recipe says") {
+  const TemporaryFolder folder;
+  const auto checkpoints = [&](const std::string& name, const std::string& keep) {
+    REQUIRE(run_command(small_training(folder / name, {"--set", "checkpoint.every=4", "--set",
+                                                       "checkpoint.keep=" + keep, "--set", "train.steps=14"}))
+                .exit_code == 0);
+    std::vector<std::string> found;
+    for (const auto& entry : std::filesystem::directory_iterator(folder / name + "/checkpoints"))
+      if (!entry.is_symlink()) found.push_back(entry.path().filename().string());
+    std::sort(found.begin(), found.end());
+    return found;
+  };
+  CHECK(checkpoints("one", "1") == std::vector<std::string>{"step-0.safetensors", "step-14.safetensors"});
+  CHECK(checkpoints("two", "2") ==
+        std::vector<std::string>{"step-0.safetensors", "step-12.safetensors", "step-14.safetensors"});
+  CHECK(checkpoints("all", "all").size() == 5);
+}
+
+TEST_CASE("train: --dry-run checks, prints the table, and leaves nothing behind") {
+  const TemporaryFolder folder;
+  const CommandResult result = run_command(small_training(folder / "run", {"--dry-run"}));
+  CHECK(result.exit_code == 0);
+  CHECK(mentions(result.out, {"linear_input.weight", "threads: "}));
+  CHECK(result.error.empty());
+  CHECK(folder.names().empty());
+}
+
+TEST_CASE("train: a loss that is not finite ends the run with step, layer and advice") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> wild{
+      "--set", "model.form=deep", "--set", "optimizer.name=sgd", "--set", "optimizer.learning_rate=1e30"};
+  const CommandResult result = run_command(small_training(folder / "stops", wild));
+  CHECK(result.exit_code == 1);
+  CHECK(mentions(result.error, {"rezero: train: the ", "of step ", " is ", "linear", "--continue"}));
+  std::vector<std::string> wilder = wild;
+  wilder.emplace_back("--continue");
+  CHECK(run_command(small_training(folder / "goes_on", wilder)).exit_code == 0);
+  CHECK(contents(folder / "goes_on/metrics.jsonl").find("\"train_loss\": null") != std::string::npos);
+  CHECK(tool::read_metrics(folder / "goes_on/metrics.jsonl").back().step == 60);
+}

@@ -1,0 +1,112 @@
+// What a Trainer writes and says: metrics, checkpoints, progress, and a loss that is not finite.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/error.h"
+#include "core/ops.h"
+#include "data/text.h"
+#include "tools/rezero/evaluate.h"
+#include "tools/rezero/timing.h"
+#include "tools/rezero/trainer.h"
+
+namespace rz::tool {
+
+// A step whose gradient norm is not finite has changed nothing, so that the state before it is still there to be saved.
+void Trainer::check_finite(const Taken& taken, const TrainState& before) {
+  const bool loss_is_finite = std::isfinite(taken.loss);
+  if (loss_is_finite && std::isfinite(taken.gradient_norm)) return;
+  const std::string first = loss_is_finite ? optim::first_nonfinite_gradient(model_.parameters())
+                                           : step_for(taken.examples).first_nonfinite();
+  write(line(taken, line_speed_));
+  const bool weights_are_finite = std::isfinite(ops::sum_of_squares(model_.parameters().values()).item());
+  if (weights_are_finite && checkpoints_.written() != before.step) {
+    state_ = before;
+    write_checkpoint();
+  }
+  progress_->finish();
+  RZ_FAIL(value,
+          "train: the {} of step {} is {}: {} {} (lower optimizer.learning_rate, set optimizer.clip_norm, or choose "
+          "another model.form; --continue trains on)",
+          loss_is_finite ? "gradient norm" : "loss", before.step + 1, loss_is_finite ? taken.gradient_norm : taken.loss,
+          first.empty() ? "the sum" : first,
+          loss_is_finite ? "has the first gradient that is not finite" : "has the first value that is not finite");
+}
+
+Metrics Trainer::line(const Taken& taken, const Speed& speed) {
+  state_.seconds = seconds_now() - began_;
+  ParameterStore& store = model_.parameters();
+  Metrics m;
+  m.step = state_.step;
+  m.epoch = state_.epoch + 1;
+  m.train_loss = taken.loss;
+  m.train_accuracy = static_cast<double>(taken.correct) / static_cast<double>(taken.examples);
+  for (const Role role : all_roles)
+    if (store.values(role).defined())
+      m.learning_rate.emplace_back(name(role), schedule_.rate(state_.step) * optimizer_->rate_factor(role));
+  m.gradient_norm = taken.gradient_norm;
+  if (const Parameter gates = model_.residual_weights(); gates.defined())
+    m.residual_weights = summarise(gates.value().to_vector());
+  m.seconds = state_.seconds;
+  m.examples_per_second = speed.rate();
+  m.peak_bytes = state_.peak_bytes;
+  return m;
+}
+
+bool Trainer::end_epoch(const Taken& taken) {
+  Metrics m = line(taken, epoch_speed_);
+  epoch_speed_ = {};
+  m.of_epoch = true;
+  m.train_loss = state_.epoch_loss_sum / static_cast<double>(state_.epoch_steps);
+  m.train_accuracy = static_cast<double>(state_.epoch_correct) / static_cast<double>(state_.epoch_examples);
+  const Evaluation validation = evaluate(model_, data_.validation);
+  m.validation_loss = validation.loss;
+  m.validation_accuracy = validation.accuracy;
+  m.seconds = state_.seconds = seconds_now() - began_;
+  write(m);
+  last_epoch_ = m;
+  say_epoch(m);
+  const bool better = state_.best_step < 0 || validation.accuracy > state_.best_accuracy ||
+                      (validation.accuracy == state_.best_accuracy && validation.loss < state_.best_loss);
+  if (!better || !std::isfinite(validation.loss)) return false;
+  state_.best_step = state_.step;
+  state_.best_accuracy = validation.accuracy;
+  state_.best_loss = validation.loss;
+  return true;
+}
+
+void Trainer::write(const Metrics& line) {
+  const bool written = metrics_->write(line);
+  if (!written && !metrics_failed_)
+    progress_->message(fmt::format("rezero: {}: cannot be written: {} (training goes on, lines are kept)",
+                                   paths_.metrics, metrics_->reason()));
+  metrics_failed_ = !written;
+}
+
+bool Trainer::write_checkpoint() {
+  state_.seconds = seconds_now() - began_;
+  metrics_->sync();  // lines are on the disk before the checkpoint that follows them
+  if (checkpoints_.write(model_.parameters(), state_)) return true;
+  progress_->message(
+      fmt::format("rezero: checkpoint of step {}: {} (training goes on)", state_.step, checkpoints_.reason()));
+  return false;
+}
+
+void Trainer::show(const Taken& taken) {
+  if (!progress_->due(state_.step)) return;
+  const double speed = shown_speed_.rate();
+  shown_speed_ = {};
+  progress_->update(state_.step, fmt::format("epoch {}, loss {:.4g}, {} examples/s", state_.epoch + 1, taken.loss,
+                                             grouped(static_cast<std::uint64_t>(speed))));
+}
+
+// At most about 20 epochs of a run are told.
+void Trainer::say_epoch(const Metrics& m) {
+  const std::int64_t epochs = (total_ + loader_.batches() - 1) / loader_.batches(), every = (epochs + 19) / 20;
+  if (m.epoch % every != 0 && m.epoch != 1 && m.epoch != epochs) return;
+  progress_->message(fmt::format(
+      "epoch {}/{}: loss {:.4f}, accuracy {:.4f}; validation loss {:.4f}, accuracy {:.4f}; {:.1f} s", m.epoch, epochs,
+      m.train_loss, m.train_accuracy, *m.validation_loss, *m.validation_accuracy, m.seconds));
+}
+
+}  // namespace rz::tool
