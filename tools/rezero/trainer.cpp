@@ -13,6 +13,11 @@
 namespace rz::tool {
 namespace {
 
+std::int64_t count_steps(const TrainRecipe& train, std::int64_t batches) {
+  constexpr std::int64_t no_limit = std::numeric_limits<std::int64_t>::max();
+  return std::min(train.epochs > 0 ? train.epochs * batches : no_limit, train.steps > 0 ? train.steps : no_limit);
+}
+
 LoaderOptions loader_options(const TrainRecipe& train) {
   return {.batch_size = train.batch_size,
           .seed = static_cast<std::uint64_t>(train.seed),
@@ -122,30 +127,41 @@ Outcome Trainer::run(bool continue_anyway) {
     const bool epoch_ended = state_.position == loader_.batches(), last = state_.step == total_;
     if (epoch_ended) loader_.start(state_.epoch + 1);  // decodes ahead during validation
     const bool best = (epoch_ended || last) && end_epoch(taken);
-    if (epoch_ended) {
-      state_.epoch += 1;
-      state_.position = 0;
-      state_.epoch_loss_sum = 0;
-      state_.epoch_steps = state_.epoch_correct = state_.epoch_examples = 0;
-    }
+    if (epoch_ended) begin_epoch();
     const std::int64_t every = recipe_.checkpoint.every;
     const bool due = every > 0 ? state_.step % every == 0 : epoch_ended;
-    const bool stop = interrupt.requested();
-    if (!(due || best || last || stop)) continue;
+    const bool stop = interrupt.requested() || last;
+    if (!(due || best || stop)) continue;
     const bool written = write_checkpoint();
-    if (best && !written) {
-      state_.best_step = before.best_step;
-      state_.best_accuracy = before.best_accuracy;
-      state_.best_loss = before.best_loss;
+    if (best && !written) forget_best(before);
+    if (stop) {
+      close(written);
+      break;
     }
-    if (!(last || stop)) continue;
-    progress_->finish();
-    RZ_CHECK(file, written, "train: the last checkpoint is missing: {} (--resume {} goes on from the one before)",
-             checkpoints_.reason(), paths_.directory);
-    RZ_CHECK(file, metrics_->sync(), "{}: cannot be written: {}", paths_.metrics, metrics_->reason());
-    if (!last) return Outcome::interrupted;
   }
-  return Outcome::complete;
+  return state_.step < total_ ? Outcome::interrupted : Outcome::complete;
+}
+
+void Trainer::begin_epoch() {
+  state_.epoch += 1;
+  state_.position = 0;
+  state_.epoch_loss_sum = 0;
+  state_.epoch_steps = state_.epoch_correct = state_.epoch_examples = 0;
+}
+
+// The checkpoint of the best step could not be written: the one before it stays the best.
+void Trainer::forget_best(const TrainState& before) {
+  state_.best_step = before.best_step;
+  state_.best_accuracy = before.best_accuracy;
+  state_.best_loss = before.best_loss;
+}
+
+void Trainer::close(bool checkpoint_written) {
+  progress_->finish();
+  RZ_CHECK(file, checkpoint_written,
+           "train: the last checkpoint is missing: {} (--resume {} goes on from the one before)", checkpoints_.reason(),
+           paths_.directory);
+  RZ_CHECK(file, metrics_->sync(), "{}: cannot be written: {}", paths_.metrics, metrics_->reason());
 }
 
 }  // namespace rz::tool

@@ -55,6 +55,9 @@ class Trainer {
   void check_finite(const Taken& taken, const TrainState& before);
   Metrics line(const Taken& taken, const Speed& speed);
   bool end_epoch(const Taken& taken);  // whether it is the best so far
+  void begin_epoch();
+  void forget_best(const TrainState& before);
+  void close(bool checkpoint_written);
   void write(const Metrics& line);
   bool write_checkpoint();
   void show(const Taken& taken);
