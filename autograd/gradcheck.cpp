@@ -19,13 +19,18 @@ using Matrix = std::vector<std::vector<double>>;  // [outputs][inputs]
 class Check {
  public:
   Check(const Functional& f, std::span<const Tensor> inputs, const GradcheckOptions& options)
-      : f_(f), inputs_(inputs.begin(), inputs.end()), options_(options), random_(options.seed, stream_named("gradcheck")) {
+      : f_(f),
+        inputs_(inputs.begin(), inputs.end()),
+        options_(options),
+        random_(options.seed, stream_named("gradcheck")) {
     report_.passed = true;
   }
 
   GradcheckReport run() {
     for (const Tensor& input : inputs_)
-      RZ_CHECK(dtype, input.dtype() == DType::f64, "gradcheck: an input {} is {}, but differences prove something in f64 only", input.shape(), input.dtype());
+      RZ_CHECK(dtype, input.dtype() == DType::f64,
+               "gradcheck: an input {} is {}, but differences prove something in f64 only", input.shape(),
+               input.dtype());
     const Tensor y = value();
     outputs_ = y.elements();
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
@@ -69,7 +74,8 @@ class Check {
 
   // The same layout by backward passes with unit vectors.
   Matrix reverse(std::size_t i) const {
-    Matrix columns(static_cast<std::size_t>(inputs_[i].elements()), std::vector<double>(static_cast<std::size_t>(outputs_)));
+    Matrix columns(static_cast<std::size_t>(inputs_[i].elements()),
+                   std::vector<double>(static_cast<std::size_t>(outputs_)));
     for (std::int64_t o = 0; o < outputs_; ++o) {
       Tape tape;
       std::vector<Variable> x = constants();
@@ -87,7 +93,8 @@ class Check {
   Matrix forward(std::size_t i) const {
     const std::int64_t n = inputs_[i].elements();
     std::vector<Variable> x = constants();
-    x[i] = x[i].with_tangent(Variable(Tensor::identity(n).to(inputs_[i].device()).reshape(inputs_[i].shape().prepended(n))));
+    x[i] = x[i].with_tangent(
+        Variable(Tensor::identity(n).to(inputs_[i].device()).reshape(inputs_[i].shape().prepended(n))));
     const Variable y = f_(x);
     Matrix columns(static_cast<std::size_t>(n), std::vector<double>(static_cast<std::size_t>(outputs_), 0.0));
     if (!y.tangent()) return columns;
@@ -98,16 +105,20 @@ class Check {
   }
 
   std::vector<Variable> with_tangents(std::vector<Variable> x, const std::vector<Tensor>& v) const {
-    for (std::size_t i = 0; i < x.size(); ++i) x[i] = x[i].with_tangent(Variable(v[i].reshape(v[i].shape().prepended(1))));
+    for (std::size_t i = 0; i < x.size(); ++i)
+      x[i] = x[i].with_tangent(Variable(v[i].reshape(v[i].shape().prepended(1))));
     return x;
   }
 
-  static double dot(const Tensor& a, const Tensor& b) { return ops::sum(ops::multiply(a, b.reshape(a.shape()))).item(); }
+  static double dot(const Tensor& a, const Tensor& b) {
+    return ops::sum(ops::multiply(a, b.reshape(a.shape()))).item();
+  }
   static double norm(const Tensor& a) { return std::sqrt(ops::sum_of_squares(a).item()); }
 
   void dot_test(const Tensor& u, const std::vector<Tensor>& v) {
     const Variable y = f_(with_tangents(constants(), v));
-    const Tensor j_v = y.tangent() ? y.tangent()->value().reshape(u.shape()) : Tensor::zeros(u.shape(), DType::f64, u.device());
+    const Tensor j_v =
+        y.tangent() ? y.tangent()->value().reshape(u.shape()) : Tensor::zeros(u.shape(), DType::f64, u.device());
     Tape tape;
     std::vector<Variable> x;
     for (const Tensor& input : inputs_) x.push_back(tape.leaf(input));
@@ -125,7 +136,8 @@ class Check {
   void second_order(const Tensor& u, const std::vector<Tensor>& v) {
     const auto product = [&](std::vector<Variable> x) {
       const Variable y = f_(with_tangents(std::move(x), v));
-      return y.tangent() ? sum(multiply(*y.tangent(), Variable(u.reshape(u.shape().prepended(1))))) : Variable(Tensor::zeros({}, DType::f64, u.device()));
+      return y.tangent() ? sum(multiply(*y.tangent(), Variable(u.reshape(u.shape().prepended(1)))))
+                         : Variable(Tensor::zeros({}, DType::f64, u.device()));
     };
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       Tape tape;
@@ -137,7 +149,8 @@ class Check {
       Matrix columns;
       for (const double value : analytic) columns.push_back({value});
       const NoRecording off;
-      compare("reverse over forward", i, columns, differences(i, [&] { return product(constants()).value().to_vector(); }), 10 * options_.tolerance);
+      compare("reverse over forward", i, columns,
+              differences(i, [&] { return product(constants()).value().to_vector(); }), 10 * options_.tolerance);
     }
   }
 
@@ -148,7 +161,8 @@ class Check {
     for (std::size_t e = 0; e < numeric.size(); ++e)
       for (std::size_t o = 0; o < numeric[e].size(); ++o) {
         char where[200];
-        std::snprintf(where, sizeof where, "%s: input %zu, element %zu, output %zu: %.12g, by differences %.12g", rule, input, e, o, analytic[e][o], numeric[e][o]);
+        std::snprintf(where, sizeof where, "%s: input %zu, element %zu, output %zu: %.12g, by differences %.12g", rule,
+                      input, e, o, analytic[e][o], numeric[e][o]);
         judge(std::fabs(analytic[e][o] - numeric[e][o]), std::fmax(largest, 1e-3), tolerance, where);
       }
   }
@@ -173,6 +187,8 @@ class Check {
 
 }  // namespace
 
-GradcheckReport gradcheck(const Functional& f, std::span<const Tensor> inputs, const GradcheckOptions& options) { return Check(f, inputs, options).run(); }
+GradcheckReport gradcheck(const Functional& f, std::span<const Tensor> inputs, const GradcheckOptions& options) {
+  return Check(f, inputs, options).run();
+}
 
 }  // namespace rz

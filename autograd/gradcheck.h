@@ -20,8 +20,8 @@ struct GradcheckOptions {
 };
 struct GradcheckReport {
   bool passed = false;
-  double worst = 0;      // largest relative difference found
-  std::string message;   // the worst element: input, index, analytic, numeric
+  double worst = 0;     // largest relative difference found
+  std::string message;  // the worst element: input, index, analytic, numeric
 };
 // Checks all elements of all inputs.   Throws: dtype (inputs must be f64: differences in f32 prove nothing).
 GradcheckReport gradcheck(const Functional& f, std::span<const Tensor> inputs, const GradcheckOptions& options = {});

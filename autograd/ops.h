@@ -1,5 +1,6 @@
-// The differentiable operations. Shapes in brackets; `...` is any number of leading axes. Each file in autograd/ops/ holds value, vjp and jvp of a family in
-// the order of derivation.   Throws: shape, dtype, device, naming the operation and both shapes.
+// The differentiable operations. Shapes in brackets; `...` is any number of leading axes. Each file in autograd/ops/
+// holds value, vjp and jvp of a family in the order of derivation.   Throws: shape, dtype, device, naming the operation
+// and both shapes.
 #pragma once
 
 #include <cstdint>
@@ -16,22 +17,25 @@ Variable add(const Variable& a, const Variable& b);
 Variable subtract(const Variable& a, const Variable& b);
 Variable multiply(const Variable& a, const Variable& b);
 Variable divide(const Variable& a, const Variable& b);
-Variable scale(double a, const Variable& x);                                 // a x
-Variable scalar(Scalar f, const Variable& x);                                // f(x)
-Variable scalar_derivative(Scalar f, const Variable& x);                     // f'(x), differentiable once more in reverse mode
+Variable scale(double a, const Variable& x);              // a x
+Variable scalar(Scalar f, const Variable& x);             // f(x)
+Variable scalar_derivative(Scalar f, const Variable& x);  // f'(x), differentiable once more in reverse mode
 #define RZ_DECLARE(name, type) \
   inline Variable name(const Variable& x) { return scalar(ScalarFunction::name, x); }
-RZ_SCALAR_FUNCTIONS(RZ_DECLARE)                                              // relu(x), tanh(x), exp(x), ...
+RZ_SCALAR_FUNCTIONS(RZ_DECLARE)  // relu(x), tanh(x), exp(x), ...
 #undef RZ_DECLARE
 
 // Products                                                                  (ops/linear.cpp)
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias);            // x W^T + b.  x [..., in], W [out, in], b [out] or undefined
-Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Scalar f);  // f(x W^T + b), one operation where f's derivative needs y alone
-Variable matmul(Transpose op_a, const Variable& a, Transpose op_b, const Variable& b);       // op(a) [.., m, k] op(b) [.., k, n]; rank 2 or 3, batches broadcast
+Variable linear(const Variable& x, const Variable& weight,
+                const Variable& bias);  // x W^T + b.  x [..., in], W [out, in], b [out] or undefined
+Variable linear(const Variable& x, const Variable& weight, const Variable& bias,
+                Scalar f);  // f(x W^T + b), one operation where f's derivative needs y alone
+Variable matmul(Transpose op_a, const Variable& a, Transpose op_b,
+                const Variable& b);  // op(a) [.., m, k] op(b) [.., k, n]; rank 2 or 3, batches broadcast
 inline Variable matmul(const Variable& a, const Variable& b) { return matmul(Transpose::no, a, Transpose::no, b); }
 
 // Reductions                                                                (ops/reduce.cpp)
-Variable sum(const Variable& x);                                             // all elements -> scalar
+Variable sum(const Variable& x);  // all elements -> scalar
 Variable mean(const Variable& x);
 Variable sum(const Variable& x, std::span<const int> axes, bool keep_axes = false);
 
@@ -42,20 +46,23 @@ Variable permute(const Variable& x, std::span<const int> axes);
 Variable slice(const Variable& x, int axis, std::int64_t first, std::int64_t count);
 Variable pad(const Variable& x, int axis, std::int64_t before, std::int64_t after);
 Variable concat(std::span<const Variable> parts, int axis);
-Variable gather_rows(const Variable& table, const Tensor& indices);          // table[indices]: indices i64 [k]
+Variable gather_rows(const Variable& table, const Tensor& indices);  // table[indices]: indices i64 [k]
 
 // Losses, norms                                                             (ops/softmax.cpp, ops/norm.cpp)
-Variable softmax(const Variable& x);                                         // over the last axis
+Variable softmax(const Variable& x);  // over the last axis
 // Mean over the rows that count, in nats.   logits [rows, classes], labels i64 [rows].
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const CrossEntropyOptions& options = {});
-Variable layer_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps = 1e-5);  // over the last axis; gain, bias [columns]
+Variable layer_norm(const Variable& x, const Variable& gain, const Variable& bias,
+                    double eps = 1e-5);  // over the last axis; gain, bias [columns]
 
 // Dropout                                                                   (ops/dropout.cpp)
-// x times a mask that is 1 / (1 - p) with probability 1 - p, else 0; the mask is a function of key and the step in `state` alone.
+// x times a mask that is 1 / (1 - p) with probability 1 - p, else 0; the mask is a function of key and the step in
+// `state` alone.
 Variable dropout(const Variable& x, double p, const RandomKey& key, const Tensor& state);
 
 // Residual                                                                  (ops/residual.cpp)
-// x + g f with g = gates[index], gates [depth]: the gate is read by index and its gradient is written to its own element.   ReZero (2003.04887), Eq. 1.
+// x + g f with g = gates[index], gates [depth]: the gate is read by index and its gradient is written to its own
+// element.   ReZero (2003.04887), Eq. 1.
 Variable residual_add(const Variable& x, const Variable& f, const Variable& gates, std::int64_t index);
 
 }  // namespace rz

@@ -7,7 +7,8 @@ namespace rz {
 
 namespace {
 constexpr std::string_view role_names[] = {"weight", "bias", "norm", "embedding", "residual_weight"};
-constexpr std::int64_t alignment = 16;  // elements: 64 bytes in f32, 128 in f64, so that offsets do not depend on the dtype
+constexpr std::int64_t alignment =
+    16;  // elements: 64 bytes in f32, 128 in f64, so that offsets do not depend on the dtype
 }  // namespace
 
 std::string_view name(Role role) { return role_names[static_cast<std::size_t>(role)]; }
@@ -115,7 +116,9 @@ Tensor ParameterStore::slot(std::string_view name) {
   return slots_.emplace_back(std::string(name), Tensor::zeros({flat_size_}, dtype(), device())).second;
 }
 Tensor ParameterStore::slot(std::string_view name, Role role) { return range_of(slot(name), role); }
-Tensor ParameterStore::slot(std::string_view name, const Parameter& parameter) { return range_of(slot(name), parameter.index()); }
+Tensor ParameterStore::slot(std::string_view name, const Parameter& parameter) {
+  return range_of(slot(name), parameter.index());
+}
 
 std::vector<std::string> ParameterStore::slot_names() const {
   std::vector<std::string> names;

@@ -1,5 +1,5 @@
-// ParameterStore: values, gradients and optimiser slots of a model, each in one flat buffer ordered by role. A Parameter is a name, a role and a range.
-// Declare all parameters first, then build() draws the initial values.
+// ParameterStore: values, gradients and optimiser slots of a model, each in one flat buffer ordered by role. A
+// Parameter is a name, a role and a range. Declare all parameters first, then build() draws the initial values.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,8 @@ class Parameter {
   int index() const { return index_; }
   ParameterStore& store() const { return *store_; }
   bool defined() const { return store_ != nullptr; }
-  // As an input of an operation: on the active tape a leaf whose gradient is written to the flat buffer, otherwise a constant.
+  // As an input of an operation: on the active tape a leaf whose gradient is written to the flat buffer, otherwise a
+  // constant.
   Variable variable() const;
   operator Variable() const { return variable(); }
 
@@ -55,11 +56,12 @@ class ParameterStore {
   ParameterStore(const ParameterStore&) = delete;
   ParameterStore& operator=(const ParameterStore&) = delete;
 
-  Parameter declare(std::string name, const Shape& shape, Role role, Initializer initializer);  // Throws: value (name taken, already built)
+  Parameter declare(std::string name, const Shape& shape, Role role,
+                    Initializer initializer);  // Throws: value (name taken, already built)
   // Draws every parameter from stream "parameter/NAME" of `seed`: adding one does not change the others.
   void build(std::uint64_t seed, DType dtype = DType::f32, Device device = {});
   bool built() const { return values_.defined(); }
-  void to(DType dtype);    // converts values; gradients and slots start anew
+  void to(DType dtype);  // converts values; gradients and slots start anew
   void to(Device device);
   DType dtype() const { return values_.dtype(); }
   Device device() const { return values_.device(); }
@@ -71,8 +73,8 @@ class ParameterStore {
 
   // Flat buffers; parameters start at multiples of 16 elements, the gaps stay 0.
   const Tensor& values() const { return values_; }
-  const Tensor& gradients();           // made at the first call
-  Tensor values(Role role) const;      // the role's range; undefined when empty
+  const Tensor& gradients();       // made at the first call
+  Tensor values(Role role) const;  // the role's range; undefined when empty
   Tensor gradients(Role role);
   // Optimiser state: named flat buffers beside values, 0 at the start.
   Tensor slot(std::string_view name);

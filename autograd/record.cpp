@@ -65,11 +65,15 @@ Variable finish(const char* name, std::span<const Variable* const> inputs, Tenso
   return Tape::active()->append(name, inputs, std::move(value), std::move(rule));
 }
 
-Variable attach_tangent(Variable y, Variable tangent) { return tangent.defined() ? y.with_tangent(std::move(tangent)) : y; }
+Variable attach_tangent(Variable y, Variable tangent) {
+  return tangent.defined() ? y.with_tangent(std::move(tangent)) : y;
+}
 
 }  // namespace detail
 
-Scope::Scope(const char* name, std::int64_t index) : name_(name), index_(index), outer_(innermost_scope) { innermost_scope = this; }
+Scope::Scope(const char* name, std::int64_t index) : name_(name), index_(index), outer_(innermost_scope) {
+  innermost_scope = this;
+}
 Scope::~Scope() { innermost_scope = outer_; }
 
 std::string Scope::path() {

@@ -1,8 +1,10 @@
 // record: the only door to the tape. An operation computes its value on tensors and gives two rules:
 //   vjp(const Tensor& d_y, Gradients& d)          on plain tensors, writes into destinations; kept on the tape
-//   jvp(const Primals& p, const Tangents& t)      in recorded operations, so that reverse over forward needs no further rules; called at once, and only if
-//                                                 an input has a tangent. p[i] has no tangent; t[i] has shape [k, shape of input i]. Returns the tangent
-//                                                 of the value, [k, its shape], or an undefined Variable for none.
+//   jvp(const Primals& p, const Tangents& t)      in recorded operations, so that reverse over forward needs no further
+//   rules; called at once, and only if
+//                                                 an input has a tangent. p[i] has no tangent; t[i] has shape [k, shape
+//                                                 of input i]. Returns the tangent of the value, [k, its shape], or an
+//                                                 undefined Variable for none.
 #pragma once
 
 #include <initializer_list>
@@ -67,7 +69,7 @@ struct RuleOf final : Rule {
   F function;
 };
 Variable finish(const char* name, std::span<const Variable* const> inputs, Tensor value, std::unique_ptr<Rule> rule);
-bool wants_rule(std::span<const Variable* const> inputs);    // a tape is active and an input is on it
+bool wants_rule(std::span<const Variable* const> inputs);  // a tape is active and an input is on it
 bool has_tangent(std::span<const Variable* const> inputs);
 Variable attach_tangent(Variable y, Variable tangent);
 }  // namespace detail
@@ -87,7 +89,8 @@ Variable record(const char* name, std::initializer_list<Input> inputs, Tensor va
   const Variable* pointers[4];  // no operation with a fixed number of inputs has more
   std::size_t n = 0;
   for (const Input& input : inputs) pointers[n++] = input.variable;
-  return record(name, std::span<const Variable* const>(pointers, n), std::move(value), std::forward<Vjp>(vjp), std::forward<Jvp>(jvp));
+  return record(name, std::span<const Variable* const>(pointers, n), std::move(value), std::forward<Vjp>(vjp),
+                std::forward<Jvp>(jvp));
 }
 
 // For tests: the names of all operations recorded in this process so far.

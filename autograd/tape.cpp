@@ -27,7 +27,8 @@ struct Tape::Memory {
 };
 
 Tape::Tape() : serial_(next_serial++) {
-  RZ_CHECK(value, !active_tape, "tape: this thread has a tape already (one tape at a time; checkpoint() makes its own)");
+  RZ_CHECK(value, !active_tape,
+           "tape: this thread has a tape already (one tape at a time; checkpoint() makes its own)");
   begin(nullptr);
 }
 Tape::Tape(LeavesOnly) : Tape() { leaves_only_ = true; }
@@ -66,11 +67,14 @@ NoRecording::~NoRecording() { active_tape = suspended_; }
 
 std::int32_t Tape::node_of(const Variable& v) const {
   if (v.node_ < 0) return -1;
-  RZ_CHECK(value, v.tape_ == serial_, "tape: a variable {} of another tape was used (its tape has ended, or is suspended: use detached())", v.shape());
+  RZ_CHECK(value, v.tape_ == serial_,
+           "tape: a variable {} of another tape was used (its tape has ended, or is suspended: use detached())",
+           v.shape());
   return v.node_;
 }
 
-Variable Tape::append(const char* name, std::span<const Variable* const> inputs, Tensor value, std::unique_ptr<detail::Rule> rule) {
+Variable Tape::append(const char* name, std::span<const Variable* const> inputs, Tensor value,
+                      std::unique_ptr<detail::Rule> rule) {
   RZ_CHECK(value, !consumed_, "tape: {} was recorded after the backward pass, which consumes the tape", name);
   Node node;
   node.name = name;
@@ -129,12 +133,15 @@ void Tape::touch(ParameterStore& store) {
 }
 
 void Tape::backward(const Variable& y, bool accumulate) {
-  RZ_CHECK(shape, y.value().elements() == 1, "backward: y {} has {} elements; give d_y, or reduce it to one (sum, mean)", y.shape(), y.value().elements());
+  RZ_CHECK(shape, y.value().elements() == 1,
+           "backward: y {} has {} elements; give d_y, or reduce it to one (sum, mean)", y.shape(),
+           y.value().elements());
   backward(y, Tensor::full(y.shape(), 1, y.dtype(), y.value().device()), accumulate);
 }
 
 void Tape::backward(const Variable& y, const Tensor& d_y, bool accumulate) {
-  RZ_CHECK(value, !consumed_, "backward: the tape was consumed by an earlier backward pass of {} operations", nodes_.size());
+  RZ_CHECK(value, !consumed_, "backward: the tape was consumed by an earlier backward pass of {} operations",
+           nodes_.size());
   RZ_CHECK(shape, d_y.shape() == y.shape(), "backward: d_y {} must have the shape of y {}", d_y.shape(), y.shape());
   RZ_CHECK(dtype, d_y.dtype() == y.dtype(), "backward: d_y is {}, y is {}", d_y.dtype(), y.dtype());
   const std::int32_t last = node_of(y);
@@ -145,8 +152,10 @@ void Tape::backward(const Variable& y, const Tensor& d_y, bool accumulate) {
       for (ParameterStore::Entry& entry : seen.store->entries_) entry.gradient_written = accumulate;
   if (last >= 0) {
     Node& node = nodes_[static_cast<std::size_t>(last)];
-    if (node.store) ops::add_to(d_y, destination(node));
-    else node.gradient = d_y;
+    if (node.store)
+      ops::add_to(d_y, destination(node));
+    else
+      node.gradient = d_y;
   }
   for (std::size_t k = nodes_.size(); k-- > 0;) {
     Node& node = nodes_[k];
@@ -159,13 +168,15 @@ void Tape::backward(const Variable& y, const Tensor& d_y, bool accumulate) {
     try {
       rule->apply(gradient, destinations);
     } catch (const Error& e) {
-      throw Error(e.code(), std::string("backward of ") + node.name + ": " + e.message(), e.source_file(), e.source_line());
+      throw Error(e.code(), std::string("backward of ") + node.name + ": " + e.message(), e.source_file(),
+                  e.source_line());
     }
   }
   if (outer_) return;
   for (const Seen& seen : stores_)
     for (int i = 0; i < seen.store->size(); ++i)
-      if (!seen.store->entries_[static_cast<std::size_t>(i)].gradient_written) ops::fill((*seen.store)[i].gradient(), 0);
+      if (!seen.store->entries_[static_cast<std::size_t>(i)].gradient_written)
+        ops::fill((*seen.store)[i].gradient(), 0);
 }
 
 Tensor Tape::gradient(const Variable& leaf) const {
@@ -177,7 +188,9 @@ Tensor Tape::gradient(const Variable& leaf) const {
 
 // ---- Gradients ----
 
-bool Gradients::wanted(int input) const { return tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)] >= 0; }
+bool Gradients::wanted(int input) const {
+  return tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)] >= 0;
+}
 
 bool Gradients::same(int input, int other) const {
   const std::int32_t* inputs = &tape_.inputs_[tape_.nodes_[node_].first_input];
@@ -186,7 +199,8 @@ bool Gradients::same(int input, int other) const {
 
 Destination Gradients::destination(int input) {
   RZ_ASSERT(wanted(input));
-  return tape_.destination(tape_.nodes_[static_cast<std::size_t>(tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)])]);
+  return tape_.destination(tape_.nodes_[static_cast<std::size_t>(
+      tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)])]);
 }
 
 Destination Tape::destination(Node& node) {
@@ -210,7 +224,8 @@ Destination Gradients::accumulator(int input) {
 
 void Gradients::pass(int input, const Tensor& gradient) {
   RZ_ASSERT(wanted(input));
-  Tape::Node& node = tape_.nodes_[static_cast<std::size_t>(tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)])];
+  Tape::Node& node = tape_.nodes_[static_cast<std::size_t>(
+      tape_.inputs_[tape_.nodes_[node_].first_input + static_cast<std::size_t>(input)])];
   if (node.store || node.gradient.defined()) return ops::add_to(gradient, destination(input));
   node.gradient = gradient.reshape(node.shape);
 }

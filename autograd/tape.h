@@ -1,5 +1,6 @@
-// Tape: the recorded operations in order of execution. A vector, not a graph of shared pointers: the backward pass is a loop, nothing recurses, and
-// memory is returned as the loop goes. While a Tape lives, operations on its variables are recorded on this thread; without one nothing is.
+// Tape: the recorded operations in order of execution. A vector, not a graph of shared pointers: the backward pass is a
+// loop, nothing recurses, and memory is returned as the loop goes. While a Tape lives, operations on its variables are
+// recorded on this thread; without one nothing is.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +18,12 @@ class Tape;
 // Where the vjp rule of one operation puts the gradients of its inputs.
 class Gradients {
  public:
-  bool wanted(int input) const;                 // unwanted gradients need not be computed
-  bool same(int input, int other) const;        // one variable given twice: write to its destinations one after the other
-  Destination destination(int input);           // memory of the input's shape: overwrite first, accumulate after
-  Destination accumulator(int input);           // memory that holds 0 or earlier gradients: for rules that add to some elements
-  void pass(int input, const Tensor& gradient); // hands on a tensor that nobody writes any more (such as d_y itself); any shape with as many elements
+  bool wanted(int input) const;           // unwanted gradients need not be computed
+  bool same(int input, int other) const;  // one variable given twice: write to its destinations one after the other
+  Destination destination(int input);     // memory of the input's shape: overwrite first, accumulate after
+  Destination accumulator(int input);  // memory that holds 0 or earlier gradients: for rules that add to some elements
+  void pass(int input, const Tensor& gradient);  // hands on a tensor that nobody writes any more (such as d_y itself);
+                                                 // any shape with as many elements
 
  private:
   friend class Tape;
@@ -39,16 +41,17 @@ struct Rule {  // a vjp closure
 
 class Tape {
  public:
-  Tape();   // Throws: value (this thread has a tape already)
+  Tape();  // Throws: value (this thread has a tape already)
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  Variable leaf(const Tensor& value);         // its gradient is wanted: gradient()
-  Variable leaf(const Variable& variable);    // the same, keeps tangents
+  Variable leaf(const Tensor& value);       // its gradient is wanted: gradient()
+  Variable leaf(const Variable& variable);  // the same, keeps tangents
 
-  // Fills the gradients of all leaves and parameters; consumes the tape. d_y: shape of y; without it y has one element and d_y = 1.
-  // Parameters that the tape saw but that got no gradient are set to 0. `accumulate` adds to the parameters' gradients (micro-batches).
+  // Fills the gradients of all leaves and parameters; consumes the tape. d_y: shape of y; without it y has one element
+  // and d_y = 1. Parameters that the tape saw but that got no gradient are set to 0. `accumulate` adds to the
+  // parameters' gradients (micro-batches).
   void backward(const Variable& y, bool accumulate = false);
   void backward(const Variable& y, const Tensor& d_y, bool accumulate = false);
   Tensor gradient(const Variable& leaf) const;  // after backward; zeros if y does not depend on it
@@ -62,9 +65,10 @@ class Tape {
 
   // For record() and checkpoint().
   struct Nested {};
-  explicit Tape(Nested);  // inside another tape's backward pass
+  explicit Tape(Nested);                          // inside another tape's backward pass
   std::int32_t node_of(const Variable& v) const;  // -1 for constants.   Throws: value (it belongs to another tape)
-  Variable append(const char* name, std::span<const Variable* const> inputs, Tensor value, std::unique_ptr<detail::Rule> rule);
+  Variable append(const char* name, std::span<const Variable* const> inputs, Tensor value,
+                  std::unique_ptr<detail::Rule> rule);
   Variable parameter(const Parameter& parameter);
 
  private:
@@ -77,7 +81,7 @@ class Tape {
     std::uint32_t first_input = 0, inputs = 0;  // range of inputs_
     std::unique_ptr<detail::Rule> rule;         // null for leaves
     Tensor gradient;
-    ParameterStore* store = nullptr;            // of a parameter leaf
+    ParameterStore* store = nullptr;  // of a parameter leaf
     std::int32_t parameter = -1;
   };
   struct Seen {  // a store of which a parameter was used

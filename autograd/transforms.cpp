@@ -41,7 +41,8 @@ Tensor unit_vectors(std::int64_t n, std::int64_t first, std::int64_t count, DTyp
   return v.to(dtype).to(device);
 }
 
-// Runs chunk(first, count) over n directions: the first alone, which shows what a direction costs, then as many at a time as the memory allows.
+// Runs chunk(first, count) over n directions: the first alone, which shows what a direction costs, then as many at a
+// time as the memory allows.
 template <class F>
 void in_chunks(std::int64_t n, std::int64_t memory, Pool& pool, F&& chunk) {
   if (n == 0) return;
@@ -60,13 +61,15 @@ Tensor forward_jacobian(const Function& f, const Tensor& x, std::int64_t memory)
     const std::int64_t m = y.value.elements();
     if (!j.defined()) j = Tensor({m, n}, x.dtype(), x.device());
     const int swapped[] = {1, 0};
-    ops::copy_block(ops::permute(y.tangent.reshape({count, m}), swapped), {0, 0}, Destination{j}, {0, first}, {m, count});
+    ops::copy_block(ops::permute(y.tangent.reshape({count, m}), swapped), {0, 0}, Destination{j}, {0, first},
+                    {m, count});
   });
   return j;
 }
 
 Tensor reverse_jacobian(const Function& f, const Tensor& x, std::int64_t m, std::int64_t memory) {
-  RZ_CHECK(shape, x.shape().rank() >= 1 && x.shape()[0] == 1, "jacobian: reverse mode needs x [1, ...], but x is {}", x.shape());
+  RZ_CHECK(shape, x.shape().rank() >= 1 && x.shape()[0] == 1, "jacobian: reverse mode needs x [1, ...], but x is {}",
+           x.shape());
   const RepeatedRows guard;
   const std::int64_t n = x.elements();
   Tensor j({m, n}, x.dtype(), x.device());
@@ -87,7 +90,9 @@ Tensor reverse_jacobian(const Function& f, const Tensor& x, std::int64_t m, std:
 bool rows_must_be_independent() { return repeated_rows; }
 void require_row_independence(bool independent, const char* operation) {
   RZ_CHECK(value, independent || !repeated_rows,
-           "jacobian: {} is active, so rows are not repeats of each other, and reverse mode would be wrong (use forward mode, or evaluation mode)", operation);
+           "jacobian: {} is active, so rows are not repeats of each other, and reverse mode would be wrong (use "
+           "forward mode, or evaluation mode)",
+           operation);
 }
 
 ValueAndTangent jvp(const Function& f, const Tensor& x, const Tensor& v) {
@@ -112,14 +117,16 @@ Tensor jacobian(const Function& f, const Tensor& x, const JacobianOptions& optio
     m = f(Variable(x)).value().elements();
   }
   const bool can_reverse = x.shape().rank() >= 1 && x.shape()[0] == 1;
-  if (options.mode == JacobianMode::automatic && (x.elements() <= m || !can_reverse)) return forward_jacobian(f, x, options.memory);
+  if (options.mode == JacobianMode::automatic && (x.elements() <= m || !can_reverse))
+    return forward_jacobian(f, x, options.memory);
   return reverse_jacobian(f, x, m, options.memory);
 }
 
 namespace {
 
 void require_scalar(const Variable& y) {
-  RZ_CHECK(shape, y.value().elements() == 1, "hessian_vector: the function gave {}, but must give one number", y.shape());
+  RZ_CHECK(shape, y.value().elements() == 1, "hessian_vector: the function gave {}, but must give one number",
+           y.shape());
 }
 
 }  // namespace
@@ -142,7 +149,8 @@ GradientAndProduct hessian_vector(const Function& f, const Tensor& x, const Tens
 }
 
 GradientAndProduct hessian_vector(const std::function<Variable()>& loss, ParameterStore& store, const Tensor& v) {
-  RZ_CHECK(shape, v.shape() == store.values().shape(), "hessian_vector: the direction {} must be flat like the parameters {}", v.shape(), store.values().shape());
+  RZ_CHECK(shape, v.shape() == store.values().shape(),
+           "hessian_vector: the direction {} must be flat like the parameters {}", v.shape(), store.values().shape());
   GradientAndProduct result;
   {
     Tape tape;
@@ -166,7 +174,8 @@ GradientAndProduct hessian_vector(const std::function<Variable()>& loss, Paramet
 double jacobian_vector_norm(const Function& f, const Tensor& x, const Tensor& v) {
   Tape tape;
   const Variable y = f(Variable(x).with_tangent(Variable(v.reshape(x.shape().prepended(1)))));
-  const Variable norm = y.tangent() ? sum(square(*y.tangent())) : Variable(Tensor::zeros({}, y.dtype(), y.value().device()));
+  const Variable norm =
+      y.tangent() ? sum(square(*y.tangent())) : Variable(Tensor::zeros({}, y.dtype(), y.value().device()));
   tape.backward(norm);  // a constant norm too: it sets the parameters' gradients to 0
   return norm.item();
 }
@@ -181,7 +190,8 @@ Variable checkpoint(const Function& f, const Variable& x) {
   }
   // Recorded even when x is a constant: the parameters inside f want their gradients.
   const Variable input = x.recorded() ? x : Tape::active()->leaf(x.value());
-  return record("checkpoint", {input}, std::move(value),
+  return record(
+      "checkpoint", {input}, std::move(value),
       [f, x = x.value()](const Tensor& d_y, Gradients& d) {
         Tape tape{Tape::Nested{}};
         const Variable leaf = tape.leaf(x), y = f(leaf);

@@ -25,8 +25,9 @@ struct JacobianOptions {
   JacobianMode mode = JacobianMode::automatic;  // forward when x has at most as many elements as y
   std::int64_t memory = std::int64_t{1} << 30;  // bytes for one chunk of directions
 };
-// J [elements of y, elements of x] at x. Forward mode pushes chunks of unit tangents; reverse mode repeats x over rows and needs x [1, ...] -> y [1, ...] whose rows
-// do not depend on each other (active dropout is refused: value).   Throws also: memory (one direction does not fit the budget).
+// J [elements of y, elements of x] at x. Forward mode pushes chunks of unit tangents; reverse mode repeats x over rows
+// and needs x [1, ...] -> y [1, ...] whose rows do not depend on each other (active dropout is refused: value). Throws
+// also: memory (one direction does not fit the budget).
 Tensor jacobian(const Function& f, const Tensor& x, const JacobianOptions& options = {});
 
 // Gradient and Hessian-vector product of a scalar function of x at x along v: reverse over forward.
@@ -44,7 +45,8 @@ double jacobian_vector_norm(const Function& f, const Tensor& x, const Tensor& v)
 // f(x), but nothing inside f is kept: the backward pass runs f again. Equal to f bit for bit, in memory O(one segment).
 Variable checkpoint(const Function& f, const Variable& x);
 
-// While an object lives: running inside a reverse-mode Jacobian with repeated rows. Operations that mix rows refuse (Throws: value).
+// While an object lives: running inside a reverse-mode Jacobian with repeated rows. Operations that mix rows refuse
+// (Throws: value).
 bool rows_must_be_independent();
 void require_row_independence(bool independent, const char* operation);
 

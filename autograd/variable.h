@@ -11,8 +11,8 @@ namespace rz {
 
 class Variable {
  public:
-  Variable() = default;                                    // undefined
-  Variable(Tensor value) : value_(std::move(value)) {}     // a constant
+  Variable() = default;                                 // undefined
+  Variable(Tensor value) : value_(std::move(value)) {}  // a constant
 
   bool defined() const { return value_.defined(); }
   const Tensor& value() const { return value_; }
@@ -20,10 +20,10 @@ class Variable {
   DType dtype() const { return value_.dtype(); }
   double item() const { return value_.item(); }
 
-  bool recorded() const { return node_ >= 0; }             // has a place on a tape: gradients flow through it
+  bool recorded() const { return node_ >= 0; }                // has a place on a tape: gradients flow through it
   const Variable* tangent() const { return tangent_.get(); }  // [k, shape]: k directions; null in the absence of one
-  Variable detached() const { return Variable(value_); }   // the value alone
-  Variable primal() const;                                 // without its tangent, still on the tape
+  Variable detached() const { return Variable(value_); }      // the value alone
+  Variable primal() const;                                    // without its tangent, still on the tape
   // The same with k tangents, [k, shape].   Throws: shape; value (it has tangents already: forward mode does not nest).
   Variable with_tangent(Variable tangent) const;
 

@@ -1,13 +1,15 @@
 // Backend: a machine's instruction set. One abstract class on raw operands; the caller gives the output.
 //
 // Contract of every function below, unless it says otherwise:
-//   - shapes and dtypes were checked by core/ops.cpp; all real operands of a call have one dtype (f32 or f64), indices are i64;
+//   - shapes and dtypes were checked by core/ops.cpp; all real operands of a call have one dtype (f32 or f64), indices
+//   are i64;
 //   - memory is dense row-major and aligned to 64 bytes at the start of a block (a slice may start anywhere);
 //   - `Target::accumulate` adds to the contents instead of overwriting them;
 //   - a target may be the same memory as an operand of the same shape for elementwise functions, never otherwise;
 //   - nothing is allocated but from the given Workspace; nothing is known of gradients;
 //   - results depend on operands and instruction set alone, never on the number of threads.
-// Fused functions have a default body that composes primitives: a new device works without them, and the test of an override is "override against default".
+// Fused functions have a default body that composes primitives: a new device works without them, and the test of an
+// override is "override against default".
 #pragma once
 
 #include <cstddef>
@@ -27,14 +29,21 @@ enum class Transpose : std::uint8_t { no, yes };
 enum class Binary : std::uint8_t { add, subtract, multiply, divide, maximum };
 enum class Reduction : std::uint8_t { sum, max };
 
-// Key of a random array: element i is a function of (seed, stream, step, i) alone. `step` is read from the StepState on the device.
+// Key of a random array: element i is a function of (seed, stream, step, i) alone. `step` is read from the StepState on
+// the device.
 struct RandomKey {
   std::uint64_t seed = 0;
   std::uint64_t stream = 0;
 };
 
 // Layout of a StepState: f64 values on the device that change from step to step (core/step.h).
-enum StepStateSlot : int { state_step = 0, state_rate = 1, state_gradient_scale = 2, state_gradient_norm = 3, state_slots = 8 };
+enum StepStateSlot : int {
+  state_step = 0,
+  state_rate = 1,
+  state_gradient_scale = 2,
+  state_gradient_norm = 3,
+  state_slots = 8
+};
 
 struct CrossEntropyOptions {
   double label_smoothing = 0;         // target = (1 - s) onehot + s / classes
@@ -63,70 +72,90 @@ class Backend {
   virtual void download(void* host_memory, const void* device_memory, std::size_t bytes) = 0;
 
   // ---- elementwise ----
-  virtual void fill(double value, const Target& y) = 0;                       // any dtype
-  virtual void convert(const Operand& x, const Target& y) = 0;                // any dtype to any; copies when equal
-  virtual void scale(double a, const Operand& x, const Target& y) = 0;        // y = a x
-  virtual void scalar(Scalar f, int order, const Operand& x, const Target& y) = 0;  // y = f(x), f'(x), f''(x) for order 0, 1, 2
+  virtual void fill(double value, const Target& y) = 0;                 // any dtype
+  virtual void convert(const Operand& x, const Target& y) = 0;          // any dtype to any; copies when equal
+  virtual void scale(double a, const Operand& x, const Target& y) = 0;  // y = a x
+  virtual void scalar(Scalar f, int order, const Operand& x,
+                      const Target& y) = 0;  // y = f(x), f'(x), f''(x) for order 0, 1, 2
   // d_x = f'(.) d_y from what was kept: y if info(f).uses_output, else x.
   virtual void scalar_vjp(Scalar f, const Operand& kept, const Operand& d_y, const Target& d_x) = 0;
   // y = a op b with NumPy's broadcasting of both to y's shape (which may be larger than that of a op b).
   virtual void binary(Binary op, const Operand& a, const Operand& b, const Target& y) = 0;
 
   // ---- reductions ----
-  // y has x's rank; axes where y's extent is 1 are reduced. Sums in f32 keep an error of order log n eps (pieces or wide accumulators).
+  // y has x's rank; axes where y's extent is 1 are reduced. Sums in f32 keep an error of order log n eps (pieces or
+  // wide accumulators).
   virtual void reduce(Reduction op, const Operand& x, const Target& y, Workspace& w) = 0;
-  virtual void argmax_rows(const Operand& x, const Target& y) = 0;  // x [rows, columns] -> y i64 [rows], the first of equals
-  virtual void sum_of_squares(const Operand& x, const Target& y, Workspace& w) = 0;  // any shape -> y f64 [1], summed in f64
+  virtual void argmax_rows(const Operand& x,
+                           const Target& y) = 0;  // x [rows, columns] -> y i64 [rows], the first of equals
+  virtual void sum_of_squares(const Operand& x, const Target& y,
+                              Workspace& w) = 0;  // any shape -> y f64 [1], summed in f64
 
   // ---- moving data (any dtype) ----
-  virtual void permute(const Operand& x, std::span<const int> axes, const Target& y) = 0;  // y's axis k is x's axis axes[k]
+  virtual void permute(const Operand& x, std::span<const int> axes,
+                       const Target& y) = 0;  // y's axis k is x's axis axes[k]
   // Copies (or adds) a block of `extent` from x at x_origin to y at y_origin: slice, pad and concat.
-  virtual void copy_block(const Operand& x, const Shape& x_origin, const Target& y, const Shape& y_origin, const Shape& extent) = 0;
-  virtual void gather_rows(const Operand& table, const Operand& indices, const Target& y) = 0;  // y[i] = table[indices[i]]
-  virtual void scatter_add_rows(const Operand& d_y, const Operand& indices, const Target& d_table) = 0;  // d_table[indices[i]] += d_y[i], in order of i
+  virtual void copy_block(const Operand& x, const Shape& x_origin, const Target& y, const Shape& y_origin,
+                          const Shape& extent) = 0;
+  virtual void gather_rows(const Operand& table, const Operand& indices,
+                           const Target& y) = 0;  // y[i] = table[indices[i]]
+  virtual void scatter_add_rows(const Operand& d_y, const Operand& indices,
+                                const Target& d_table) = 0;  // d_table[indices[i]] += d_y[i], in order of i
 
   // ---- products ----
-  // c = alpha op(a) op(b).   op(a): [m, k], op(b): [k, n], c: [m, n], or all with a leading batch (an operand of rank 2 or batch 1 serves all).
-  virtual void gemm(Transpose op_a, const Operand& a, Transpose op_b, const Operand& b, double alpha, const Target& c, Workspace& w) = 0;
+  // c = alpha op(a) op(b).   op(a): [m, k], op(b): [k, n], c: [m, n], or all with a leading batch (an operand of rank 2
+  // or batch 1 serves all).
+  virtual void gemm(Transpose op_a, const Operand& a, Transpose op_b, const Operand& b, double alpha, const Target& c,
+                    Workspace& w) = 0;
 
   // ---- losses and norms ----
-  // Per row of logits [rows, classes]: losses [rows] in nats (0 where ignored), counted [rows] (1, or 0 where ignored), and d_logits = softmax - target
-  // (0 where ignored; not divided by rows). d_logits.data may be null. labels: i64 [rows]; labels outside [0, classes) that are not ignored give NaN.
-  virtual void softmax_cross_entropy(const Operand& logits, const Operand& labels, const CrossEntropyOptions& options, const Target& losses,
-                                     const Target& counted, const Target& d_logits) = 0;
-  // y = (x - mean) * inverse_deviation * gain + bias per row, variance in two passes, biased; mean, inverse_deviation: [rows], written.
-  virtual void layer_norm(const Operand& x, const Operand& gain, const Operand& bias, double eps, const Target& y, const Target& mean,
-                          const Target& inverse_deviation) = 0;
+  // Per row of logits [rows, classes]: losses [rows] in nats (0 where ignored), counted [rows] (1, or 0 where ignored),
+  // and d_logits = softmax - target (0 where ignored; not divided by rows). d_logits.data may be null. labels: i64
+  // [rows]; labels outside [0, classes) that are not ignored give NaN.
+  virtual void softmax_cross_entropy(const Operand& logits, const Operand& labels, const CrossEntropyOptions& options,
+                                     const Target& losses, const Target& counted, const Target& d_logits) = 0;
+  // y = (x - mean) * inverse_deviation * gain + bias per row, variance in two passes, biased; mean, inverse_deviation:
+  // [rows], written.
+  virtual void layer_norm(const Operand& x, const Operand& gain, const Operand& bias, double eps, const Target& y,
+                          const Target& mean, const Target& inverse_deviation) = 0;
   // Any of d_x [rows, columns], d_gain, d_bias [columns] may have null data.
-  virtual void layer_norm_vjp(const Operand& x, const Operand& gain, const Operand& mean, const Operand& inverse_deviation, const Operand& d_y,
-                              const Target& d_x, const Target& d_gain, const Target& d_bias, Workspace& w) = 0;
+  virtual void layer_norm_vjp(const Operand& x, const Operand& gain, const Operand& mean,
+                              const Operand& inverse_deviation, const Operand& d_y, const Target& d_x,
+                              const Target& d_gain, const Target& d_bias, Workspace& w) = 0;
 
   // ---- random numbers: Philox 4x32-10, equal bit for bit on every device ----
-  virtual void uniform(const RandomKey& key, const Operand& state, const Target& y) = 0;  // [0, 1); multiples of 2^-24 (f32) or 2^-53 (f64)
+  virtual void uniform(const RandomKey& key, const Operand& state,
+                       const Target& y) = 0;  // [0, 1); multiples of 2^-24 (f32) or 2^-53 (f64)
   // mask = 1 / (1 - p) with probability 1 - p, else 0.
   virtual void dropout_mask(const RandomKey& key, const Operand& state, double p, const Target& mask) = 0;
 
-  // ---- optimisers: one pass over flat memory. A gradient scale in `state` that is not finite leaves everything as it is. ----
-  virtual void sgd(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value, const Target& momentum) = 0;
-  virtual void adagrad(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value, const Target& sum) = 0;
-  // state[gradient_norm] = sqrt(sum_of_squares), state[gradient_scale] = min(1, max_norm / norm); max_norm 0: no clipping. NaN or inf -> scale NaN.
+  // ---- optimisers: one pass over flat memory. A gradient scale in `state` that is not finite leaves everything as it
+  // is. ----
+  virtual void sgd(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+                   const Target& momentum) = 0;
+  virtual void adagrad(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+                       const Target& sum) = 0;
+  // state[gradient_norm] = sqrt(sum_of_squares), state[gradient_scale] = min(1, max_norm / norm); max_norm 0: no
+  // clipping. NaN or inf -> scale NaN.
   virtual void clip_scale(const Operand& sum_of_squares, double max_norm, const Target& state) = 0;
 
   // ---- fused, with default bodies ----
   // y = f(x W^T + bias).   x [rows, in], W [out, in], bias [out] (data null: none). y must not overlap x.
-  virtual void linear(const Operand& x, const Operand& weight, const Operand& bias, Scalar f, const Target& y, Workspace& w);
+  virtual void linear(const Operand& x, const Operand& weight, const Operand& bias, Scalar f, const Target& y,
+                      Workspace& w);
   // y = x + g f, g = gates[index] (f64 or f32 as x).
-  virtual void residual_add(const Operand& x, const Operand& f, const Operand& gates, std::int64_t index, const Target& y, Workspace& w);
+  virtual void residual_add(const Operand& x, const Operand& f, const Operand& gates, std::int64_t index,
+                            const Target& y, Workspace& w);
   // d_f = g d_y;  d_gates[index] = <d_y, f>.  Either may have null data.
-  virtual void residual_add_vjp(const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y, const Target& d_f, const Target& d_gates,
-                                Workspace& w);
+  virtual void residual_add_vjp(const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y,
+                                const Target& d_f, const Target& d_gates, Workspace& w);
 };
 
-Backend& backend(Device device);                                     // Throws: device
+Backend& backend(Device device);  // Throws: device
 bool has_device(Device device);
 void register_backend(Device device, std::unique_ptr<Backend> backend);  // replaces and owns
 
-std::unique_ptr<Backend> make_cpu_backend();   // core/cpu/backend.cpp
+std::unique_ptr<Backend> make_cpu_backend();            // core/cpu/backend.cpp
 std::unique_ptr<Backend> make_cuda_backend(int index);  // core/cuda.   Throws: device, when built without CUDA
 bool cuda_built();
 

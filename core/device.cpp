@@ -25,9 +25,12 @@ Device Device::parse(std::string_view given) {
 
 std::string Device::text() const {
   switch (kind) {
-    case DeviceKind::cpu: return "cpu";
-    case DeviceKind::cuda: return "cuda:" + std::to_string(index);
-    case DeviceKind::guarded: return "guarded:" + std::to_string(index);
+    case DeviceKind::cpu:
+      return "cpu";
+    case DeviceKind::cuda:
+      return "cuda:" + std::to_string(index);
+    case DeviceKind::guarded:
+      return "guarded:" + std::to_string(index);
   }
   return "?";
 }

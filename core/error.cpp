@@ -7,12 +7,18 @@ namespace rz {
 
 std::string_view name(DType t) {
   switch (t) {
-    case DType::f32: return "f32";
-    case DType::f64: return "f64";
-    case DType::bf16: return "bf16";
-    case DType::i32: return "i32";
-    case DType::i64: return "i64";
-    case DType::u8: return "u8";
+    case DType::f32:
+      return "f32";
+    case DType::f64:
+      return "f64";
+    case DType::bf16:
+      return "bf16";
+    case DType::i32:
+      return "i32";
+    case DType::i64:
+      return "i64";
+    case DType::u8:
+      return "u8";
   }
   return "?";
 }
@@ -29,10 +35,18 @@ void fail(ErrorCode code, const char* file, int line, std::string_view format, c
   fmt::dynamic_format_arg_store<fmt::format_context> store;
   for (int k = 0; k < count; ++k) {
     switch (args[k].kind) {
-      case Arg::integer: store.push_back(args[k].i); break;
-      case Arg::real: store.push_back(args[k].r); break;
-      case Arg::string: store.push_back(std::string(args[k].s)); break;
-      case Arg::shape: store.push_back(text(*args[k].shape_given)); break;
+      case Arg::integer:
+        store.push_back(args[k].i);
+        break;
+      case Arg::real:
+        store.push_back(args[k].r);
+        break;
+      case Arg::string:
+        store.push_back(std::string(args[k].s));
+        break;
+      case Arg::shape:
+        store.push_back(text(*args[k].shape_given));
+        break;
     }
   }
   throw Error(code, fmt::vformat(format, store), file, line);

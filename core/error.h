@@ -1,6 +1,7 @@
 // Errors: one exception type with a code, and checks that format their message.
-// A message reads: operation, what was given (both shapes), the rule in words, what to do. User mistakes throw through RZ_CHECK, our own
-// through RZ_ASSERT; nothing aborts. fmt stays in error.cpp, and the number of {} is checked while compiling.
+// A message reads: operation, what was given (both shapes), the rule in words, what to do. User mistakes throw through
+// RZ_CHECK, our own through RZ_ASSERT; nothing aborts. fmt stays in error.cpp, and the number of {} is checked while
+// compiling.
 #pragma once
 
 #include <cstdint>
@@ -71,7 +72,8 @@ struct Format {
 
 [[noreturn]] void fail(ErrorCode code, const char* file, int line, std::string_view format, const Arg* args, int count);
 template <class... A>
-[[noreturn]] void fail(ErrorCode code, const char* file, int line, std::type_identity_t<Format<A...>> format, const A&... args) {
+[[noreturn]] void fail(ErrorCode code, const char* file, int line, std::type_identity_t<Format<A...>> format,
+                       const A&... args) {
   const Arg list[] = {Arg(args)..., Arg(0)};
   fail(code, file, line, format.text, list, static_cast<int>(sizeof...(A)));
 }
@@ -84,4 +86,6 @@ template <class... A>
   ((condition) ? void(0) : ::rz::detail::fail(::rz::ErrorCode::code, __FILE__, __LINE__, __VA_ARGS__))
 #define RZ_FAIL(code, ...) ::rz::detail::fail(::rz::ErrorCode::code, __FILE__, __LINE__, __VA_ARGS__)
 #define RZ_ASSERT(condition) \
-  ((condition) ? void(0) : ::rz::detail::fail(::rz::ErrorCode::internal, __FILE__, __LINE__, "internal: {} does not hold", #condition))
+  ((condition)               \
+       ? void(0)             \
+       : ::rz::detail::fail(::rz::ErrorCode::internal, __FILE__, __LINE__, "internal: {} does not hold", #condition))

@@ -1,6 +1,7 @@
-// Code that is compiled once per instruction set (core/cpu/kernels) must not share inline functions between the variants: the linker would keep one
-// body for all, possibly with instructions that the machine lacks. In those files RZ_ISA is defined and everything between RZ_ISA_BEGIN and
-// RZ_ISA_END is local to the file; elsewhere it is an ordinary namespace.
+// Code that is compiled once per instruction set (core/cpu/kernels) must not share inline functions between the
+// variants: the linker would keep one body for all, possibly with instructions that the machine lacks. In those files
+// RZ_ISA is defined and everything between RZ_ISA_BEGIN and RZ_ISA_END is local to the file; elsewhere it is an
+// ordinary namespace.
 #pragma once
 
 #ifdef RZ_ISA

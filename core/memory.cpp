@@ -37,10 +37,10 @@ bool higher_address(const Block* a, const Block* b) { return std::greater<>()(a-
 
 struct Pool::State {
   mutable std::mutex mutex;
-  // By class, a heap with the lowest address on top: which block is reused depends on what is free, not on the order in which it came back.
-  // Else the addresses of a repeated step would be permuted from run to run.
+  // By class, a heap with the lowest address on top: which block is reused depends on what is free, not on the order in
+  // which it came back. Else the addresses of a repeated step would be permuted from run to run.
   std::unordered_map<std::size_t, std::vector<Block*>> free;
-  std::vector<Block*> blocks;                    // headers without memory, for reuse
+  std::vector<Block*> blocks;  // headers without memory, for reuse
   MemoryStatistics statistics;
 };
 
@@ -63,8 +63,10 @@ BlockHandle Pool::allocate(std::size_t bytes) {
     list.pop_back();
   } else {
     void* data = backend_.allocate(size);
-    RZ_CHECK(memory, data, "memory: {} bytes were wanted on {}, {} are in use and {} cached, and the system gives no more (use a smaller batch or model)", size,
-             backend_.device().text(), s.bytes_in_use, s.bytes_reserved - s.bytes_in_use);
+    RZ_CHECK(memory, data,
+             "memory: {} bytes were wanted on {}, {} are in use and {} cached, and the system gives no more (use a "
+             "smaller batch or model)",
+             size, backend_.device().text(), s.bytes_in_use, s.bytes_reserved - s.bytes_in_use);
     if (state_->blocks.empty()) {
       block = new Block;
     } else {

@@ -1,7 +1,8 @@
 // Memory of a device: a caching pool of blocks, and its statistics.
-// Sizes are rounded up to classes; a freed block is kept and reused by class, so a step that repeats its requests asks the system for nothing
-// from the second time on and gets the same addresses. Blocks are aligned to 64 bytes; large ones ask for huge pages. In address-sanitizer builds
-// nothing is cached or rounded: each tensor is its own allocation, so that an overrun by one element is found.
+// Sizes are rounded up to classes; a freed block is kept and reused by class, so a step that repeats its requests asks
+// the system for nothing from the second time on and gets the same addresses. Blocks are aligned to 64 bytes; large
+// ones ask for huge pages. In address-sanitizer builds nothing is cached or rounded: each tensor is its own allocation,
+// so that an overrun by one element is found.
 #pragma once
 
 #include <atomic>
@@ -16,7 +17,8 @@ namespace rz {
 class Backend;
 class Pool;
 
-// One allocation with a count of its handles; header and memory are recycled together, so a cached block costs no heap allocation.
+// One allocation with a count of its handles; header and memory are recycled together, so a cached block costs no heap
+// allocation.
 struct Block {
   void* data = nullptr;
   std::size_t bytes = 0;  // size of its class
@@ -70,8 +72,8 @@ class Pool {
   BlockHandle allocate(std::size_t bytes);  // Throws: memory (says how much was wanted and how much is in use)
   void trim();                              // gives cached blocks back to the system
   MemoryStatistics statistics() const;
-  void reset_peak();                        // peak_bytes = bytes_in_use
-  void raise_peak(std::int64_t bytes);      // peak_bytes at least this: puts back a peak that a measurement had reset
+  void reset_peak();                    // peak_bytes = bytes_in_use
+  void raise_peak(std::int64_t bytes);  // peak_bytes at least this: puts back a peak that a measurement had reset
   Backend& backend() const { return backend_; }
 
  private:

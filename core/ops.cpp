@@ -10,14 +10,17 @@ namespace rz::ops {
 
 namespace {
 
-// The backend of a call's tensors, after the step and a trace have been told of it. A null input is one that may be left out.
-Backend& begin(const char* name, std::initializer_list<const Tensor*> inputs, const Tensor& result, std::int64_t flops) {
+// The backend of a call's tensors, after the step and a trace have been told of it. A null input is one that may be
+// left out.
+Backend& begin(const char* name, std::initializer_list<const Tensor*> inputs, const Tensor& result,
+               std::int64_t flops) {
   RZ_CHECK(value, result.defined(), "{}: the tensor to write to is undefined (default-constructed)", name);
   std::int64_t bytes = static_cast<std::int64_t>(result.bytes());
   for (const Tensor* t : inputs) {
     if (!t) continue;
     RZ_CHECK(value, t->defined(), "{}: one of its tensors is undefined (default-constructed)", name);
-    RZ_CHECK(device, t->device() == result.device(), "{}: one tensor is on {}, another on {}", name, t->device().text(), result.device().text());
+    RZ_CHECK(device, t->device() == result.device(), "{}: one tensor is on {}, another on {}", name, t->device().text(),
+             result.device().text());
     bytes += static_cast<std::int64_t>(t->bytes());
   }
   note_operation(name, result.shape());
@@ -26,7 +29,8 @@ Backend& begin(const char* name, std::initializer_list<const Tensor*> inputs, co
 }
 
 void check_dtype(const char* name, const Tensor& a, const Tensor& b) {
-  RZ_CHECK(dtype, a.dtype() == b.dtype(), "{}: {} {} and {} {} need one dtype (convert with to())", name, a.dtype(), a.shape(), b.dtype(), b.shape());
+  RZ_CHECK(dtype, a.dtype() == b.dtype(), "{}: {} {} and {} {} need one dtype (convert with to())", name, a.dtype(),
+           a.shape(), b.dtype(), b.shape());
 }
 void check_real(const char* name, const Tensor& x) {
   RZ_CHECK(dtype, is_real(x.dtype()), "{}: {} {} must be f32 or f64", name, x.dtype(), x.shape());
@@ -35,7 +39,8 @@ void check_shape(const char* name, const char* what, const Tensor& x, const Shap
   RZ_CHECK(shape, x.shape() == wanted, "{}: {} is {}, but must be {}", name, what, x.shape(), wanted);
 }
 void check_indices(const char* name, const Tensor& indices) {
-  RZ_CHECK(dtype, indices.dtype() == DType::i64, "{}: indices {} {} must be i64", name, indices.dtype(), indices.shape());
+  RZ_CHECK(dtype, indices.dtype() == DType::i64, "{}: indices {} {} must be i64", name, indices.dtype(),
+           indices.shape());
   RZ_CHECK(shape, indices.shape().rank() == 1, "{}: indices {} must have one axis", name, indices.shape());
 }
 int axis_in(const char* name, int axis, const Shape& shape) {
@@ -45,7 +50,8 @@ int axis_in(const char* name, int axis, const Shape& shape) {
 }
 void check_state(const char* name, const Tensor& state) {
   RZ_CHECK(dtype, state.dtype() == DType::f64, "{}: the step state is {}, but must be f64", name, state.dtype());
-  RZ_CHECK(shape, state.shape() == Shape{state_slots}, "{}: the step state is {}, but must be {}", name, state.shape(), Shape{state_slots});
+  RZ_CHECK(shape, state.shape() == Shape{state_slots}, "{}: the step state is {}, but must be {}", name, state.shape(),
+           Shape{state_slots});
 }
 const Tensor* if_defined(const Tensor& t) { return t.defined() ? &t : nullptr; }
 // An output that may be left out.
@@ -57,7 +63,9 @@ void check_output(const char* name, const char* what, const Destination& d, cons
 Tensor like(const Tensor& x) { return Tensor(x.shape(), x.dtype(), x.device()); }
 Target none(DType dtype) { return {nullptr, Shape{}, dtype, false}; }
 Target target_or_none(const Destination& d, DType dtype) { return d.tensor.defined() ? d.target() : none(dtype); }
-Operand operand_or_none(const Tensor& t, DType dtype) { return t.defined() ? t.operand() : Operand{nullptr, Shape{}, dtype}; }
+Operand operand_or_none(const Tensor& t, DType dtype) {
+  return t.defined() ? t.operand() : Operand{nullptr, Shape{}, dtype};
+}
 
 }  // namespace
 
@@ -102,7 +110,8 @@ void scalar_vjp(Scalar f, const Tensor& kept, const Tensor& d_y, const Destinati
   check_real("scalar_vjp", kept);
   check_dtype("scalar_vjp", kept, d_y);
   check_dtype("scalar_vjp", kept, d_x.tensor);
-  begin("scalar_vjp", {&kept, &d_y}, d_x.tensor, 2 * kept.elements()).scalar_vjp(f, kept.operand(), d_y.operand(), d_x.target());
+  begin("scalar_vjp", {&kept, &d_y}, d_x.tensor, 2 * kept.elements())
+      .scalar_vjp(f, kept.operand(), d_y.operand(), d_x.target());
 }
 
 Shape broadcast(const Shape& a, const Shape& b, const char* operation) {
@@ -110,7 +119,8 @@ Shape broadcast(const Shape& a, const Shape& b, const char* operation) {
   std::int64_t extents[Shape::max_rank];
   for (int k = 0; k < rank; ++k) {  // from the last axis
     const std::int64_t ea = k < a.rank() ? a[a.rank() - 1 - k] : 1, eb = k < b.rank() ? b[b.rank() - 1 - k] : 1;
-    RZ_CHECK(shape, ea == eb || ea == 1 || eb == 1, "{}: {} and {} do not broadcast: from the last axis on, extents must be equal or 1", operation, a, b);
+    RZ_CHECK(shape, ea == eb || ea == 1 || eb == 1,
+             "{}: {} and {} do not broadcast: from the last axis on, extents must be equal or 1", operation, a, b);
     extents[rank - 1 - k] = ea == 1 ? eb : ea;
   }
   return Shape(std::span<const std::int64_t>(extents, static_cast<std::size_t>(rank)));
@@ -119,11 +129,16 @@ Shape broadcast(const Shape& a, const Shape& b, const char* operation) {
 namespace {
 const char* name(Binary op) {
   switch (op) {
-    case Binary::add: return "add";
-    case Binary::subtract: return "subtract";
-    case Binary::multiply: return "multiply";
-    case Binary::divide: return "divide";
-    case Binary::maximum: return "maximum";
+    case Binary::add:
+      return "add";
+    case Binary::subtract:
+      return "subtract";
+    case Binary::multiply:
+      return "multiply";
+    case Binary::divide:
+      return "divide";
+    case Binary::maximum:
+      return "maximum";
   }
   return "?";
 }
@@ -138,12 +153,14 @@ void binary(Binary op, const Tensor& a, const Tensor& b, const Destination& y) {
   check_real(name(op), a);
   check_dtype(name(op), a, b);
   const Shape& given = y.tensor.shape();
-  RZ_CHECK(shape, broadcast(broadcast(a.shape(), b.shape(), name(op)), given, name(op)) == given, "{}: {} and {} do not broadcast to the result {}", name(op), a.shape(),
-           b.shape(), given);
+  RZ_CHECK(shape, broadcast(broadcast(a.shape(), b.shape(), name(op)), given, name(op)) == given,
+           "{}: {} and {} do not broadcast to the result {}", name(op), a.shape(), b.shape(), given);
   begin(name(op), {&a, &b}, y.tensor, y.tensor.elements()).binary(op, a.operand(), b.operand(), y.target());
 }
 
-void broadcast_to(const Tensor& x, const Destination& y) { binary(Binary::add, x, Tensor::zeros({}, x.dtype(), x.device()), y); }
+void broadcast_to(const Tensor& x, const Destination& y) {
+  binary(Binary::add, x, Tensor::zeros({}, x.dtype(), x.device()), y);
+}
 
 // ---- reductions ----
 
@@ -151,7 +168,8 @@ Tensor reduce(Reduction op, const Tensor& x, std::span<const int> axes, bool kee
   check_real("reduce", x);
   Shape kept = x.shape();
   for (const int axis : axes) kept = kept.with(axis_in("reduce", axis, x.shape()), 1);
-  RZ_CHECK(shape, op != Reduction::max || x.elements() > 0 || kept.elements() == 0, "reduce: the largest element of {} does not exist", x.shape());
+  RZ_CHECK(shape, op != Reduction::max || x.elements() > 0 || kept.elements() == 0,
+           "reduce: the largest element of {} does not exist", x.shape());
   Tensor y(kept, x.dtype(), x.device());
   Workspace w(pool(x.device()));
   begin("reduce", {&x}, y, x.elements()).reduce(op, x.operand(), Destination{y}.target(), w);
@@ -173,7 +191,8 @@ Tensor sum(const Tensor& x) {
 void sum_to(const Tensor& x, const Destination& y) {
   check_dtype("sum_to", x, y.tensor);
   const Shape& small = y.tensor.shape();
-  RZ_CHECK(shape, broadcast(x.shape(), small, "sum_to") == x.shape(), "sum_to: {} does not broadcast to {}", small, x.shape());
+  RZ_CHECK(shape, broadcast(x.shape(), small, "sum_to") == x.shape(), "sum_to: {} does not broadcast to {}", small,
+           x.shape());
   if (small == x.shape()) return add_to(x, y);
   Shape same_rank = small;  // leading ones
   while (same_rank.rank() < x.shape().rank()) same_rank = same_rank.prepended(1);
@@ -183,7 +202,8 @@ void sum_to(const Tensor& x, const Destination& y) {
 }
 
 Tensor argmax_rows(const Tensor& x) {
-  RZ_CHECK(shape, x.shape().rank() == 2 && x.shape()[1] > 0, "argmax_rows: {} must be [rows, columns] with a column", x.shape());
+  RZ_CHECK(shape, x.shape().rank() == 2 && x.shape()[1] > 0, "argmax_rows: {} must be [rows, columns] with a column",
+           x.shape());
   Tensor y({x.shape()[0]}, DType::i64, x.device());
   begin("argmax_rows", {&x}, y, x.elements()).argmax_rows(x.operand(), Destination{y}.target());
   return y;
@@ -201,7 +221,8 @@ Tensor sum_of_squares(const Tensor& x) {
 
 namespace {
 Shape permuted(const Shape& shape, std::span<const int> axes) {
-  RZ_CHECK(shape, static_cast<int>(axes.size()) == shape.rank(), "permute: {} axes were given for {}", axes.size(), shape);
+  RZ_CHECK(shape, static_cast<int>(axes.size()) == shape.rank(), "permute: {} axes were given for {}", axes.size(),
+           shape);
   std::int64_t extents[Shape::max_rank];
   unsigned seen = 0;
   for (std::size_t k = 0; k < axes.size(); ++k) {
@@ -227,13 +248,16 @@ void permute(const Tensor& x, std::span<const int> axes, const Destination& y) {
   begin("permute", {&x}, y.tensor, 0).permute(x.operand(), std::span<const int>(positive, axes.size()), y.target());
 }
 
-void copy_block(const Tensor& x, const Shape& x_origin, const Destination& y, const Shape& y_origin, const Shape& extent) {
+void copy_block(const Tensor& x, const Shape& x_origin, const Destination& y, const Shape& y_origin,
+                const Shape& extent) {
   check_dtype("copy_block", x, y.tensor);
   const int rank = extent.rank();
-  RZ_CHECK(shape, x.shape().rank() == rank && y.tensor.shape().rank() == rank, "copy_block: {}, {} and {} need one number of axes", x.shape(), y.tensor.shape(), extent);
+  RZ_CHECK(shape, x.shape().rank() == rank && y.tensor.shape().rank() == rank,
+           "copy_block: {}, {} and {} need one number of axes", x.shape(), y.tensor.shape(), extent);
   for (int k = 0; k < rank; ++k)
     RZ_CHECK(shape, x_origin[k] + extent[k] <= x.shape()[k] && y_origin[k] + extent[k] <= y.tensor.shape()[k],
-             "copy_block: a block of {} at {} of {} and {} of {} sticks out", extent, x_origin, x.shape(), y_origin, y.tensor.shape());
+             "copy_block: a block of {} at {} of {} and {} of {} sticks out", extent, x_origin, x.shape(), y_origin,
+             y.tensor.shape());
   begin("copy_block", {&x}, y.tensor, 0).copy_block(x.operand(), x_origin, y.target(), y_origin, extent);
 }
 
@@ -247,7 +271,8 @@ Shape origin(const Shape& shape) {
 
 Tensor slice(const Tensor& x, int axis, std::int64_t first, std::int64_t count) {
   axis = axis_in("slice", axis, x.shape());
-  RZ_CHECK(shape, first >= 0 && count >= 0 && count <= x.shape()[axis] && first <= x.shape()[axis] - count, "slice: {} entries from {} on are not on axis {} of {}", count, first, axis, x.shape());
+  RZ_CHECK(shape, first >= 0 && count >= 0 && count <= x.shape()[axis] && first <= x.shape()[axis] - count,
+           "slice: {} entries from {} on are not on axis {} of {}", count, first, axis, x.shape());
   Tensor y(x.shape().with(axis, count), x.dtype(), x.device());
   copy_block(x, origin(x.shape()).with(axis, first), Destination{y}, origin(x.shape()), y.shape());
   return y;
@@ -255,7 +280,8 @@ Tensor slice(const Tensor& x, int axis, std::int64_t first, std::int64_t count) 
 
 Tensor pad(const Tensor& x, int axis, std::int64_t before, std::int64_t after) {
   axis = axis_in("pad", axis, x.shape());
-  RZ_CHECK(shape, before >= 0 && after >= 0, "pad: {} before and {} after were given, but neither can be negative", before, after);
+  RZ_CHECK(shape, before >= 0 && after >= 0, "pad: {} before and {} after were given, but neither can be negative",
+           before, after);
   Tensor y(x.shape().with(axis, x.shape()[axis] + before + after), x.dtype(), x.device());
   fill(y, 0);
   copy_block(x, origin(x.shape()), Destination{y}, origin(x.shape()).with(axis, before), x.shape());
@@ -286,7 +312,8 @@ Tensor gather_rows(const Tensor& table, const Tensor& indices) {
   check_indices("gather_rows", indices);
   RZ_CHECK(shape, table.shape().rank() >= 1, "gather_rows: table {} needs a row axis", table.shape());
   Tensor y(table.shape().with(0, indices.shape()[0]), table.dtype(), table.device());
-  begin("gather_rows", {&table, &indices}, y, 0).gather_rows(table.operand(), indices.operand(), Destination{y}.target());
+  begin("gather_rows", {&table, &indices}, y, 0)
+      .gather_rows(table.operand(), indices.operand(), Destination{y}.target());
   return y;
 }
 
@@ -294,7 +321,8 @@ void scatter_add_rows(const Tensor& d_y, const Tensor& indices, const Tensor& d_
   check_indices("scatter_add_rows", indices);
   check_dtype("scatter_add_rows", d_y, d_table);
   check_shape("scatter_add_rows", "d_y", d_y, d_table.shape().with(0, indices.shape()[0]));
-  begin("scatter_add_rows", {&d_y, &indices}, d_table, d_y.elements()).scatter_add_rows(d_y.operand(), indices.operand(), Destination{d_table, true}.target());
+  begin("scatter_add_rows", {&d_y, &indices}, d_table, d_y.elements())
+      .scatter_add_rows(d_y.operand(), indices.operand(), Destination{d_table, true}.target());
 }
 
 Tensor repeat(const Tensor& x, std::int64_t count) {
@@ -307,14 +335,16 @@ Tensor repeat(const Tensor& x, std::int64_t count) {
 
 namespace {
 Shape product_shape(Transpose op_a, const Shape& a, Transpose op_b, const Shape& b) {
-  RZ_CHECK(shape, (a.rank() == 2 || a.rank() == 3) && (b.rank() == 2 || b.rank() == 3), "gemm: {} and {} must be matrices or batches of matrices", a, b);
+  RZ_CHECK(shape, (a.rank() == 2 || a.rank() == 3) && (b.rank() == 2 || b.rank() == 3),
+           "gemm: {} and {} must be matrices or batches of matrices", a, b);
   const std::int64_t m = a[op_a == Transpose::no ? -2 : -1], k = a[op_a == Transpose::no ? -1 : -2];
   const std::int64_t k_b = b[op_b == Transpose::no ? -2 : -1], n = b[op_b == Transpose::no ? -1 : -2];
-  RZ_CHECK(shape, k == k_b, "gemm: {}{} and {}{} have inner extents {} and {}, which must be equal", a, op_a == Transpose::yes ? "^T" : "", b,
-           op_b == Transpose::yes ? "^T" : "", k, k_b);
+  RZ_CHECK(shape, k == k_b, "gemm: {}{} and {}{} have inner extents {} and {}, which must be equal", a,
+           op_a == Transpose::yes ? "^T" : "", b, op_b == Transpose::yes ? "^T" : "", k, k_b);
   if (a.rank() == 2 && b.rank() == 2) return {m, n};
   const std::int64_t batch_a = a.rank() == 3 ? a[0] : 1, batch_b = b.rank() == 3 ? b[0] : 1;
-  RZ_CHECK(shape, batch_a == batch_b || batch_a == 1 || batch_b == 1, "gemm: {} and {} have batches {} and {}, which must be equal or 1", a, b, batch_a, batch_b);
+  RZ_CHECK(shape, batch_a == batch_b || batch_a == 1 || batch_b == 1,
+           "gemm: {} and {} have batches {} and {}, which must be equal or 1", a, b, batch_a, batch_b);
   return {batch_a == 1 ? batch_b : batch_a, m, n};
 }
 }  // namespace
@@ -332,14 +362,16 @@ void gemm(Transpose op_a, const Tensor& a, Transpose op_b, const Tensor& b, cons
   check_shape("gemm", "the result", c.tensor, wanted);
   Workspace w(pool(a.device()));
   const std::int64_t k = a.shape()[op_a == Transpose::no ? -1 : -2];
-  begin("gemm", {&a, &b}, c.tensor, 2 * wanted.elements() * k).gemm(op_a, a.operand(), op_b, b.operand(), alpha, c.target(), w);
+  begin("gemm", {&a, &b}, c.tensor, 2 * wanted.elements() * k)
+      .gemm(op_a, a.operand(), op_b, b.operand(), alpha, c.target(), w);
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Scalar f) {
   check_real("linear", x);
   check_dtype("linear", x, weight);
   RZ_CHECK(shape, weight.shape().rank() == 2, "linear: weight {} must be [out, in]", weight.shape());
-  RZ_CHECK(shape, x.shape().rank() >= 1 && x.shape().columns() == weight.shape()[1], "linear: x {} needs as many columns as weight {} has", x.shape(), weight.shape());
+  RZ_CHECK(shape, x.shape().rank() >= 1 && x.shape().columns() == weight.shape()[1],
+           "linear: x {} needs as many columns as weight {} has", x.shape(), weight.shape());
   const std::int64_t out = weight.shape()[0], in = weight.shape()[1];
   if (bias.defined()) {
     check_shape("linear", "bias", bias, {out});
@@ -349,22 +381,25 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Scalar 
   const std::int64_t rows = x.shape().rows();
   Workspace w(pool(x.device()));
   begin("linear", {&x, &weight, if_defined(bias)}, y, 2 * rows * out * in)
-      .linear(x.reshape({rows, in}).operand(), weight.operand(), operand_or_none(bias, x.dtype()), f, Destination{y.reshape({rows, out})}.target(), w);
+      .linear(x.reshape({rows, in}).operand(), weight.operand(), operand_or_none(bias, x.dtype()), f,
+              Destination{y.reshape({rows, out})}.target(), w);
   return y;
 }
 
 // ---- losses and norms ----
 
-CrossEntropy softmax_cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options, bool with_gradient) {
+CrossEntropy softmax_cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options,
+                                   bool with_gradient) {
   check_real("softmax_cross_entropy", logits);
   check_indices("softmax_cross_entropy", labels);
   RZ_CHECK(shape, logits.shape().rank() == 2 && logits.shape()[0] == labels.shape()[0] && logits.shape()[1] > 0,
-           "softmax_cross_entropy: logits {} must be [rows, classes] with as many rows as labels {}", logits.shape(), labels.shape());
+           "softmax_cross_entropy: logits {} must be [rows, classes] with as many rows as labels {}", logits.shape(),
+           labels.shape());
   const auto per_row = [&] { return Tensor(labels.shape(), logits.dtype(), logits.device()); };
   CrossEntropy result{per_row(), per_row(), with_gradient ? like(logits) : Tensor()};
   begin("softmax_cross_entropy", {&logits, &labels}, result.losses, 5 * logits.elements())
-      .softmax_cross_entropy(logits.operand(), labels.operand(), options, Destination{result.losses}.target(), Destination{result.counted}.target(),
-                             target_or_none({result.d_logits}, logits.dtype()));
+      .softmax_cross_entropy(logits.operand(), labels.operand(), options, Destination{result.losses}.target(),
+                             Destination{result.counted}.target(), target_or_none({result.d_logits}, logits.dtype()));
   return result;
 }
 
@@ -378,13 +413,13 @@ LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, do
   const std::int64_t rows = x.shape().rows();
   LayerNorm result{like(x), Tensor({rows}, x.dtype(), x.device()), Tensor({rows}, x.dtype(), x.device())};
   begin("layer_norm", {&x, &gain, &bias}, result.y, 8 * x.elements())
-      .layer_norm(x.operand(), gain.operand(), bias.operand(), eps, Destination{result.y}.target(), Destination{result.mean}.target(),
-                  Destination{result.inverse_deviation}.target());
+      .layer_norm(x.operand(), gain.operand(), bias.operand(), eps, Destination{result.y}.target(),
+                  Destination{result.mean}.target(), Destination{result.inverse_deviation}.target());
   return result;
 }
 
-void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forward, const Tensor& d_y, const Destination& d_x, const Destination& d_gain,
-                    const Destination& d_bias) {
+void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forward, const Tensor& d_y,
+                    const Destination& d_x, const Destination& d_gain, const Destination& d_bias) {
   const char* const name = "layer_norm_vjp";
   check_real(name, x);
   RZ_CHECK(shape, x.shape().rank() >= 1, "{}: x {} needs an axis", name, x.shape());
@@ -402,8 +437,9 @@ void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forwar
   Workspace w(pool(x.device()));
   const Tensor& result = d_x.tensor.defined() ? d_x.tensor : d_y;
   begin(name, {&x, &gain, &d_y, if_defined(d_gain.tensor), if_defined(d_bias.tensor)}, result, 12 * x.elements())
-      .layer_norm_vjp(x.operand(), gain.operand(), forward.mean.operand(), forward.inverse_deviation.operand(), d_y.operand(), target_or_none(d_x, x.dtype()),
-                      target_or_none(d_gain, x.dtype()), target_or_none(d_bias, x.dtype()), w);
+      .layer_norm_vjp(x.operand(), gain.operand(), forward.mean.operand(), forward.inverse_deviation.operand(),
+                      d_y.operand(), target_or_none(d_x, x.dtype()), target_or_none(d_gain, x.dtype()),
+                      target_or_none(d_bias, x.dtype()), w);
 }
 
 // ---- random ----
@@ -436,14 +472,17 @@ void check_update(const char* name, const Tensor& state, const Tensor& gradient,
 }
 }  // namespace
 
-void sgd(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value, const Tensor& momentum) {
+void sgd(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
+         const Tensor& momentum) {
   check_update("sgd", state, gradient, value);
   check_output("sgd", "the momentum", {momentum}, value.shape(), value);
   begin("sgd", {&state, &gradient, if_defined(momentum)}, value, 4 * value.elements())
-      .sgd(options, state.operand(), gradient.operand(), Destination{value}.target(), target_or_none({momentum}, value.dtype()));
+      .sgd(options, state.operand(), gradient.operand(), Destination{value}.target(),
+           target_or_none({momentum}, value.dtype()));
 }
 
-void adagrad(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value, const Tensor& sum) {
+void adagrad(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
+             const Tensor& sum) {
   check_update("adagrad", state, gradient, value);
   check_shape("adagrad", "the sum of squares", sum, value.shape());
   check_dtype("adagrad", value, sum);
@@ -453,9 +492,11 @@ void adagrad(const UpdateOptions& options, const Tensor& state, const Tensor& gr
 
 void clip_scale(const Tensor& sum_of_squares, double max_norm, const Tensor& state) {
   check_state("clip_scale", state);
-  RZ_CHECK(dtype, sum_of_squares.dtype() == DType::f64, "clip_scale: the sum of squares is {}, but must be f64", sum_of_squares.dtype());
+  RZ_CHECK(dtype, sum_of_squares.dtype() == DType::f64, "clip_scale: the sum of squares is {}, but must be f64",
+           sum_of_squares.dtype());
   check_shape("clip_scale", "the sum of squares", sum_of_squares, {1});
-  begin("clip_scale", {&sum_of_squares}, state, 0).clip_scale(sum_of_squares.operand(), max_norm, Destination{state}.target());
+  begin("clip_scale", {&sum_of_squares}, state, 0)
+      .clip_scale(sum_of_squares.operand(), max_norm, Destination{state}.target());
 }
 
 // ---- residual ----
@@ -463,7 +504,8 @@ void clip_scale(const Tensor& sum_of_squares, double max_norm, const Tensor& sta
 namespace {
 void check_gate(const char* name, const Tensor& gates, std::int64_t index, const Tensor& f) {
   check_dtype(name, gates, f);
-  RZ_CHECK(shape, gates.shape().rank() == 1 && index >= 0 && index < gates.shape()[0], "{}: there is no gate {} in {}", name, index, gates.shape());
+  RZ_CHECK(shape, gates.shape().rank() == 1 && index >= 0 && index < gates.shape()[0], "{}: there is no gate {} in {}",
+           name, index, gates.shape());
 }
 }  // namespace
 
@@ -474,11 +516,13 @@ Tensor residual_add(const Tensor& x, const Tensor& f, const Tensor& gates, std::
   check_gate("residual_add", gates, index, f);
   Tensor y = like(x);
   Workspace w(pool(x.device()));
-  begin("residual_add", {&x, &f, &gates}, y, 2 * x.elements()).residual_add(x.operand(), f.operand(), gates.operand(), index, Destination{y}.target(), w);
+  begin("residual_add", {&x, &f, &gates}, y, 2 * x.elements())
+      .residual_add(x.operand(), f.operand(), gates.operand(), index, Destination{y}.target(), w);
   return y;
 }
 
-void residual_add_vjp(const Tensor& f, const Tensor& gates, std::int64_t index, const Tensor& d_y, const Destination& d_f, const Destination& d_gates) {
+void residual_add_vjp(const Tensor& f, const Tensor& gates, std::int64_t index, const Tensor& d_y,
+                      const Destination& d_f, const Destination& d_gates) {
   check_real("residual_add_vjp", f);
   check_dtype("residual_add_vjp", f, d_y);
   check_shape("residual_add_vjp", "d_y", d_y, f.shape());
@@ -488,7 +532,8 @@ void residual_add_vjp(const Tensor& f, const Tensor& gates, std::int64_t index, 
   Workspace w(pool(f.device()));
   const Tensor& result = d_f.tensor.defined() ? d_f.tensor : d_y;
   begin("residual_add_vjp", {&f, &d_y, &gates, if_defined(d_gates.tensor)}, result, 3 * f.elements())
-      .residual_add_vjp(f.operand(), gates.operand(), index, d_y.operand(), target_or_none(d_f, f.dtype()), target_or_none(d_gates, f.dtype()), w);
+      .residual_add_vjp(f.operand(), gates.operand(), index, d_y.operand(), target_or_none(d_f, f.dtype()),
+                        target_or_none(d_gates, f.dtype()), w);
 }
 
 }  // namespace rz::ops

@@ -1,5 +1,6 @@
-// Tensor functions without gradients: they check shapes, allocate the result and call the tensor's backend. The overloads that take a Destination
-// write there. All tensors of a call are on one device.   Throws: shape, dtype, device, each naming the function and what it was given.
+// Tensor functions without gradients: they check shapes, allocate the result and call the tensor's backend. The
+// overloads that take a Destination write there. All tensors of a call are on one device.   Throws: shape, dtype,
+// device, each naming the function and what it was given.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +15,13 @@ namespace rz::ops {
 void fill(const Tensor& y, double value);
 Tensor scale(double a, const Tensor& x);
 void scale(double a, const Tensor& x, const Destination& y);
-void add_to(const Tensor& x, const Destination& y);                        // y = x, or y += x when it accumulates
-Tensor scalar(Scalar f, int order, const Tensor& x);                       // f, f', f''
-Tensor scalar_vjp(Scalar f, const Tensor& kept, const Tensor& d_y);        // f'(.) d_y; kept is y or x (info(f).uses_output)
+void add_to(const Tensor& x, const Destination& y);                  // y = x, or y += x when it accumulates
+Tensor scalar(Scalar f, int order, const Tensor& x);                 // f, f', f''
+Tensor scalar_vjp(Scalar f, const Tensor& kept, const Tensor& d_y);  // f'(.) d_y; kept is y or x (info(f).uses_output)
 void scalar_vjp(Scalar f, const Tensor& kept, const Tensor& d_y, const Destination& d_x);
-Tensor binary(Binary op, const Tensor& a, const Tensor& b);                // NumPy's broadcasting
-void binary(Binary op, const Tensor& a, const Tensor& b, const Destination& y);  // y may be larger: a op b is broadcast to it
+Tensor binary(Binary op, const Tensor& a, const Tensor& b);  // NumPy's broadcasting
+void binary(Binary op, const Tensor& a, const Tensor& b,
+            const Destination& y);  // y may be larger: a op b is broadcast to it
 void broadcast_to(const Tensor& x, const Destination& y);
 inline Tensor add(const Tensor& a, const Tensor& b) { return binary(Binary::add, a, b); }
 inline Tensor subtract(const Tensor& a, const Tensor& b) { return binary(Binary::subtract, a, b); }
@@ -29,26 +31,28 @@ Shape broadcast(const Shape& a, const Shape& b, const char* operation);
 
 // Reductions
 Tensor reduce(Reduction op, const Tensor& x, std::span<const int> axes, bool keep_axes = false);
-Tensor sum(const Tensor& x);                                               // all elements -> scalar
-void sum_to(const Tensor& x, const Destination& y);                        // the transpose of broadcasting y's shape to x's
-Tensor argmax_rows(const Tensor& x);                                       // [rows, columns] -> i64 [rows]
-Tensor sum_of_squares(const Tensor& x);                                    // f64 [1]
+Tensor sum(const Tensor& x);                         // all elements -> scalar
+void sum_to(const Tensor& x, const Destination& y);  // the transpose of broadcasting y's shape to x's
+Tensor argmax_rows(const Tensor& x);                 // [rows, columns] -> i64 [rows]
+Tensor sum_of_squares(const Tensor& x);              // f64 [1]
 
 // Moving data
 Tensor permute(const Tensor& x, std::span<const int> axes);
 void permute(const Tensor& x, std::span<const int> axes, const Destination& y);
-void copy_block(const Tensor& x, const Shape& x_origin, const Destination& y, const Shape& y_origin, const Shape& extent);
+void copy_block(const Tensor& x, const Shape& x_origin, const Destination& y, const Shape& y_origin,
+                const Shape& extent);
 Tensor slice(const Tensor& x, int axis, std::int64_t first, std::int64_t count);
 Tensor pad(const Tensor& x, int axis, std::int64_t before, std::int64_t after);  // with zeros
 Tensor concat(std::span<const Tensor> parts, int axis);
-Tensor gather_rows(const Tensor& table, const Tensor& indices);            // table [n, ...], indices i64 [k] -> [k, ...]
+Tensor gather_rows(const Tensor& table, const Tensor& indices);  // table [n, ...], indices i64 [k] -> [k, ...]
 void scatter_add_rows(const Tensor& d_y, const Tensor& indices, const Tensor& d_table);
-Tensor repeat(const Tensor& x, std::int64_t count);                        // [count, shape of x]
+Tensor repeat(const Tensor& x, std::int64_t count);  // [count, shape of x]
 
 // Products.   op(a) [m, k] op(b) [k, n] -> [m, n]; either may have a leading batch.
 Tensor gemm(Transpose op_a, const Tensor& a, Transpose op_b, const Tensor& b, double alpha = 1);
 void gemm(Transpose op_a, const Tensor& a, Transpose op_b, const Tensor& b, const Destination& c, double alpha = 1);
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias, Scalar f = ScalarFunction::identity);  // x [..., in]; bias may be undefined
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias,
+              Scalar f = ScalarFunction::identity);  // x [..., in]; bias may be undefined
 
 // Losses and norms
 struct CrossEntropy {
@@ -56,26 +60,30 @@ struct CrossEntropy {
   Tensor counted;   // [rows], 1, or 0 where ignored
   Tensor d_logits;  // [rows, classes]: softmax - target
 };
-CrossEntropy softmax_cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options, bool with_gradient);
+CrossEntropy softmax_cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options,
+                                   bool with_gradient);
 struct LayerNorm {
   Tensor y, mean, inverse_deviation;
 };
 LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps);
 // Destinations without a tensor are not computed.
-void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forward, const Tensor& d_y, const Destination& d_x, const Destination& d_gain,
-                    const Destination& d_bias);
+void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forward, const Tensor& d_y,
+                    const Destination& d_x, const Destination& d_gain, const Destination& d_bias);
 
 // Random
 Tensor uniform(const RandomKey& key, const Tensor& state, const Shape& shape, DType dtype);
 Tensor dropout_mask(const RandomKey& key, const Tensor& state, double p, const Shape& shape, DType dtype);
 
 // Optimisers (value and slots are flat and written in place)
-void sgd(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value, const Tensor& momentum);  // momentum may be undefined
-void adagrad(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value, const Tensor& sum);
+void sgd(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
+         const Tensor& momentum);  // momentum may be undefined
+void adagrad(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
+             const Tensor& sum);
 void clip_scale(const Tensor& sum_of_squares, double max_norm, const Tensor& state);
 
 // Residual
 Tensor residual_add(const Tensor& x, const Tensor& f, const Tensor& gates, std::int64_t index);
-void residual_add_vjp(const Tensor& f, const Tensor& gates, std::int64_t index, const Tensor& d_y, const Destination& d_f, const Destination& d_gates);
+void residual_add_vjp(const Tensor& f, const Tensor& gates, std::int64_t index, const Tensor& d_y,
+                      const Destination& d_f, const Destination& d_gates);
 
 }  // namespace rz::ops

@@ -1,5 +1,6 @@
-// The thread pool. Work is cut into pieces by shape alone; which thread runs a piece does not matter, so results never depend on the number of threads.
-// Helper threads spin for a short time after work and then sleep. Nested calls run on the calling thread.
+// The thread pool. Work is cut into pieces by shape alone; which thread runs a piece does not matter, so results never
+// depend on the number of threads. Helper threads spin for a short time after work and then sleep. Nested calls run on
+// the calling thread.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@ void set_threads(int count);  // 0: all cores.   Throws: value (negative, more t
 int threads();                // in use
 int cores();                  // present (of this process)
 
-// Denormal results and operands count as 0 on this thread while the object lives: f32 work only (an FMA with a denormal result is 30 times slower).
+// Denormal results and operands count as 0 on this thread while the object lives: f32 work only (an FMA with a denormal
+// result is 30 times slower).
 class FlushDenormals {
  public:
   explicit FlushDenormals(bool on);
@@ -29,7 +31,8 @@ using PieceFunction = void (*)(void* context, std::int64_t piece);
 void parallel_run(std::int64_t pieces, PieceFunction function, void* context);
 }  // namespace detail
 
-// f(piece) for piece = 0 ... pieces - 1, in any order, on all threads; returns when all are done. The first exception is thrown again here.
+// f(piece) for piece = 0 ... pieces - 1, in any order, on all threads; returns when all are done. The first exception
+// is thrown again here.
 template <class F>
 void parallel_for(std::int64_t pieces, F&& f) {
   using Callable = std::remove_reference_t<F>;

@@ -1,12 +1,11 @@
 // Scalar functions: every activation once, for host and device, f32 and f64.
 //
-// To add one: write its struct below and its line in RZ_ACTIVATIONS. Enum, names, kernels, the autograd function, gradient checks and mean-field
-// integrals follow from the list. A struct has
-//   value(x, p), derivative(s, p), second_derivative(x, p)   p is the function's parameter, s is y if uses_output, else x
-//   uses_output        whether the derivative is computed from y = f(x) (then only y need be kept) or from x
-//   kinks              where the derivative jumps (gradient checks keep away, mean-field integrals are split there)
-//   max_slope          sup |f'| over the real line (at the default parameter)
-//   default_parameter  0 where there is none
+// To add one: write its struct below and its line in RZ_ACTIVATIONS. Enum, names, kernels, the autograd function,
+// gradient checks and mean-field integrals follow from the list. A struct has
+//   value(x, p), derivative(s, p), second_derivative(x, p)   p is the function's parameter, s is y if uses_output, else
+//   x uses_output        whether the derivative is computed from y = f(x) (then only y need be kept) or from x kinks
+//   where the derivative jumps (gradient checks keep away, mean-field integrals are split there) max_slope          sup
+//   |f'| over the real line (at the default parameter) default_parameter  0 where there is none
 #pragma once
 
 #include <array>
@@ -21,13 +20,14 @@ namespace rz {
 RZ_ISA_BEGIN
 
 namespace math {  // builtins, not <cmath>: its inline overloads would be shared between instruction sets
-#define RZ_MATH(name)                                                                                 \
-  RZ_HOST_DEVICE inline float name(float x) { return __builtin_##name##f(x); }                        \
+#define RZ_MATH(name)                                                          \
+  RZ_HOST_DEVICE inline float name(float x) { return __builtin_##name##f(x); } \
   RZ_HOST_DEVICE inline double name(double x) { return __builtin_##name(x); }
-RZ_MATH(exp) RZ_MATH(expm1) RZ_MATH(log) RZ_MATH(tanh) RZ_MATH(erf) RZ_MATH(sin) RZ_MATH(cos) RZ_MATH(sqrt)
+RZ_MATH(exp)
+RZ_MATH(expm1) RZ_MATH(log) RZ_MATH(tanh) RZ_MATH(erf) RZ_MATH(sin) RZ_MATH(cos) RZ_MATH(sqrt)
 #undef RZ_MATH
-template <class T>
-RZ_HOST_DEVICE inline T logistic(T x) {  // no overflow on either side
+    template <class T>
+    RZ_HOST_DEVICE inline T logistic(T x) {  // no overflow on either side
   const T e = exp(x < T(0) ? x : -x);
   return x < T(0) ? e / (T(1) + e) : T(1) / (T(1) + e);
 }
@@ -37,7 +37,9 @@ namespace scalars {
 
 constexpr double pi = 3.14159265358979323846;
 
-#define RZ_FUNCTION template <class T> RZ_HOST_DEVICE static T
+#define RZ_FUNCTION  \
+  template <class T> \
+  RZ_HOST_DEVICE static T
 
 struct Identity {  // x
   static constexpr bool uses_output = true;
@@ -233,9 +235,10 @@ struct Reciprocal {  // 1 / x
 RZ_ISA_END
 
 // X(name, struct): the activations, by the names that recipes, files and references use.
-#define RZ_ACTIVATIONS(X)                                                                                                            \
-  X(identity, Identity) X(relu, Relu) X(leaky_relu, LeakyRelu) X(tanh, Tanh) X(erf, Erf) X(erf_unit, ErfUnit) X(hard_tanh, HardTanh) \
-  X(sigmoid, Sigmoid) X(gelu, Gelu) X(gelu_tanh, GeluTanh) X(silu, Silu) X(selu, Selu) X(sin, Sin)
+#define RZ_ACTIVATIONS(X)                                                                                      \
+  X(identity, Identity)                                                                                        \
+  X(relu, Relu) X(leaky_relu, LeakyRelu) X(tanh, Tanh) X(erf, Erf) X(erf_unit, ErfUnit) X(hard_tanh, HardTanh) \
+      X(sigmoid, Sigmoid) X(gelu, Gelu) X(gelu_tanh, GeluTanh) X(silu, Silu) X(selu, Selu) X(sin, Sin)
 #define RZ_ELEMENTARY_FUNCTIONS(X) X(exp, Exp) X(log, Log) X(sqrt, Sqrt) X(square, Square) X(reciprocal, Reciprocal)
 #define RZ_SCALAR_FUNCTIONS(X) RZ_ACTIVATIONS(X) RZ_ELEMENTARY_FUNCTIONS(X)
 
@@ -262,7 +265,7 @@ struct ScalarInfo {
   double default_parameter;
 };
 const ScalarInfo& info(ScalarFunction f);
-std::span<const ScalarFunction> activations();          // all of RZ_ACTIVATIONS
+std::span<const ScalarFunction> activations();           // all of RZ_ACTIVATIONS
 ScalarFunction activation_named(std::string_view name);  // Throws: value (lists the names, and the nearest one)
 
 // On the host, in f64: order 0, 1, 2 give f, f', f''.

@@ -12,12 +12,14 @@ void check_size(const Shape& shape) {
   for (const std::int64_t extent : shape.extents()) {
     if (extent != 0) countable = countable && !__builtin_mul_overflow(elements, extent, &elements);
   }
-  RZ_CHECK(shape, countable && elements < std::int64_t{1} << 60, "shape: {} has more elements than any memory holds", shape);
+  RZ_CHECK(shape, countable && elements < std::int64_t{1} << 60, "shape: {} has more elements than any memory holds",
+           shape);
 }
 }  // namespace
 
 Shape::Shape(std::span<const std::int64_t> extents) {
-  RZ_CHECK(shape, extents.size() <= max_rank, "shape: {} axes were given, but a tensor has at most {}", extents.size(), max_rank);
+  RZ_CHECK(shape, extents.size() <= max_rank, "shape: {} axes were given, but a tensor has at most {}", extents.size(),
+           max_rank);
   for (const std::int64_t extent : extents) {
     RZ_CHECK(shape, extent >= 0, "shape: an extent of {} was given, but extents cannot be negative", extent);
     extents_[static_cast<std::size_t>(rank_++)] = extent;
@@ -47,7 +49,8 @@ Shape Shape::without(int axis) const {
 }
 
 Shape Shape::prepended(std::int64_t extent) const {
-  RZ_CHECK(shape, rank_ < max_rank, "shape: {} cannot get another leading axis: a tensor has at most {}", *this, max_rank);
+  RZ_CHECK(shape, rank_ < max_rank, "shape: {} cannot get another leading axis: a tensor has at most {}", *this,
+           max_rank);
   Shape longer;
   longer.extents_[0] = extent;
   for (int k = 0; k < rank_; ++k) longer.extents_[static_cast<std::size_t>(k + 1)] = (*this)[k];

@@ -14,7 +14,8 @@ class Shape {
 
   Shape() = default;  // rank 0: a scalar, one element
   Shape(std::initializer_list<std::int64_t> extents) : Shape(std::span(extents.begin(), extents.size())) {}
-  explicit Shape(std::span<const std::int64_t> extents);  // Throws: shape (more than 6 extents, a negative one, 2^60 elements or more)
+  explicit Shape(std::span<const std::int64_t>
+                     extents);  // Throws: shape (more than 6 extents, a negative one, 2^60 elements or more)
 
   int rank() const { return rank_; }
   std::int64_t operator[](int axis) const { return extents_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)]; }
@@ -27,10 +28,10 @@ class Shape {
   std::int64_t columns() const { return rank_ == 0 ? 1 : (*this)[rank_ - 1]; }
   std::int64_t rows() const;
 
-  Shape with(int axis, std::int64_t extent) const;          // the same with one extent replaced; axis < 0 counts from the end
-  Shape without(int axis) const;                            // the same with one extent removed
-  Shape prepended(std::int64_t extent) const;               // [extent, *this].   Throws: shape (rank 6 already)
-  Shape from(int axis) const;                               // the extents from `axis` on
+  Shape with(int axis, std::int64_t extent) const;  // the same with one extent replaced; axis < 0 counts from the end
+  Shape without(int axis) const;                    // the same with one extent removed
+  Shape prepended(std::int64_t extent) const;       // [extent, *this].   Throws: shape (rank 6 already)
+  Shape from(int axis) const;                       // the extents from `axis` on
   std::span<const std::int64_t> extents() const { return {extents_.data(), static_cast<std::size_t>(rank_)}; }
 
   friend bool operator==(const Shape& a, const Shape& b) {

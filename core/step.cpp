@@ -38,7 +38,8 @@ void Step::end() {
   running = nullptr;
   Signature& s = *signature_;
   if (s.complete)
-    RZ_CHECK(value, s.position == s.calls.size(), "step: this run ended after {} operations, the first had {}; the next would have been {}", s.position,
+    RZ_CHECK(value, s.position == s.calls.size(),
+             "step: this run ended after {} operations, the first had {}; the next would have been {}", s.position,
              s.calls.size(), s.calls[s.position].name);
   s.complete = true;
 }
@@ -61,11 +62,13 @@ void note_operation(const char* name, const Shape& result) {
     s.calls.push_back({name, result});
     return;
   }
-  RZ_CHECK(value, s.position < s.calls.size(), "step: {} -> {} comes after the {} operations of the first run (each run must be the same)", name, result,
+  RZ_CHECK(value, s.position < s.calls.size(),
+           "step: {} -> {} comes after the {} operations of the first run (each run must be the same)", name, result,
            s.calls.size());
   const Step::Signature::Call& first = s.calls[s.position++];
-  RZ_CHECK(value, std::strcmp(first.name, name) == 0 && first.result == result, "step: {} -> {} where the first run had {} -> {} (each run must be the same)", name,
-           result, first.name, first.result);
+  RZ_CHECK(value, std::strcmp(first.name, name) == 0 && first.result == result,
+           "step: {} -> {} where the first run had {} -> {} (each run must be the same)", name, result, first.name,
+           first.result);
 }
 
 StepState::StepState(Device device) : values_(Tensor::zeros({state_slots}, DType::f64, device)) { set(0, 0); }

@@ -1,8 +1,9 @@
 // Step: a function that is run again and again with the same operations, such as a training step.
-// On a GPU the second run is captured into one graph and later runs replay it. On the CPU it just runs, but under the same rules, so that code that works
-// here can be captured there: inside a Step a value may not be read on the host, and each run must issue the operations of the first, with the same
-// shapes. What breaks a rule throws and names the operation.
-// What changes from run to run (rate, step number, batch) is read from tensors on the device: a StepState, and inputs that are overwritten in place.
+// On a GPU the second run is captured into one graph and later runs replay it. On the CPU it just runs, but under the
+// same rules, so that code that works here can be captured there: inside a Step a value may not be read on the host,
+// and each run must issue the operations of the first, with the same shapes. What breaks a rule throws and names the
+// operation. What changes from run to run (rate, step number, batch) is read from tensors on the device: a StepState,
+// and inputs that are overwritten in place.
 #pragma once
 
 #include <cstdint>

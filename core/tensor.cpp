@@ -9,7 +9,9 @@
 namespace rz {
 
 Tensor::Tensor(const Shape& shape, DType dtype, Device device)
-    : block_(pool(device).allocate(static_cast<std::size_t>(shape.elements()) * size_of(dtype))), shape_(shape), dtype_(dtype) {}
+    : block_(pool(device).allocate(static_cast<std::size_t>(shape.elements()) * size_of(dtype))),
+      shape_(shape),
+      dtype_(dtype) {}
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype, Device device) { return full(shape, 0, dtype, device); }
 
@@ -28,21 +30,25 @@ void require(bool defined, const char* what) {
 Tensor Tensor::identity(std::int64_t n, DType dtype, Device device) {
   Tensor host = zeros({n, n}, dtype);
   for (std::int64_t i = 0; i < n; ++i) {
-    if (dtype == DType::f64) host.data<double>()[i * n + i] = 1;
-    else host.data<float>()[i * n + i] = 1;
+    if (dtype == DType::f64)
+      host.data<double>()[i * n + i] = 1;
+    else
+      host.data<float>()[i * n + i] = 1;
   }
   return host.to(device);
 }
 
 Tensor Tensor::of(const Shape& shape, std::span<const double> values, DType dtype, Device device) {
-  RZ_CHECK(shape, static_cast<std::int64_t>(values.size()) == shape.elements(), "tensor: {} values were given for shape {}", values.size(), shape);
+  RZ_CHECK(shape, static_cast<std::int64_t>(values.size()) == shape.elements(),
+           "tensor: {} values were given for shape {}", values.size(), shape);
   Tensor host(shape, DType::f64);
   if (!values.empty()) std::memcpy(host.raw(), values.data(), values.size_bytes());
   return host.to(dtype).to(device);
 }
 
 Tensor Tensor::of_integers(const Shape& shape, std::span<const std::int64_t> values, DType dtype, Device device) {
-  RZ_CHECK(shape, static_cast<std::int64_t>(values.size()) == shape.elements(), "tensor: {} values were given for shape {}", values.size(), shape);
+  RZ_CHECK(shape, static_cast<std::int64_t>(values.size()) == shape.elements(),
+           "tensor: {} values were given for shape {}", values.size(), shape);
   Tensor host(shape, DType::i64);
   if (!values.empty()) std::memcpy(host.raw(), values.data(), values.size_bytes());
   return host.to(dtype).to(device);
@@ -53,20 +59,23 @@ Device Tensor::device() const { return block_ ? block_->pool->backend().device()
 void* Tensor::raw() const { return block_ ? static_cast<char*>(block_->data) + offset_ : nullptr; }
 
 void* Tensor::host_data(DType dtype) const {
-  RZ_CHECK(device, device() == Device::cpu(), "tensor: its memory is on {}, copy it to the cpu to read it", device().text());
+  RZ_CHECK(device, device() == Device::cpu(), "tensor: its memory is on {}, copy it to the cpu to read it",
+           device().text());
   RZ_CHECK(dtype, dtype == dtype_, "tensor: its elements are {}, not {}", dtype_, dtype);
   return raw();
 }
 
 Tensor Tensor::reshape(const Shape& shape) const {
-  RZ_CHECK(shape, shape.elements() == elements(), "reshape: {} has {} elements, {} has {}", shape_, elements(), shape, shape.elements());
+  RZ_CHECK(shape, shape.elements() == elements(), "reshape: {} has {} elements, {} has {}", shape_, elements(), shape,
+           shape.elements());
   Tensor t = *this;
   t.shape_ = shape;
   return t;
 }
 
 Tensor Tensor::rows(std::int64_t first, std::int64_t count) const {
-  RZ_CHECK(shape, shape_.rank() >= 1 && first >= 0 && count >= 0 && count <= shape_[0] && first <= shape_[0] - count, "rows: {} rows from {} on are not in {}", count, first, shape_);
+  RZ_CHECK(shape, shape_.rank() >= 1 && first >= 0 && count >= 0 && count <= shape_[0] && first <= shape_[0] - count,
+           "rows: {} rows from {} on are not in {}", count, first, shape_);
   Tensor t = *this;
   const std::int64_t row = shape_[0] ? elements() / shape_[0] : 0;
   t.offset_ += first * row * static_cast<std::int64_t>(size_of(dtype_));
@@ -75,8 +84,9 @@ Tensor Tensor::rows(std::int64_t first, std::int64_t count) const {
 }
 
 Tensor Tensor::flat_range(std::int64_t first, std::int64_t count, const Shape& shape) const {
-  RZ_CHECK(shape, first >= 0 && count >= 0 && count <= elements() && first <= elements() - count && shape.elements() == count, "flat_range: {} elements from {} on with shape {} are not in {}", count,
-           first, shape, shape_);
+  RZ_CHECK(shape,
+           first >= 0 && count >= 0 && count <= elements() && first <= elements() - count && shape.elements() == count,
+           "flat_range: {} elements from {} on with shape {} are not in {}", count, first, shape, shape_);
   Tensor t = *this;
   t.offset_ += first * static_cast<std::int64_t>(size_of(dtype_));
   t.shape_ = shape;
@@ -108,13 +118,16 @@ Tensor Tensor::to(Device target) const {
 
 void Tensor::copy_from(const Tensor& source) const {
   require(defined() && source.defined(), "copy");
-  RZ_CHECK(shape, source.shape() == shape_, "copy: source {} and destination {} need one shape", source.shape(), shape_);
+  RZ_CHECK(shape, source.shape() == shape_, "copy: source {} and destination {} need one shape", source.shape(),
+           shape_);
   if (source.device() == device()) {
     backend(device()).convert(source.operand(), Destination{*this}.target());
   } else if (device() == Device::cpu() || source.device() == Device::cpu()) {
     const Tensor same_type = source.to(dtype_);
-    if (device() == Device::cpu()) same_type.to_host(raw());
-    else from_host(same_type.raw());
+    if (device() == Device::cpu())
+      same_type.to_host(raw());
+    else
+      from_host(same_type.raw());
   } else {
     copy_from(source.to(Device::cpu()));
   }

@@ -17,7 +17,7 @@ struct TracedOperation {
 
 class Trace {
  public:
-  Trace();   // Throws: value (there is one on this thread already)
+  Trace();  // Throws: value (there is one on this thread already)
   ~Trace();
   Trace(const Trace&) = delete;
   Trace& operator=(const Trace&) = delete;
@@ -30,6 +30,7 @@ class Trace {
   std::vector<TracedOperation> operations_;
 };
 
-void trace_operation(const char* name, const Shape& result, std::int64_t bytes, std::int64_t flops);  // does nothing without a Trace
+void trace_operation(const char* name, const Shape& result, std::int64_t bytes,
+                     std::int64_t flops);  // does nothing without a Trace
 
 }  // namespace rz

@@ -6,7 +6,8 @@
 
 namespace rz::nn {
 
-Dropout::Dropout(const std::string& name, double p, std::uint64_t seed) : key_{seed, stream_named("dropout/" + name)}, p_(p) {
+Dropout::Dropout(const std::string& name, double p, std::uint64_t seed)
+    : key_{seed, stream_named("dropout/" + name)}, p_(p) {
   RZ_CHECK(value, p >= 0 && p < 1, "dropout: {} has a probability of {}, but it must lie in [0, 1)", name, p);
 }
 

@@ -1,5 +1,5 @@
-// Dropout: x m with m = 1 / (1 - p) with probability 1 - p, else 0 (Srivastava et al. 2014). Off when not training or p = 0.
-// The mask is a function of (seed, name, step) alone, so that it is the same when an activation is recomputed.
+// Dropout: x m with m = 1 / (1 - p) with probability 1 - p, else 0 (Srivastava et al. 2014). Off when not training or p
+// = 0. The mask is a function of (seed, name, step) alone, so that it is the same when an activation is recomputed.
 #pragma once
 
 #include "core/step.h"

@@ -12,8 +12,9 @@ namespace rz::nn::init {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> all_names{"kaiming_normal", "kaiming_uniform", "xavier_normal", "xavier_uniform",
-                                                    "lecun_normal",   "lecun_uniform",   "orthogonal",    "identity"};
+constexpr std::array<std::string_view, 8> all_names{"kaiming_normal", "kaiming_uniform", "xavier_normal",
+                                                    "xavier_uniform", "lecun_normal",    "lecun_uniform",
+                                                    "orthogonal",     "identity"};
 
 // Rows or columns, whichever are fewer, are orthonormal.
 void draw_orthogonal(std::span<double> values, Random& random, std::int64_t out, std::int64_t in, double gain) {
@@ -39,7 +40,8 @@ Initializer constant(double value) {
 
 Initializer values(std::vector<double> given) {
   return [given = std::move(given)](std::span<double> v, Random&) {
-    RZ_CHECK(shape, v.size() == given.size(), "initialiser: {} values were given for {} numbers", given.size(), v.size());
+    RZ_CHECK(shape, v.size() == given.size(), "initialiser: {} values were given for {} numbers", given.size(),
+             v.size());
     for (std::size_t i = 0; i < v.size(); ++i) v[i] = given[i];
   };
 }
@@ -67,7 +69,8 @@ Initializer named(std::string_view name, const Shape& shape, std::optional<doubl
   }
   if (!known) {
     const std::string near = nearest(name, all_names);
-    RZ_FAIL(value, "init: {} is not an initialiser ({}; there are authors, {})", name, near.empty() ? "no name is near" : "did you mean " + near + "?", list);
+    RZ_FAIL(value, "init: {} is not an initialiser ({}; there are authors, {})", name,
+            near.empty() ? "no name is near" : "did you mean " + near + "?", list);
   }
   RZ_CHECK(shape, shape.rank() == 2, "init: {} needs a matrix [out, in], not {}", name, shape);
   const std::int64_t out = shape[0], in = shape[1];

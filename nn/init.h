@@ -11,15 +11,16 @@
 namespace rz::nn::init {
 
 Initializer constant(double value);
-Initializer values(std::vector<double> given);       // as many as the parameter has
+Initializer values(std::vector<double> given);  // as many as the parameter has
 Initializer normal(double standard_deviation);
-Initializer uniform(double bound);                   // [-bound, bound)
+Initializer uniform(double bound);  // [-bound, bound)
 
 // The named ones, for a weight [out, in] with fan_in = in, fan_out = out:
 //   kaiming_normal, kaiming_uniform   variance gain^2 / fan_in, gain sqrt(2)              (He et al. 2015)
 //   xavier_normal, xavier_uniform     variance 2 gain^2 / (fan_in + fan_out), gain 1      (Glorot, Bengio 2010)
 //   lecun_normal, lecun_uniform       variance gain^2 / fan_in, gain 1
-//   orthogonal                        gain times a matrix with orthonormal rows or columns, Haar distributed: QR of a Gaussian matrix with the signs of R's
+//   orthogonal                        gain times a matrix with orthonormal rows or columns, Haar distributed: QR of a
+//   Gaussian matrix with the signs of R's
 //                                     diagonal (Mezzadri 2007)
 //   identity                          gain times the identity, 0 outside the leading square
 std::span<const std::string_view> names();

@@ -1,5 +1,5 @@
-// Module: something that maps a Variable to a Variable with parameters in a ParameterStore. Layers declare their parameters in the store they are given,
-// under the names of the authors' checkpoints; a Model owns its store.
+// Module: something that maps a Variable to a Variable with parameters in a ParameterStore. Layers declare their
+// parameters in the store they are given, under the names of the authors' checkpoints; a Model owns its store.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@
 
 namespace rz::nn {
 
-// A model as a chain: output(stages[n - 1]( ... stages[0](input(x)))). The product of the Jacobians of `stages` is that of the `stack`.
+// A model as a chain: output(stages[n - 1]( ... stages[0](input(x)))). The product of the Jacobians of `stages` is that
+// of the `stack`.
 struct Stages {
   Function input;
   std::vector<Function> stages;
@@ -31,8 +32,8 @@ class Module {
 class Model : public Module {
  public:
   virtual Stages stages() const = 0;
-  virtual std::string formula() const = 0;                // of its residual form, "x + a F(x)"
-  virtual Shape input_shape() const = 0;                  // of one example, such as [3, 32, 32]
+  virtual std::string formula() const = 0;  // of its residual form, "x + a F(x)"
+  virtual Shape input_shape() const = 0;    // of one example, such as [3, 32, 32]
   virtual std::int64_t outputs() const = 0;
   virtual Parameter residual_weights() const { return {}; }  // undefined when there are none
   void set_training(bool training) { training_ = training; }

@@ -14,13 +14,13 @@ namespace {
 // ReZero (2003.04887), Table 1; rezero_one is its ablation with gates that start at 1.
 constexpr FormRow table[] = {
     //  form                   name               formula                 skip  gated  start  norm
-    {Form::deep,            "deep",            "F(x)",                 0,    false, 1,     NormPlace::none},
-    {Form::residual,        "residual",        "x + F(x)",             1,    false, 1,     NormPlace::none},
-    {Form::deep_layer_norm, "deep_layer_norm", "norm(F(x))",           0,    false, 1,     NormPlace::output},
-    {Form::pre_norm,        "pre_norm",        "x + F(norm(x))",       1,    false, 1,     NormPlace::input},
-    {Form::post_norm,       "post_norm",       "norm(x + F(x))",       1,    false, 1,     NormPlace::output},
-    {Form::rezero,          "rezero",          "x + a F(x), a = 0",    1,    true,  0,     NormPlace::none},
-    {Form::rezero_one,      "rezero_one",      "x + a F(x), a = 1",    1,    true,  1,     NormPlace::none},
+    {Form::deep, "deep", "F(x)", 0, false, 1, NormPlace::none},
+    {Form::residual, "residual", "x + F(x)", 1, false, 1, NormPlace::none},
+    {Form::deep_layer_norm, "deep_layer_norm", "norm(F(x))", 0, false, 1, NormPlace::output},
+    {Form::pre_norm, "pre_norm", "x + F(norm(x))", 1, false, 1, NormPlace::input},
+    {Form::post_norm, "post_norm", "norm(x + F(x))", 1, false, 1, NormPlace::output},
+    {Form::rezero, "rezero", "x + a F(x), a = 0", 1, true, 0, NormPlace::none},
+    {Form::rezero_one, "rezero_one", "x + a F(x), a = 1", 1, true, 1, NormPlace::none},
 };
 
 }  // namespace
@@ -37,7 +37,8 @@ Form form_named(std::string_view name) {
     list += (list.empty() ? "" : ", ") + std::string(row.name);
   }
   const std::string near = nearest(name, names);
-  RZ_FAIL(value, "form: {} is not a residual form ({}forms: {})", name, near.empty() ? "" : "did you mean " + near + "? ", list);
+  RZ_FAIL(value, "form: {} is not a residual form ({}forms: {})", name,
+          near.empty() ? "" : "did you mean " + near + "? ", list);
 }
 
 Residual::Residual(Form form, Parameter gates, const LayerNorm* norm) : row_(row(form)), gates_(gates), norm_(norm) {

@@ -19,16 +19,17 @@ struct FormRow {
   Form form;
   std::string_view name;
   std::string_view formula;
-  double skip;          // s
-  bool gated;           // g = a learned gate per layer; otherwise 1
-  double gate_start;    // of a learned gate
+  double skip;        // s
+  bool gated;         // g = a learned gate per layer; otherwise 1
+  double gate_start;  // of a learned gate
   NormPlace norm;
 };
 std::span<const FormRow> forms();
 const FormRow& row(Form form);
 Form form_named(std::string_view name);  // Throws: value (lists the names, and the nearest one)
 
-// The residual connection of one layer. It holds no parameters: the gates [depth] and the norm belong to the model, which may share them among layers.
+// The residual connection of one layer. It holds no parameters: the gates [depth] and the norm belong to the model,
+// which may share them among layers.
 class Residual {
  public:
   Residual(Form form, Parameter gates, const LayerNorm* norm);
@@ -38,8 +39,8 @@ class Residual {
   }
 
  private:
-  Variable before(const Variable& x) const;                                        // N_in(x)
-  Variable join(const Variable& x, const Variable& f, std::int64_t layer) const;   // N_post(s x + g f)
+  Variable before(const Variable& x) const;                                       // N_in(x)
+  Variable join(const Variable& x, const Variable& f, std::int64_t layer) const;  // N_post(s x + g f)
   const FormRow& row_;
   Parameter gates_;
   const LayerNorm* norm_;

@@ -11,8 +11,11 @@ namespace rz {
 Variable dropout(const Variable& x, double p, const RandomKey& key, const Tensor& state) {
   require_row_independence(p == 0, "dropout");
   const Tensor mask = ops::dropout_mask(key, state, p, x.shape(), x.dtype());
-  return record("dropout", {x}, ops::multiply(x.value(), mask),
-      [mask](const Tensor& d_y, Gradients& d) { if (d.wanted(0)) ops::binary(Binary::multiply, d_y, mask, d.destination(0)); },
+  return record(
+      "dropout", {x}, ops::multiply(x.value(), mask),
+      [mask](const Tensor& d_y, Gradients& d) {
+        if (d.wanted(0)) ops::binary(Binary::multiply, d_y, mask, d.destination(0));
+      },
       [&mask](const Primals&, const Tangents& t) { return multiply(Variable(mask), t[0]); });
 }
 

@@ -1,4 +1,5 @@
-// Tangents beside broadcasting: the direction axis of a tangent must stay in front when its primal is broadcast to a larger shape.
+// Tangents beside broadcasting: the direction axis of a tangent must stay in front when its primal is broadcast to a
+// larger shape.
 #pragma once
 
 #include "autograd/ops.h"

@@ -33,15 +33,18 @@ Transpose flipped(Transpose op) { return op == Transpose::no ? Transpose::yes : 
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias) {
   Tensor value = ops::linear(x.value(), weight.value(), bias.value());
   const Shape y = value.shape();
-  return record("linear", {x, weight, bias}, std::move(value),
+  return record(
+      "linear", {x, weight, bias}, std::move(value),
       [x = x.value(), w = weight.value()](const Tensor& d_y, Gradients& d) { linear_vjp(x, w, d_y, d); },
       [y](const Primals& p, const Tangents& t) -> Variable {
-        return Sum().add(t.has(0), [&] { return linear(t[0], p[1], {}); })
-                    .add(t.has(1), [&] {
-                      const Variable rows = reshape(p[0], {p[0].shape().rows(), p[0].shape().columns()});
-                      return reshape(matmul(Transpose::no, rows, Transpose::yes, t[1]), y.prepended(t[1].shape()[0]));
-                    })
-                    .add(t.has(2), [&] { return lift_tangent(t[2], y); });
+        return Sum()
+            .add(t.has(0), [&] { return linear(t[0], p[1], {}); })
+            .add(t.has(1),
+                 [&] {
+                   const Variable rows = reshape(p[0], {p[0].shape().rows(), p[0].shape().columns()});
+                   return reshape(matmul(Transpose::no, rows, Transpose::yes, t[1]), y.prepended(t[1].shape()[0]));
+                 })
+            .add(t.has(2), [&] { return lift_tangent(t[2], y); });
       });
 }
 
@@ -49,10 +52,14 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
 // Recorded as two operations when f's derivative needs z, or when there are tangents (whose rule needs z as well).
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Scalar f) {
   if (f.function == ScalarFunction::identity) return linear(x, weight, bias);
-  if (!info(f.function).uses_output || x.tangent() || weight.tangent() || bias.tangent()) return scalar(f, linear(x, weight, bias));
+  if (!info(f.function).uses_output || x.tangent() || weight.tangent() || bias.tangent())
+    return scalar(f, linear(x, weight, bias));
   Tensor value = ops::linear(x.value(), weight.value(), bias.value(), f);
-  return record("linear_scalar", {x, weight, bias}, value,
-      [x = x.value(), w = weight.value(), y = value, f](const Tensor& d_y, Gradients& d) { linear_vjp(x, w, ops::scalar_vjp(f, y, d_y), d); },
+  return record(
+      "linear_scalar", {x, weight, bias}, value,
+      [x = x.value(), w = weight.value(), y = value, f](const Tensor& d_y, Gradients& d) {
+        linear_vjp(x, w, ops::scalar_vjp(f, y, d_y), d);
+      },
       [](const Primals&, const Tangents&) { return Variable(); });
 }
 
@@ -71,33 +78,42 @@ Variable matmul(Transpose op_a, const Variable& a, Transpose op_b, const Variabl
     if (is_tangent && v.shape().rank() == 3) aligned = reshape(v, m.prepended(1).prepended(k));
     return reshape(broadcast_to(aligned, m.prepended(batch).prepended(k)), m.prepended(k * batch));
   };
-  return record("matmul", {a, b}, std::move(value),
+  return record(
+      "matmul", {a, b}, std::move(value),
       [a = a.value(), b = b.value(), op_a, op_b](const Tensor& d_c, Gradients& d) {
-        const auto give = [&](int i, const Tensor& like, Transpose op_l, const Tensor& l, Transpose op_r, const Tensor& r) {
-          if (like.shape().rank() == d_c.shape().rank() && (like.shape().rank() == 2 || like.shape()[0] == d_c.shape()[0]))
+        const auto give = [&](int i, const Tensor& like, Transpose op_l, const Tensor& l, Transpose op_r,
+                              const Tensor& r) {
+          if (like.shape().rank() == d_c.shape().rank() &&
+              (like.shape().rank() == 2 || like.shape()[0] == d_c.shape()[0]))
             return ops::gemm(op_l, l, op_r, r, d.destination(i));
           ops::sum_to(ops::gemm(op_l, l, op_r, r), d.destination(i));
         };
         if (d.wanted(0)) {
-          if (op_a == Transpose::no) give(0, a, Transpose::no, d_c, flipped(op_b), b);
-          else give(0, a, op_b, b, Transpose::yes, d_c);
+          if (op_a == Transpose::no)
+            give(0, a, Transpose::no, d_c, flipped(op_b), b);
+          else
+            give(0, a, op_b, b, Transpose::yes, d_c);
         }
         if (d.wanted(1)) {
-          if (op_b == Transpose::no) give(1, b, flipped(op_a), a, Transpose::no, d_c);
-          else give(1, b, Transpose::yes, d_c, op_a, a);
+          if (op_b == Transpose::no)
+            give(1, b, flipped(op_a), a, Transpose::no, d_c);
+          else
+            give(1, b, Transpose::yes, d_c, op_a, a);
         }
       },
       [c, op_a, op_b, spread](const Primals& p, const Tangents& t) -> Variable {
         const std::int64_t k = t.count();
         const Shape result = c.prepended(k);
-        return Sum().add(t.has(0), [&] {
-                      if (c.rank() == 2) return matmul(op_a, t[0], op_b, p[1]);
-                      return reshape(matmul(op_a, spread(t[0], true, k), op_b, spread(p[1], false, k)), result);
-                    })
-                    .add(t.has(1), [&] {
-                      if (c.rank() == 2) return matmul(op_a, p[0], op_b, t[1]);
-                      return reshape(matmul(op_a, spread(p[0], false, k), op_b, spread(t[1], true, k)), result);
-                    });
+        return Sum()
+            .add(t.has(0),
+                 [&] {
+                   if (c.rank() == 2) return matmul(op_a, t[0], op_b, p[1]);
+                   return reshape(matmul(op_a, spread(t[0], true, k), op_b, spread(p[1], false, k)), result);
+                 })
+            .add(t.has(1), [&] {
+              if (c.rank() == 2) return matmul(op_a, p[0], op_b, t[1]);
+              return reshape(matmul(op_a, spread(p[0], false, k), op_b, spread(t[1], true, k)), result);
+            });
       });
 }
 

@@ -19,7 +19,8 @@ Variable sum(const Variable& x, std::span<const int> axes, bool keep_axes) {
     kept = kept.with(axis, 1);
   }
   Tensor value = ops::reduce(Reduction::sum, x.value(), positive, keep_axes);
-  return record("sum", {x}, std::move(value),
+  return record(
+      "sum", {x}, std::move(value),
       [kept](const Tensor& d_y, Gradients& d) {
         if (d.wanted(0)) ops::broadcast_to(d_y.reshape(kept), d.destination(0));
       },

@@ -15,7 +15,8 @@ namespace rz {
 Variable residual_add(const Variable& x, const Variable& f, const Variable& gates, std::int64_t index) {
   Tensor value = ops::residual_add(x.value(), f.value(), gates.value(), index);
   const Shape y = value.shape();
-  return record("residual_add", {x, f, gates}, std::move(value),
+  return record(
+      "residual_add", {x, f, gates}, std::move(value),
       [f = f.value(), gates = gates.value(), index](const Tensor& d_y, Gradients& d) {
         if (d.wanted(0)) d.pass(0, d_y);
         Destination d_f = d.wanted(1) ? d.destination(1) : Destination{};
@@ -24,12 +25,13 @@ Variable residual_add(const Variable& x, const Variable& f, const Variable& gate
         if (d.wanted(1) || d.wanted(2)) ops::residual_add_vjp(f, gates, index, d_y, d_f, d_gates);
       },
       [y, index](const Primals& p, const Tangents& t) -> Variable {
-        return Sum().add(t.has(0), [&] { return t[0]; })
-                    .add(t.has(1), [&] { return multiply(slice(p[2], 0, index, 1), t[1]); })
-                    .add(t.has(2), [&] {
-                      const Variable t_g = reshape(slice(t[2], 1, index, 1), {t.count()});  // [k]: of a number
-                      return multiply(align_tangent(t_g, y), p[1]);
-                    });
+        return Sum()
+            .add(t.has(0), [&] { return t[0]; })
+            .add(t.has(1), [&] { return multiply(slice(p[2], 0, index, 1), t[1]); })
+            .add(t.has(2), [&] {
+              const Variable t_g = reshape(slice(t[2], 1, index, 1), {t.count()});  // [k]: of a number
+              return multiply(align_tangent(t_g, y), p[1]);
+            });
       });
 }
 

@@ -11,14 +11,19 @@
 namespace rz {
 
 namespace {
-Shape origin(int rank) { return Shape(std::span<const std::int64_t>(std::vector<std::int64_t>(static_cast<std::size_t>(rank), 0))); }
+Shape origin(int rank) {
+  return Shape(std::span<const std::int64_t>(std::vector<std::int64_t>(static_cast<std::size_t>(rank), 0)));
+}
 int positive_axis(int axis, const Variable& x) { return axis < 0 ? axis + x.shape().rank() : axis; }
 }  // namespace
 
 // d_x = d_y, reshaped;   t_y = t_x, reshaped
 Variable reshape(const Variable& x, const Shape& shape) {
-  return record("reshape", {x}, x.value().reshape(shape),
-      [](const Tensor& d_y, Gradients& d) { if (d.wanted(0)) d.pass(0, d_y); },
+  return record(
+      "reshape", {x}, x.value().reshape(shape),
+      [](const Tensor& d_y, Gradients& d) {
+        if (d.wanted(0)) d.pass(0, d_y);
+      },
       [shape](const Primals&, const Tangents& t) { return reshape(t[0], shape.prepended(t[0].shape()[0])); });
 }
 
@@ -27,8 +32,11 @@ Variable broadcast_to(const Variable& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   Tensor value(shape, x.dtype(), x.value().device());
   ops::broadcast_to(x.value(), Destination{value});
-  return record("broadcast_to", {x}, std::move(value),
-      [](const Tensor& d_y, Gradients& d) { if (d.wanted(0)) ops::sum_to(d_y, d.destination(0)); },
+  return record(
+      "broadcast_to", {x}, std::move(value),
+      [](const Tensor& d_y, Gradients& d) {
+        if (d.wanted(0)) ops::sum_to(d_y, d.destination(0));
+      },
       [shape](const Primals&, const Tangents& t) { return lift_tangent(t[0], shape); });
 }
 
@@ -37,10 +45,12 @@ Variable permute(const Variable& x, std::span<const int> axes) {
   std::vector<int> order(axes.begin(), axes.end());
   for (int& axis : order) axis = positive_axis(axis, x);
   Tensor value = ops::permute(x.value(), order);
-  return record("permute", {x}, std::move(value),
+  return record(
+      "permute", {x}, std::move(value),
       [order](const Tensor& d_y, Gradients& d) {
         std::vector<int> inverse(order.size());
-        for (std::size_t k = 0; k < order.size(); ++k) inverse[static_cast<std::size_t>(order[k])] = static_cast<int>(k);
+        for (std::size_t k = 0; k < order.size(); ++k)
+          inverse[static_cast<std::size_t>(order[k])] = static_cast<int>(k);
         if (d.wanted(0)) ops::permute(d_y, inverse, d.destination(0));
       },
       [&order](const Primals&, const Tangents& t) {
@@ -54,7 +64,8 @@ Variable permute(const Variable& x, std::span<const int> axes) {
 Variable slice(const Variable& x, int axis, std::int64_t first, std::int64_t count) {
   Tensor value = ops::slice(x.value(), axis, first, count);
   axis = positive_axis(axis, x);
-  return record("slice", {x}, std::move(value),
+  return record(
+      "slice", {x}, std::move(value),
       [axis, first](const Tensor& d_y, Gradients& d) {
         const Shape zero = origin(d_y.shape().rank());
         if (d.wanted(0)) ops::copy_block(d_y, zero, d.accumulator(0), zero.with(axis, first), d_y.shape());
@@ -66,7 +77,8 @@ Variable slice(const Variable& x, int axis, std::int64_t first, std::int64_t cou
 Variable pad(const Variable& x, int axis, std::int64_t before, std::int64_t after) {
   Tensor value = ops::pad(x.value(), axis, before, after);
   axis = positive_axis(axis, x);
-  return record("pad", {x}, std::move(value),
+  return record(
+      "pad", {x}, std::move(value),
       [axis, before](const Tensor& d_y, Gradients& d) {
         if (!d.wanted(0)) return;
         const Shape zero = origin(d_y.shape().rank());
@@ -76,7 +88,8 @@ Variable pad(const Variable& x, int axis, std::int64_t before, std::int64_t afte
       [=](const Primals&, const Tangents& t) { return pad(t[0], axis + 1, before, after); });
 }
 
-// y = the parts side by side along an axis.   d_part = its part of d_y;   t_y = the tangents side by side, 0 where there is none
+// y = the parts side by side along an axis.   d_part = its part of d_y;   t_y = the tangents side by side, 0 where
+// there is none
 Variable concat(std::span<const Variable> parts, int axis) {
   RZ_CHECK(shape, !parts.empty(), "concat: at least one tensor is needed, {} were given", parts.size());
   axis = positive_axis(axis, parts[0]);
@@ -89,19 +102,23 @@ Variable concat(std::span<const Variable> parts, int axis) {
   Tensor value = ops::concat(values, axis);
   std::vector<Shape> shapes;
   for (const Tensor& part : values) shapes.push_back(part.shape());
-  return record("concat", std::span<const Variable* const>(inputs), std::move(value),
+  return record(
+      "concat", std::span<const Variable* const>(inputs), std::move(value),
       [shapes, axis](const Tensor& d_y, Gradients& d) {
         const Shape zero = origin(d_y.shape().rank());
         std::int64_t at = 0;
         for (std::size_t i = 0; i < shapes.size(); ++i) {
-          if (d.wanted(static_cast<int>(i))) ops::copy_block(d_y, zero.with(axis, at), d.destination(static_cast<int>(i)), zero, shapes[i]);
+          if (d.wanted(static_cast<int>(i)))
+            ops::copy_block(d_y, zero.with(axis, at), d.destination(static_cast<int>(i)), zero, shapes[i]);
           at += shapes[i][axis];
         }
       },
       [&](const Primals& p, const Tangents& t) {
         std::vector<Variable> tangents;
         for (std::size_t i = 0; i < parts.size(); ++i)
-          tangents.push_back(t.has(i) ? t[i] : Variable(Tensor::zeros(shapes[i].prepended(t.count()), p[i].dtype(), p[i].value().device())));
+          tangents.push_back(
+              t.has(i) ? t[i]
+                       : Variable(Tensor::zeros(shapes[i].prepended(t.count()), p[i].dtype(), p[i].value().device())));
         return concat(tangents, axis + 1);
       });
 }
@@ -109,11 +126,13 @@ Variable concat(std::span<const Variable> parts, int axis) {
 // y[i] = table[indices[i]].   d_table[indices[i]] += d_y[i];   t_y = the same rows of t_table
 Variable gather_rows(const Variable& table, const Tensor& indices) {
   Tensor value = ops::gather_rows(table.value(), indices);
-  return record("gather_rows", {table}, std::move(value),
+  return record(
+      "gather_rows", {table}, std::move(value),
       [indices](const Tensor& d_y, Gradients& d) {
         if (d.wanted(0)) ops::scatter_add_rows(d_y, indices, d.accumulator(0).tensor);
       },
-      [&indices](const Primals&, const Tangents& t) {  // rows are the second axis of t: bring them to the front and back
+      [&indices](const Primals&,
+                 const Tangents& t) {  // rows are the second axis of t: bring them to the front and back
         std::vector<int> swapped;
         for (int axis = 0; axis < t[0].shape().rank(); ++axis) swapped.push_back(axis < 2 ? 1 - axis : axis);
         return permute(gather_rows(permute(t[0], swapped), indices), swapped);

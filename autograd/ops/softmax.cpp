@@ -16,10 +16,13 @@ Variable softmax(const Variable& x) {
 }
 
 namespace {
-// (1 - s) onehot + s / classes, 0 in ignored rows: softmax - (softmax - target), taken apart so that logits stay out of it.
+// (1 - s) onehot + s / classes, 0 in ignored rows: softmax - (softmax - target), taken apart so that logits stay out of
+// it.
 Tensor target_of(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
-  const ops::CrossEntropy uniform = ops::softmax_cross_entropy(Tensor::zeros(logits.shape(), logits.dtype(), logits.device()), labels, options, true);
-  const Tensor even = ops::scale(1.0 / static_cast<double>(logits.shape()[1]), uniform.counted).reshape({labels.shape()[0], 1});
+  const ops::CrossEntropy uniform =
+      ops::softmax_cross_entropy(Tensor::zeros(logits.shape(), logits.dtype(), logits.device()), labels, options, true);
+  const Tensor even =
+      ops::scale(1.0 / static_cast<double>(logits.shape()[1]), uniform.counted).reshape({labels.shape()[0], 1});
   return ops::subtract(even, uniform.d_logits);
 }
 }  // namespace
@@ -27,17 +30,21 @@ Tensor target_of(const Tensor& logits, const Tensor& labels, const CrossEntropyO
 // y = sum of losses / n over the n rows that count.   d_logits = (softmax - target) d_y / n
 //   t_y = sum of (softmax - target) t_logits / n
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const CrossEntropyOptions& options) {
-  RZ_CHECK(value, options.label_smoothing >= 0 && options.label_smoothing <= 1, "softmax_cross_entropy: a label smoothing of {} was given, but it must lie in [0, 1]",
+  RZ_CHECK(value, options.label_smoothing >= 0 && options.label_smoothing <= 1,
+           "softmax_cross_entropy: a label smoothing of {} was given, but it must lie in [0, 1]",
            options.label_smoothing);
-  const ops::CrossEntropy result = ops::softmax_cross_entropy(logits.value(), labels, options, detail::wants_rule(std::initializer_list<const Variable*>{&logits}));
+  const ops::CrossEntropy result = ops::softmax_cross_entropy(
+      logits.value(), labels, options, detail::wants_rule(std::initializer_list<const Variable*>{&logits}));
   const Tensor count = ops::sum(result.counted);
-  return record("softmax_cross_entropy", {logits}, ops::divide(ops::sum(result.losses), count),
+  return record(
+      "softmax_cross_entropy", {logits}, ops::divide(ops::sum(result.losses), count),
       [d_logits = result.d_logits, count](const Tensor& d_y, Gradients& d) {
         if (d.wanted(0)) ops::binary(Binary::multiply, d_logits, ops::divide(d_y, count), d.destination(0));
       },
       [&](const Primals& p, const Tangents& t) {
         const Tensor weight = ops::divide(result.counted, count).reshape({labels.shape()[0], 1});
-        const Variable difference = multiply(subtract(softmax(p[0]), Variable(target_of(p[0].value(), labels, options))), Variable(weight));
+        const Variable difference =
+            multiply(subtract(softmax(p[0]), Variable(target_of(p[0].value(), labels, options))), Variable(weight));
         const int classes_and_rows[] = {1, 2};
         return sum(multiply(difference, t[0]), classes_and_rows);
       });

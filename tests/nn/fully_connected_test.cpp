@@ -44,8 +44,10 @@ TEST_SUITE("nn/fully_connected") {
       all += p.name() + text(p.shape()) + std::string(name(p.role())) + " ";
     }
     CHECK(all ==
-          "linear_input.weight[8, 48]weight linear_input.bias[8]bias linear_layers.0.weight[8, 8]weight linear_layers.0.bias[8]bias "
-          "linear_layers.1.weight[8, 8]weight linear_layers.1.bias[8]bias linear_output.weight[10, 8]weight linear_output.bias[10]bias "
+          "linear_input.weight[8, 48]weight linear_input.bias[8]bias linear_layers.0.weight[8, 8]weight "
+          "linear_layers.0.bias[8]bias "
+          "linear_layers.1.weight[8, 8]weight linear_layers.1.bias[8]bias linear_output.weight[10, 8]weight "
+          "linear_output.bias[10]bias "
           "resweight[2]residual_weight ");
     const auto normed = net({.depth = 3, .width = 8, .form = Form::deep_layer_norm});
     CHECK(normed->parameters().find("ln.weight").shape() == Shape{8});
@@ -58,7 +60,13 @@ TEST_SUITE("nn/fully_connected") {
       CAPTURE(form.name);
       std::vector<double> gate;
       if (form.gated) gate = {0.3, -0.7};
-      const auto model = net({.inputs = {6}, .outputs = 4, .depth = 2, .width = 5, .form = form.form, .activation = ScalarFunction::tanh, .gate = gate});
+      const auto model = net({.inputs = {6},
+                              .outputs = 4,
+                              .depth = 2,
+                              .width = 5,
+                              .form = form.form,
+                              .activation = ScalarFunction::tanh,
+                              .gate = gate});
       const ParameterStore& p = model->parameters();
       const auto w = [&](const std::string& name) { return Variable(p.find(name).value()); };
       const auto norm = [&](const Variable& x) { return layer_norm(x, w("ln.weight"), w("ln.bias")); };
@@ -66,15 +74,29 @@ TEST_SUITE("nn/fully_connected") {
       Variable h = tanh(linear(Variable(x), w("linear_input.weight"), w("linear_input.bias")));
       for (int i = 0; i < 2; ++i) {
         const std::string layer = "linear_layers." + std::to_string(i);
-        const auto branch = [&](const Variable& z) { return tanh(linear(z, w(layer + ".weight"), w(layer + ".bias"))); };
+        const auto branch = [&](const Variable& z) {
+          return tanh(linear(z, w(layer + ".weight"), w(layer + ".bias")));
+        };
         switch (form.form) {
-          case Form::deep: h = branch(h); break;
-          case Form::residual: h = add(h, branch(h)); break;
-          case Form::deep_layer_norm: h = norm(branch(h)); break;
-          case Form::pre_norm: h = add(h, branch(norm(h))); break;
-          case Form::post_norm: h = norm(add(h, branch(h))); break;
+          case Form::deep:
+            h = branch(h);
+            break;
+          case Form::residual:
+            h = add(h, branch(h));
+            break;
+          case Form::deep_layer_norm:
+            h = norm(branch(h));
+            break;
+          case Form::pre_norm:
+            h = add(h, branch(norm(h)));
+            break;
+          case Form::post_norm:
+            h = norm(add(h, branch(h)));
+            break;
           case Form::rezero:
-          case Form::rezero_one: h = add(h, scale(gate[static_cast<std::size_t>(i)], branch(h))); break;
+          case Form::rezero_one:
+            h = add(h, scale(gate[static_cast<std::size_t>(i)], branch(h)));
+            break;
         }
       }
       const Variable y = linear(h, w("linear_output.weight"), w("linear_output.bias"));
@@ -98,8 +120,13 @@ TEST_SUITE("nn/fully_connected") {
   }
 
   TEST_CASE("the authors' recipe: standard deviations of each layer by form") {
-    const auto deviation = [](const Parameter& p) { return std::sqrt(ops::sum_of_squares(p.value()).item() / static_cast<double>(p.shape().elements())); };
-    for (const auto& [form, gain] : {std::pair{Form::deep, std::sqrt(2.0)}, {Form::residual, 0.5}, {Form::deep_layer_norm, std::sqrt(2.0)}, {Form::rezero, std::sqrt(2.0)}}) {
+    const auto deviation = [](const Parameter& p) {
+      return std::sqrt(ops::sum_of_squares(p.value()).item() / static_cast<double>(p.shape().elements()));
+    };
+    for (const auto& [form, gain] : {std::pair{Form::deep, std::sqrt(2.0)},
+                                     {Form::residual, 0.5},
+                                     {Form::deep_layer_norm, std::sqrt(2.0)},
+                                     {Form::rezero, std::sqrt(2.0)}}) {
       const auto model = net({.inputs = {400}, .depth = 1, .width = 200, .form = form});
       const ParameterStore& p = model->parameters();
       CHECK(close(deviation(p.find("linear_input.weight")) / std::sqrt(2.0 / 400), 1, 0.01));
@@ -112,15 +139,19 @@ TEST_SUITE("nn/fully_connected") {
   TEST_CASE("wrong options name what was given") {
     CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.depth = 0}); }), {"depth of 0"}));
     CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.width = -3}); }), {"width of -3"}));
-    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.form = Form::deep, .gate = {1}}); }), {"gate", "deep"}));
-    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.depth = 4, .gate = {1, 2}}); }), {"2 gates", "4 layers"}));
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.form = Form::deep, .gate = {1}}); }),
+                   {"gate", "deep"}));
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.depth = 4, .gate = {1, 2}}); }),
+                   {"2 gates", "4 layers"}));
     CHECK(mentions(message_of(ErrorCode::value, [] { nn::form_named("rezro"); }), {"rezro", "rezero?"}));
     const auto model = net({.inputs = {6}, .depth = 1, .width = 4});
-    CHECK(mentions(message_of(ErrorCode::shape, [&] { model->forward(Variable(normal_input({2, 7}, "x"))); }), {"[2, 7]", "6"}));
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { model->forward(Variable(normal_input({2, 7}, "x"))); }),
+                   {"[2, 7]", "6"}));
   }
 
   TEST_CASE("the initial weights agree in f32 and f64 and do not depend on the depth") {
-    const auto narrow = net({.inputs = {6}, .depth = 1, .width = 4}), deep = net({.inputs = {6}, .depth = 5, .width = 4}),
+    const auto narrow = net({.inputs = {6}, .depth = 1, .width = 4}),
+               deep = net({.inputs = {6}, .depth = 5, .width = 4}),
                single = net({.inputs = {6}, .depth = 1, .width = 4}, DType::f32);
     for (const char* name : {"linear_input.weight", "linear_layers.0.weight", "linear_output.bias"}) {
       CHECK(identical(narrow->parameters().find(name).value(), deep->parameters().find(name).value()));

@@ -1,4 +1,5 @@
-// Small networks with explicit weights: outputs, Jacobians and singular values to 25 digits (tests/reference/testvectors.json).
+// Small networks with explicit weights: outputs, Jacobians and singular values to 25 digits
+// (tests/reference/testvectors.json).
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
@@ -62,7 +63,11 @@ TEST_SUITE("nn/testvectors") {
       CAPTURE(name);
       ++cases;
       const std::int64_t n = c["N"], depth = c["L"];
-      nn::FullyConnected model({.inputs = {n}, .depth = depth - 1, .width = n, .form = nn::Form::deep, .activation = activation_named(activation_of(name)),
+      nn::FullyConnected model({.inputs = {n},
+                                .depth = depth - 1,
+                                .width = n,
+                                .form = nn::Form::deep,
+                                .activation = activation_named(activation_of(name)),
                                 .branch = nn::Branch::activation_first});
       model.parameters().build(1, DType::f64);
       Lcg lcg(c["seed"]);
@@ -72,13 +77,14 @@ TEST_SUITE("nn/testvectors") {
         set(model, layer + ".bias", lcg.draw(n, c["b_scale"]));
       }
       const nn::Stages chain = model.stages();
-      check_case(c,
-                 [&](const Variable& x) {
-                   Variable h = chain.input(x);
-                   for (const Function& stage : chain.stages) h = stage(h);
-                   return h;
-                 },
-                 Tensor::of({1, n}, numbers(c["x"])));
+      check_case(
+          c,
+          [&](const Variable& x) {
+            Variable h = chain.input(x);
+            for (const Function& stage : chain.stages) h = stage(h);
+            return h;
+          },
+          Tensor::of({1, n}, numbers(c["x"])));
     }
     CHECK(cases == 10);
   }
@@ -91,22 +97,29 @@ TEST_SUITE("nn/testvectors") {
       CAPTURE(name);
       ++cases;
       const std::int64_t n = c["N"], depth = c["L"];
-      nn::FullyConnected model({.inputs = {n}, .depth = depth, .width = n, .form = nn::Form::rezero, .activation = ScalarFunction::tanh,
-                                .branch = nn::Branch::activation_first, .gate = {c["alpha"].get<double>()}});
+      nn::FullyConnected model({.inputs = {n},
+                                .depth = depth,
+                                .width = n,
+                                .form = nn::Form::rezero,
+                                .activation = ScalarFunction::tanh,
+                                .branch = nn::Branch::activation_first,
+                                .gate = {c["alpha"].get<double>()}});
       model.parameters().build(1, DType::f64);
       Lcg lcg(c["seed"]);
       for (std::int64_t l = 0; l < depth; ++l) {
         set(model, "linear_layers." + std::to_string(l) + ".weight", lcg.draw(n * n, c["w_scale"]));
-        set(model, "linear_layers." + std::to_string(l) + ".bias", std::vector<double>(static_cast<std::size_t>(n), 0.0));
+        set(model, "linear_layers." + std::to_string(l) + ".bias",
+            std::vector<double>(static_cast<std::size_t>(n), 0.0));
       }
       const nn::Stages chain = model.stages();
-      check_case(c,
-                 [&](const Variable& x) {
-                   Variable h = x;
-                   for (const Function& stage : chain.stages) h = stage(h);
-                   return h;
-                 },
-                 Tensor::of({1, n}, numbers(c["x"])));
+      check_case(
+          c,
+          [&](const Variable& x) {
+            Variable h = x;
+            for (const Function& stage : chain.stages) h = stage(h);
+            return h;
+          },
+          Tensor::of({1, n}, numbers(c["x"])));
     }
     CHECK(cases == 4);
   }

@@ -42,7 +42,7 @@ void add_sizes(CLI::App& command, BenchOptions& options) {
 Command make_bench(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   CLI::App* const command = app.add_subcommand("bench", "Time training steps, Jacobians, and what the machine can do");
-  command->require_subcommand(1);
+  command->require_subcommand(0, 1);  // none: run() says what there is
   command->footer(
       "\nExamples:\n"
       "  rezero bench fc --depth 32 --width 256 --batch 128 --steps 50\n"
@@ -58,9 +58,11 @@ Command make_bench(CLI::App& app) {
   CLI::App& jacobian =
       add_benchmark(*command, "jacobian", "Jacobian of a stack in f64 and its singular values", *options);
   add_sizes(jacobian, options->bench);
-  add_benchmark(*command, "machine", "FMA peak, memory bandwidth and matrix products on 1 and on all threads",
-                *options);
-  return {command, [options, &fc, &jacobian] {
+  CLI::App& machine = add_benchmark(*command, "machine",
+                                    "FMA peak, memory bandwidth and matrix products on 1 and on all threads", *options);
+  return {command, [options, &fc, &jacobian, &machine] {
+            if (!fc.parsed() && !jacobian.parsed() && !machine.parsed())
+              throw UsageError("bench: nothing was named to measure (fc, jacobian or machine)");
             set_threads(options->threads);
             print(fc.parsed()         ? bench_fc(options->bench)
                   : jacobian.parsed() ? bench_jacobian(options->bench)

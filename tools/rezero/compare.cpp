@@ -27,7 +27,7 @@ report::LineChart curves_of(const Comparison& comparison) {
   report::LineChart chart;
   chart.title = "Training loss";
   chart.x_label = "step";
-  chart.y_label = fmt::format("training loss (nats), median of {} logged steps", loss_window);
+  chart.y_label = "training loss (nats, running median)";
   for (const History& run : comparison.runs) {
     report::Series series{run.name, {}, {}};
     for (const CurvePoint& point : run.curve) {

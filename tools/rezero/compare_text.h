@@ -15,10 +15,11 @@ struct Comparison {
 };
 
 std::string comparison_text(const Comparison& comparison);
-// {"loss", "runs": [{"name", "path", "form", "depth", "width", "steps", "seconds", "epochs": [{"epoch", "step",
-// "train_loss", "train_accuracy",
-//  "validation_loss", "validation_accuracy", "seconds", "notebook_train_loss"}], "steps_to_loss", "seconds_to_loss",
-//  "speed_up_steps", "speed_up_seconds"}]}, on one line; null for what there is not.
+// One line, null for what there is not:
+//   {"loss", "runs": [{"name", "path", "form", "depth", "width", "steps", "seconds",
+//     "epochs": [{"epoch", "step", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds",
+//                 "notebook_train_loss" (in the notebook's setting)}],
+//     "steps_to_loss", "seconds_to_loss", "speed_up_steps", "speed_up_seconds"}]}
 std::string comparison_json(const Comparison& comparison);
 // A line per epoch: epoch, and for each run its train_loss, validation_loss and validation_accuracy, and the notebook's
 // loss where there is one.

@@ -13,7 +13,6 @@
 #include "tools/rezero/command.h"
 #include "tools/rezero/evaluate.h"
 #include "tools/rezero/json.h"
-#include "tools/rezero/model.h"
 #include "tools/rezero/source.h"
 #include "tools/rezero/terminal.h"
 
@@ -67,8 +66,7 @@ int write_outputs(const Options& options, const Source& source, DType precision)
 }
 
 int evaluate_split(const Options& options, const Source& source) {
-  const DataSplits data = load_data(source.recipe);
-  const Dataset& split = options.split == "train" ? data.train : data.validation;
+  const Dataset split = load_split(source.recipe, options.split.empty() ? "validation" : options.split);
   const Evaluation result = evaluate(*source.model, split);
   if (options.json) {
     print(fmt::format("{{\"examples\": {}, \"loss\": {}, \"accuracy\": {}}}\n", result.examples,

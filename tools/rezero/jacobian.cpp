@@ -15,7 +15,6 @@
 #include "data/text.h"
 #include "tools/report/spectra.h"
 #include "tools/rezero/command.h"
-#include "tools/rezero/model.h"
 #include "tools/rezero/progress.h"
 #include "tools/rezero/size.h"
 #include "tools/rezero/source.h"
@@ -56,7 +55,7 @@ Inputs gaussian_inputs(const Options& options, const Source& source, DType preci
 }
 
 Inputs data_inputs(const Options& options, const Source& source, DType precision) {
-  const Dataset data = load_data(source.recipe).validation;
+  const Dataset data = load_split(source.recipe, "validation");
   const std::int64_t samples = samples_wanted(options, std::min<std::int64_t>(10, data.size()), data.size(), data.name);
   const Tensor images = decode_images(data, 0, samples, {}, precision);
   return {images.reshape(source.model->input_shape().prepended(samples)),

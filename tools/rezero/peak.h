@@ -11,8 +11,7 @@ namespace rz::tool {
 // Multiply-adds on registers alone, on all threads in use: FLOP/s, the best of `rounds` rounds of about 2 ms.
 double fma_peak(DType dtype, int rounds = 15);
 
-// Bytes per second over memory of so many bytes in all, an equal part for each thread in use; the best of `rounds`
-// rounds.
+// Bytes per second over memory of so many bytes in all, an equal part per thread in use; the best of `rounds` rounds.
 double read_bandwidth(std::size_t bytes, int rounds = 8);    // sum of x
 double update_bandwidth(std::size_t bytes, int rounds = 8);  // x = a x: read and written, both counted
 

@@ -12,9 +12,9 @@ struct SelfTest {
   std::string failure;  // what differs, empty when passed
 };
 
-// gemm in f32 and f64 in all transposes at odd shapes against plain loops in f64, within k eps of the sum of |a| |b| (a
-// bound that every order of summation keeps), accumulating and not; then singular values of a matrix that is made from
-// known ones.
+// gemm in f32 and f64 in all transposes at odd shapes, accumulating and not, against plain loops in f64, within
+// (k + 2) eps of the sum of |a| |b|: a bound that every order of summation keeps. Then singular values of a matrix that
+// is made from known ones.
 SelfTest blas_self_test();
 
 }  // namespace rz::tool

@@ -92,6 +92,13 @@ bool data_fits(const Recipe& recipe, const nn::Model& model) {
   return data.image_shape.elements() == model.input_shape().elements() && data.classes == model.outputs();
 }
 
+Dataset load_split(const Recipe& recipe, std::string_view split) {
+  Recipe cut = recipe;
+  (split == "train" ? cut.data.validation_size : cut.data.train_size) = 1;
+  DataSplits data = load_data(cut);
+  return std::move(split == "train" ? data.train : data.validation);
+}
+
 Tensor read_inputs(std::string_view path, const nn::Model& model, DType precision) {
   const std::string full = absolute(path);
   const Tensor array = load_npy(path);

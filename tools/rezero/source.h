@@ -1,16 +1,15 @@
-// The network that a subcommand analyses: RUN [--checkpoint STEP|last|best|initial], or --recipe R [--set
-// section.key=value]...; with
-// --weights FILE its parameters come from a file. Also the inputs it is given: data, opened only when wanted, or arrays
-// of .npy files.
+// The network that a subcommand analyses: RUN [--checkpoint STEP|last|best|initial], or --recipe R [--set ...]...; with
+// --weights FILE its parameters come from a file. Also the inputs it is given: images, opened only when wanted, or
+// arrays of .npy files.
 #pragma once
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "data/dataset.h"
 #include "nn/module.h"
 #include "tools/rezero/recipe.h"
 
@@ -29,27 +28,29 @@ void add_source(CLI::App& command, SourceOptions& options);
 struct Source {
   Recipe recipe;
   std::string name;                  // of the run's folder or of the recipe, for titles
-  std::string weights;               // "initial weights of seed 1", or the file they were read from
+  std::string weights;               // "initial ones of seed 1", or the file they were read from
   std::unique_ptr<nn::Model> model;  // on the recipe's device, in evaluation mode
 };
 // Weights are read in their own type and rounded at most once, to `precision`.
-// Throws: UsageError (not exactly one of RUN and --recipe; --checkpoint without RUN or with --weights; --set with RUN),
-// file.
+// Throws: file; UsageError (not one of RUN and --recipe; --checkpoint without RUN or with --weights; --set with RUN).
 Source open_source(const SourceOptions& options, DType precision);
 
 // The [data] of the recipe has inputs and classes of the model's sizes.
 bool data_fits(const Recipe& recipe, const nn::Model& model);
 
-// A .npy file as inputs of the model, [samples, ...input_shape], used as it is: [samples, features], [samples,
-// ...input_shape], or one input without the first axis.   Throws: file (unreadable, of another shape, no sample, a
-// value that is not finite).
+// "train" or "validation" of the recipe's data; of the other no more than one example is made.
+// Throws: file, UsageError.
+Dataset load_split(const Recipe& recipe, std::string_view split);
+
+// A .npy file as inputs of the model, [samples, ...input_shape], used as it is. The file holds [samples, features],
+// [samples, ...input_shape], or one input without the first axis.
+// Throws: file (unreadable, of another shape, no sample, a value that is not finite).
 Tensor read_inputs(std::string_view path, const nn::Model& model, DType precision);
 
 // The last part of a path, for titles: "runs/rezero/" -> "rezero", "recipes/fc64-deep.toml" -> "fc64-deep".
 std::string short_name(std::string_view path);
 
-// Throws now what writing the file later would throw, so that nothing is computed in vain. Pipes and devices are left
-// alone.
+// Throws now what writing the file later would, so that nothing is computed in vain. Pipes and devices are left alone.
 void check_target(std::string_view path);  // Throws: file
 
 // "f32" or "f64".   Throws: UsageError.

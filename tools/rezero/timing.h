@@ -15,14 +15,14 @@ class Times {
     f();
     add(seconds_now() - start);
   }
-  void add(double seconds);  // keeps the order ascending
+  void add(double seconds) { seconds_.push_back(seconds); }
   double median_ms() const { return quantile_ms(0.5); }
   double min_ms() const { return quantile_ms(0); }
   double p90_ms() const { return quantile_ms(0.9); }
   double quantile_ms(double q) const;  // the value with a fraction q of the others below it; needs one time at least
 
  private:
-  std::vector<double> sorted_;
+  std::vector<double> seconds_;
 };
 
 }  // namespace rz::tool

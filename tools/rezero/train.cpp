@@ -115,6 +115,29 @@ int run_train(const Options& options) {
   return exit_success;
 }
 
+// Only made when help is asked for.
+std::string footer() {
+  std::string text =
+      "\nExamples\n"
+      "  rezero train tools/recipes/quickstart.toml --set model.form=deep --out runs/deep\n"
+      "  rezero train tools/recipes/fc64-rezero.toml --set data.path=cifar-10-batches-bin\n"
+      "  rezero train --resume runs/deep                           after Ctrl-C or a crash\n"
+      "  rezero train --resume runs/deep --set train.steps=4000    makes the run longer\n"
+      "The run's folder holds recipe.toml (with all values as used), run.json, metrics.jsonl and checkpoints/.\n"
+      "Ctrl-C finishes the step and writes a checkpoint; a second one stops at once.\n"
+      "\nKeys of a recipe\n";
+  std::string section;
+  for (const std::string& key : recipe_keys()) {
+    const std::size_t dot = key.rfind('.');
+    if (key.substr(0, dot) != section) {
+      text += (section.empty() ? "  [" : "\n  [") + key.substr(0, dot) + "]";
+      section = key.substr(0, dot);
+    }
+    text += " " + key.substr(dot + 1);
+  }
+  return text;
+}
+
 }  // namespace
 
 Command make_train(CLI::App& app) {
@@ -141,15 +164,7 @@ Command make_train(CLI::App& app) {
                    "Threads to compute with, in place of the recipe's train.threads; 0 is one per core")
       ->type_name("N")
       ->check(CLI::Range(0, 1024));
-  command->footer(
-      "\nExamples\n"
-      "  rezero train tools/recipes/quickstart.toml --set model.form=deep --out runs/deep\n"
-      "  rezero train tools/recipes/fc64-rezero.toml --set data.path=cifar-10-batches-bin\n"
-      "  rezero train --resume runs/deep                        after Ctrl-C or a crash\n"
-      "  rezero train --resume runs/deep --set train.steps=4000 makes the run longer\n"
-      "The run's folder holds recipe.toml, run.json, metrics.jsonl and checkpoints/. Ctrl-C finishes the step and "
-      "writes a checkpoint;\n"
-      "a second one stops at once.");
+  command->footer(footer);
   return {command, [options] { return run_train(*options); }};
 }
 

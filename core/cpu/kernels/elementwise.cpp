@@ -97,7 +97,8 @@ To saturate(From x) {
   constexpr bool is_signed = static_cast<To>(-1) < To(0);
   constexpr std::uint64_t most = (~std::uint64_t{0} >> (64 - bits)) >> (is_signed ? 1 : 0);
   constexpr To largest = static_cast<To>(most), smallest = static_cast<To>(is_signed ? most + 1 : 0);
-  if (x >= static_cast<From>(most / 2 + 1) * 2) return largest;
+  constexpr std::uint64_t half = most / 2 + 1;  // exact in From, unlike most
+  if (x >= static_cast<From>(half) * 2) return largest;
   if (x <= static_cast<From>(smallest)) return smallest;
   return x == x ? static_cast<To>(x) : To(0);
 }

@@ -1,0 +1,96 @@
+// rezero bench: that the numbers are there and fit each other; how large they are is not tested.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "support/close.h"
+#include "support/command.h"
+#include "support/sanitizers.h"
+
+using namespace rz::test;
+using nlohmann::json;
+
+namespace {
+
+json bench(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "bench");
+  arguments.emplace_back("--json");
+  const CommandResult result = run_command(arguments);
+  REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+  CHECK(result.error.empty());
+  return json::parse(result.out);
+}
+
+void check_error(const std::vector<std::string>& arguments, const std::vector<std::string>& parts) {
+  const CommandResult result = run_command(arguments);
+  CAPTURE(result.error);
+  CHECK(result.exit_code == 2);
+  CHECK(one_line_error(result));
+  CHECK(mentions(result.error, parts));
+}
+
+}  // namespace
+
+TEST_CASE("bench: a training step") {
+  const json r = bench({"fc", "--depth", "4", "--width", "32", "--batch", "16", "--steps", "5"});
+  CHECK(r["workload"] == "fc");
+  CHECK(r["depth"] == 4);
+  CHECK(r["steps"] == 5);
+  CHECK(r["parameters"] == 3072 * 32 + 32 + 4 * (32 * 32 + 32) + 4 + 320 + 10);
+  CHECK(r["min_ms"].get<double>() > 0);
+  CHECK(r["min_ms"] <= r["median_ms"]);
+  CHECK(r["median_ms"] <= r["p90_ms"]);
+  const double flops = 2.0 * 16 * (2 * 3072 * 32 + 3 * (4 * 32 * 32 + 320));
+  CHECK(close(r["gflops"].get<double>() * 1e6 * r["median_ms"].get<double>() / flops, 1, 1e-9));
+  CHECK(close(r["fraction_of_peak"].get<double>(), r["gflops"].get<double>() / r["peak_gflops"].get<double>(), 1e-12));
+  CHECK(r["peak_bytes"] > 4 * 3 * 100000);  // values, gradients, sums
+  CHECK(r["tensor_allocations_per_step"].is_number());
+#if !RZ_ADDRESS_SANITIZER && !RZ_THREAD_SANITIZER
+  CHECK(r["tensor_allocations_per_step"] == 0);
+  CHECK(r["operations_per_step"] == 1 + 2 * 4 + 1 + 1);
+  CHECK(r["heap_allocations_per_step"] <= r["operations_per_step"]);
+#endif
+}
+
+TEST_CASE("bench: every form, one thread, and text for people") {
+  for (const char* form : {"deep", "residual", "deep_layer_norm", "pre_norm", "post_norm", "rezero_one"})
+    CHECK(bench({"fc", "--depth", "2", "--width", "8", "--batch", "4", "--steps", "1", "--form", form})["form"] ==
+          form);
+  const CommandResult text =
+      run_command({"bench", "fc", "--depth", "2", "--width", "8", "--batch", "4", "--steps", "2", "--threads", "1"});
+  CHECK(mentions(text.out, {"Training step", "depth 2", "threads: 1", "median", "GFLOP/s", "% of the FMA peak",
+                            "heap allocations"}));
+}
+
+TEST_CASE("bench: a Jacobian and its singular values") {
+  const json r = bench({"jacobian", "--depth", "3", "--width", "16", "--steps", "3"});
+  CHECK(r["workload"] == "jacobian");
+  CHECK(r["svd_median_ms"].get<double>() > 0);
+  CHECK(r["total_median_ms"] >= r["min_ms"]);
+  CHECK(mentions(run_command({"bench", "jacobian", "--depth", "3", "--width", "16", "--steps", "3"}).out,
+                 {"16 x 16", "singular values"}));
+}
+
+TEST_CASE("bench: what the machine can do [slow]") {
+  const json r = bench({"machine", "--threads", "2"});
+  CHECK(r["threads"] == json{1, 2});
+  for (const char* type : {"f32", "f64"}) CHECK(r["fma_peak_gflops"][type][0].get<double>() > 0.1);
+  CHECK(r["bandwidth_gb_per_s"]["read_memory"].size() == 2);
+  CHECK(r["gemm"].size() >= 8);
+  for (const json& product : r["gemm"]) CHECK(product["gflops"][1].get<double>() > 0);
+  CHECK(mentions(run_command({"bench", "machine", "--threads", "1"}).out,
+                 {"1 thread", "FMA peak, f32", "gemm f32 nt 128x256x256"}));
+}
+
+TEST_CASE("bench: wrong usage") {
+  check_error({"bench"}, {"bench"});
+  check_error({"bench", "fv"}, {"fv"});
+  check_error({"bench", "fc", "--depth", "0"}, {"--depth"});
+  check_error({"bench", "fc", "--steps", "many"}, {"--steps"});
+  check_error({"bench", "fc", "--form", "rezro"}, {"--form", "rezro", "rezero"});
+  check_error({"bench", "machine", "--depth", "3"}, {"--depth"});
+  CHECK(run_command({"bench", "jacobian", "--depth", "1", "--width", "2", "--steps", "1"}, {"/dev/full", {}, {}})
+            .exit_code == 1);
+}
