@@ -109,7 +109,7 @@ Stages FullyConnected::stages() const {
   Stages chain;
   chain.input = [this](const Variable& x) { return first(x); };
   for (std::int64_t i = 0; i < options_.depth; ++i)
-    chain.stages.push_back([this, i](const Variable& x) { return layer(x, i); });
+    chain.stages.emplace_back([this, i](const Variable& x) { return layer(x, i); });
   chain.output = [this](const Variable& x) { return output_->forward(x); };
   return chain;
 }

@@ -141,7 +141,8 @@ std::set<std::string> recorded_in(const std::string& folder) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(RZ_TEST_SOURCE_DIR "/../" + folder)) {
     if (entry.path().extension() != ".cpp") continue;
     std::ifstream stream(entry.path());
-    const std::string source((std::istreambuf_iterator<char>(stream)), {});
+    std::string source((std::istreambuf_iterator<char>(stream)), {});
+    std::erase_if(source, [](char c) { return c == ' ' || c == '\n'; });  // the name may stand on the next line
     const std::string_view call = "record(\"";
     for (std::size_t at = source.find(call); at != std::string::npos; at = source.find(call, at)) {
       at += call.size();

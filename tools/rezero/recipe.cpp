@@ -160,8 +160,11 @@ void resolve(Recipe& r, const Names& set, std::string_view file) {
     if (r.data.train_size == 0) r.data.train_size = ShapesOptions().train;
     if (r.data.validation_size == 0) r.data.validation_size = ShapesOptions().validation;
   } else {
+    Recipe probe = r;
+    probe.data.name = "shapes";  // a default does no harm
     for (const std::string& name : set)
-      if (name.starts_with("data.") && find_key(name)->write(r).empty() && name != "data.path")
+      if (const Key& key = *find_key(name); name.starts_with("data.") && name != "data.path" && key.write(r).empty() &&
+                                            key.write(probe) != key.write(Recipe()))
         fail(fmt::format("{} belongs to the data set shapes, but data.name is {}", name, r.data.name));
   }
   if (!set.contains("train.epochs")) r.train.epochs = r.train.steps > 0 ? 0 : 10;
