@@ -90,15 +90,13 @@ Panel spectrum_panel(std::string_view label, const Result& result) {
   std::sort(resolved.begin(), resolved.end());
   for (const double sigma : resolved) panel.values.push_back(std::log10(sigma));
 
-  std::vector<std::string> notes;
   if (!resolved.empty()) {
     const std::size_t n = resolved.size();
     const double median = 0.5 * (resolved[(n - 1) / 2] + resolved[n / 2]);
-    notes.push_back(fmt::format("min {:.3g}, median {:.3g}, max {:.3g}", resolved.front(), median, resolved.back()));
+    panel.note = fmt::format("min {:.3g}, median {:.3g}, max {:.3g}", resolved.front(), median, resolved.back());
   }
-  if (exact_zeros > 0) notes.push_back(fmt::format("{} exact zero{}", exact_zeros, exact_zeros == 1 ? "" : "s"));
-  if (below_floor > 0) notes.push_back(fmt::format("{} below the floor", below_floor));
-  panel.note = fmt::format("{}", fmt::join(notes, ", "));
+  if (exact_zeros > 0) panel.label += fmt::format(", {} exact zero{}", exact_zeros, exact_zeros == 1 ? "" : "s");
+  if (below_floor > 0) panel.label += fmt::format(", {} below the floor", below_floor);
   return panel;
 }
 

@@ -45,7 +45,7 @@ int run(const Options& options) {
   if (!options.csv.empty()) check_target(options.csv);
   Comparison comparison{load_histories(options.runs), 0, !options.loss};
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
-  comparison.loss = options.loss ? *options.loss : common_loss(comparison.runs).value_or(none);
+  comparison.loss = options.loss ? *options.loss : lowest_loss(comparison.runs.front()).value_or(none);
   if (!options.svg.empty()) write_atomically(options.svg, report::svg(curves_of(comparison)));
   if (!options.csv.empty()) write_atomically(options.csv, comparison_csv(comparison));
   print(options.json ? comparison_json(comparison) : comparison_text(comparison));
@@ -70,8 +70,7 @@ Command make_compare(CLI::App& app) {
   command->add_option("runs", options->runs, "The folders of runs that `rezero train` made")
       ->type_name("RUN...")
       ->required();
-  command
-      ->add_option("--loss", options->loss, "The training loss to reach (default: the lowest that every run reached)")
+  command->add_option("--loss", options->loss, "The training loss to reach (default: the lowest of the first run)")
       ->type_name("X");
   command->add_option("--svg", options->svg, "Curves of the training loss over steps")->type_name("FILE");
   command->add_option("--csv", options->csv, "Losses and accuracies by epoch")->type_name("FILE");

@@ -111,10 +111,9 @@ std::string speed_table(const Comparison& comparison) {
 std::string comparison_text(const Comparison& comparison) {
   std::string text = runs_table(comparison);
   text += "\nMean training loss by epoch (nats)\n" + epochs_table(comparison);
-  if (std::isnan(comparison.loss)) return text + "\nNo run has a finite training loss yet.\n";
+  if (std::isnan(comparison.loss)) return text + "\nThe first run has no finite training loss yet.\n";
   text += fmt::format("\nTo a training loss of {:.4g}{}, speed-up against {}\n", comparison.loss,
-                      comparison.loss_is_common ? " (the lowest that every run reached)" : "",
-                      comparison.runs.front().name);
+                      comparison.loss_is_chosen ? " (the lowest of the first run)" : "", comparison.runs.front().name);
   return text + speed_table(comparison);
 }
 

@@ -10,8 +10,8 @@ namespace rz::tool {
 
 struct Comparison {
   std::vector<History> runs;
-  double loss = 0;              // the given loss; NaN: none
-  bool loss_is_common = false;  // chosen as the lowest that every run reached
+  double loss = 0;              // to be reached; NaN: none
+  bool loss_is_chosen = false;  // as the lowest of the first run, not given
 };
 
 std::string comparison_text(const Comparison& comparison);

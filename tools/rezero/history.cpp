@@ -67,15 +67,11 @@ std::optional<CurvePoint> reached(const History& run, double loss) {
   return point == run.curve.end() ? std::optional<CurvePoint>() : *point;
 }
 
-std::optional<double> common_loss(std::span<const History> runs) {
-  std::optional<double> common;
-  for (const History& run : runs) {
-    double lowest = INFINITY;
-    for (const CurvePoint& point : run.curve)
-      lowest = std::min(lowest, std::isfinite(point.loss) ? point.loss : INFINITY);
-    if (std::isfinite(lowest)) common = std::max(common.value_or(lowest), lowest);
-  }
-  return common;
+std::optional<double> lowest_loss(const History& run) {
+  std::optional<double> lowest;
+  for (const CurvePoint& point : run.curve)
+    if (std::isfinite(point.loss)) lowest = std::min(lowest.value_or(point.loss), point.loss);
+  return lowest;
 }
 
 }  // namespace rz::tool

@@ -36,7 +36,7 @@ std::vector<History> load_histories(std::span<const std::string> runs);
 
 // The first point of the curve that is not above `loss`; none when it never got there.
 std::optional<CurvePoint> reached(const History& run, double loss);
-// The lowest loss that every run reached; runs without a finite loss are left out. None when that are all.
-std::optional<double> common_loss(std::span<const History> runs);
+// The lowest finite loss of the curve; none when there is none.
+std::optional<double> lowest_loss(const History& run);
 
 }  // namespace rz::tool
