@@ -90,7 +90,7 @@ std::string panel_script(const Panel& panel, const Bars& bars, std::optional<dou
       "set label {} at screen {}, screen {} left noenhanced textcolor rgb '#101010'\n"
       "set label {} at screen {}, screen {} right noenhanced font 'sans-serif,12' textcolor rgb '#505050'\n",
       1 - (from + header) / height, 1 - (to - gap) / height, 1.1 * highest, round_step(highest / 2.5),
-      quoted(panel.label, 32), left / width, text_y, quoted(bars.note, 72), 1 - right / width, text_y);
+      quoted(panel.label, 60), left / width, text_y, quoted(bars.note, 48), 1 - right / width, text_y);
   if (bars.fractions.empty()) {
     script += "set label 'no values to draw' at graph 0.5, graph 0.5 center textcolor rgb '#606060'\nplot NaN\n";
   } else {
