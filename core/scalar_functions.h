@@ -24,10 +24,16 @@ namespace math {  // builtins, not <cmath>: its inline overloads would be shared
   RZ_HOST_DEVICE inline float name(float x) { return __builtin_##name##f(x); } \
   RZ_HOST_DEVICE inline double name(double x) { return __builtin_##name(x); }
 RZ_MATH(exp)
-RZ_MATH(expm1) RZ_MATH(log) RZ_MATH(tanh) RZ_MATH(erf) RZ_MATH(sin) RZ_MATH(cos) RZ_MATH(sqrt)
+RZ_MATH(expm1)
+RZ_MATH(log)
+RZ_MATH(tanh)
+RZ_MATH(erf)
+RZ_MATH(sin)
+RZ_MATH(cos)
+RZ_MATH(sqrt)
 #undef RZ_MATH
-    template <class T>
-    RZ_HOST_DEVICE inline T logistic(T x) {  // no overflow on either side
+template <class T>
+RZ_HOST_DEVICE inline T logistic(T x) {  // no overflow on either side
   const T e = exp(x < T(0) ? x : -x);
   return x < T(0) ? e / (T(1) + e) : T(1) / (T(1) + e);
 }
@@ -235,12 +241,14 @@ struct Reciprocal {  // 1 / x
 RZ_ISA_END
 
 // X(name, struct): the activations, by the names that recipes, files and references use.
-#define RZ_ACTIVATIONS(X)                                                                                      \
-  X(identity, Identity)                                                                                        \
-  X(relu, Relu) X(leaky_relu, LeakyRelu) X(tanh, Tanh) X(erf, Erf) X(erf_unit, ErfUnit) X(hard_tanh, HardTanh) \
-      X(sigmoid, Sigmoid) X(gelu, Gelu) X(gelu_tanh, GeluTanh) X(silu, Silu) X(selu, Selu) X(sin, Sin)
+// clang-format off
+#define RZ_ACTIVATIONS(X)                                                                             \
+  X(identity, Identity) X(relu, Relu) X(leaky_relu, LeakyRelu) X(tanh, Tanh) X(erf, Erf)              \
+  X(erf_unit, ErfUnit) X(hard_tanh, HardTanh) X(sigmoid, Sigmoid) X(gelu, Gelu) X(gelu_tanh, GeluTanh) \
+  X(silu, Silu) X(selu, Selu) X(sin, Sin)
 #define RZ_ELEMENTARY_FUNCTIONS(X) X(exp, Exp) X(log, Log) X(sqrt, Sqrt) X(square, Square) X(reciprocal, Reciprocal)
 #define RZ_SCALAR_FUNCTIONS(X) RZ_ACTIVATIONS(X) RZ_ELEMENTARY_FUNCTIONS(X)
+// clang-format on
 
 enum class ScalarFunction : std::uint8_t {
 #define RZ_ENUMERATOR(name, type) name,
