@@ -13,7 +13,7 @@
 namespace rz::report {
 namespace {
 
-constexpr double left = 76, right = 24, top = 44, bottom = 50, header = 26, gap = 10;  // margins in pixels
+constexpr double left = 92, right = 24, top = 44, bottom = 50, header = 26, gap = 10;  // margins in pixels
 constexpr int width = 800;
 
 struct Bins {

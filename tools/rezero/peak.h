@@ -8,7 +8,8 @@
 
 namespace rz::tool {
 
-// Multiply-adds on registers alone, on all threads in use: FLOP/s, the best of `rounds` rounds of about 2 ms.
+// Multiply-adds on registers alone, on all threads in use: FLOP/s in processor time, the best of `rounds` rounds of
+// about 2 ms. What else runs on the machine does not lower it, unlike the times that it is compared with.
 double fma_peak(DType dtype, int rounds = 15);
 
 // Bytes per second over memory of so many bytes in all, an equal part per thread in use; the best of `rounds` rounds.
