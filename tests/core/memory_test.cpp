@@ -17,7 +17,7 @@ using namespace rz::test;
 namespace {
 
 // What a step might ask for: sizes that overlap in time and repeat.
-std::vector<void*> requests(Pool& memory) {
+[[maybe_unused]] std::vector<void*> requests(Pool& memory) {
   std::vector<void*> addresses;
   std::vector<BlockHandle> held;
   for (std::size_t bytes : {1U, 64U, 100U, 1000U, 1000U, 4096U, 70000U, 3U << 20, 100U}) {
