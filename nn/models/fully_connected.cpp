@@ -1,5 +1,7 @@
 #include "nn/models/fully_connected.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "autograd/ops.h"
@@ -114,6 +116,11 @@ Stages FullyConnected::stages() const {
   return chain;
 }
 
-std::string FullyConnected::formula() const { return std::string(row(options_.form).formula); }
+std::string FullyConnected::formula() const {
+  const std::string_view formula = row(options_.form).formula;
+  if (options_.gate.empty()) return std::string(formula);
+  const std::string start = options_.gate.size() > 1 ? "as given" : fmt::format("{:g}", options_.gate[0]);
+  return fmt::format("{}, a = {}", formula.substr(0, formula.find(", a =")), start);
+}
 
 }  // namespace rz::nn

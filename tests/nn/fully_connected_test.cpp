@@ -111,6 +111,13 @@ TEST_SUITE("nn/fully_connected") {
     CHECK(close(net({.depth = 3, .width = 4, .gate = {1, 2, 3}})->residual_weights().value(), {1, 2, 3}, 0));
   }
 
+  TEST_CASE("the formula tells where the gates start") {
+    CHECK(net({.depth = 3, .width = 4})->formula() == "x + a F(x), a = 0");
+    CHECK(net({.depth = 3, .width = 4, .gate = {0.5}})->formula() == "x + a F(x), a = 0.5");
+    CHECK(net({.depth = 3, .width = 4, .gate = {1, 2, 3}})->formula() == "x + a F(x), a = as given");
+    CHECK(net({.depth = 3, .width = 4, .form = Form::post_norm})->formula() == "norm(x + F(x))");
+  }
+
   TEST_CASE("at a = 0 every singular value of the stack is exactly 1, at depths 1, 64 and 1000") {
     for (const std::int64_t depth : {1, 64, 1000})
       for (const nn::Branch branch : {nn::Branch::activation_last, nn::Branch::activation_first}) {

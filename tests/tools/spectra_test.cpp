@@ -55,6 +55,13 @@ TEST_CASE("spectra: JSON has the schema and reads back to the same doubles") {
   CHECK(summary["rank"] == 1.5);
 }
 
+TEST_CASE("spectra: a smallest value below the floor is null, not noise") {
+  const std::vector<Tensor> graded{Tensor::of({2, 2}, std::vector<double>{1, 0, 0, 1e-20})};
+  const json summary = json::parse(to_json(isometry::analyze(graded, "stack")))["summary"];
+  CHECK(summary["min"].is_null());
+  CHECK(summary["condition_number"].is_null());
+}
+
 TEST_CASE("spectra: CSV and arrays") {
   const isometry::Result result = example();
   const std::string csv = to_csv(result);

@@ -27,6 +27,9 @@ std::string to_json(const Result& result) {
                        {"exact_zeros", sample.exact_zeros}});
   }
   const Summary& s = result.summary;
+  // A smallest value below the floor is noise: it is not shown as if it were measured.
+  const bool noise = s.fraction_below_floor > 0 && s.min > 0;
+  const auto measured = [noise](double value) { return noise ? Json() : Json(value); };
   const Json json = {{"schema", 1},
                      {"rows", result.rows},
                      {"cols", result.cols},
@@ -37,10 +40,10 @@ std::string to_json(const Result& result) {
                      {"samples", std::move(samples)},
                      {"summary",
                       {{"max", s.max},
-                       {"min", s.min},
+                       {"min", measured(s.min)},
                        {"mean_square", s.mean_square},
                        {"mean_log", s.mean_log},
-                       {"condition_number", s.condition_number},
+                       {"condition_number", measured(s.condition_number)},
                        {"fraction_below_floor", s.fraction_below_floor},
                        {"rank", s.rank}}}};
   return json.dump() + "\n";

@@ -181,7 +181,10 @@ Recipe parse_recipe(std::string_view text, std::string_view file_name, std::span
   try {
     read_section(toml::parse(text), "", file_name, recipe, set);
   } catch (const toml::parse_error& error) {
-    throw UsageError(fmt::format("{}: {}", place(file_name, error.source()), error.description()));
+    const std::string_view hint = error.description().find("could not determine") != std::string_view::npos
+                                      ? " (text needs quotes: form = \"rezero\")"
+                                      : "";
+    throw UsageError(fmt::format("{}: {}{}", place(file_name, error.source()), error.description(), hint));
   }
   for (const std::string& setting : settings) apply_setting(setting, recipe, set);
   resolve(recipe, set, file_name);
