@@ -53,7 +53,7 @@ Shape Shape::prepended(std::int64_t extent) const {
            max_rank);
   Shape longer;
   longer.extents_[0] = extent;
-  for (int k = 0; k < rank_; ++k) longer.extents_[static_cast<std::size_t>(k + 1)] = (*this)[k];
+  for (int k = 0; k < rank_; ++k) longer.extents_[static_cast<std::size_t>(k) + 1] = (*this)[k];
   longer.rank_ = rank_ + 1;
   check_size(longer);
   return longer;

@@ -76,7 +76,7 @@ std::string epochs_table(const Comparison& comparison) {
   std::string alignment = "r";
   for (const History& run : comparison.runs) {
     rows.front().push_back(run.name);
-    if (!notebook_losses(run.recipe).empty()) rows.front().push_back("(notebook)");
+    if (!notebook_losses(run.recipe).empty()) rows.front().emplace_back("(notebook)");
   }
   alignment.append(rows.front().size() - 1, 'r');
   for (std::int64_t epoch = 1; epoch <= last; ++epoch) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "data/text.h"
@@ -16,7 +17,7 @@ constexpr std::int64_t plain_lines = 20;  // of all updates
 constexpr double redraw_seconds = 0.1;
 
 std::string duration_text(double seconds) {
-  const auto s = static_cast<std::int64_t>(std::min(seconds, 1e9) + 0.5);
+  const auto s = std::int64_t{std::lround(std::min(seconds, 1e9))};
   if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
   return fmt::format("{}:{:02}", s / 60, s % 60);
 }

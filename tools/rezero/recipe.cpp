@@ -103,7 +103,7 @@ Value setting_value(const std::string& text) {
   try {
     const toml::table table = toml::parse("x = " + text);
     if (const toml::node* node = table.get("x"); node && table.size() == 1) return value_of(*node);
-  } catch (const toml::parse_error&) {
+  } catch (const toml::parse_error&) {  // NOLINT(bugprone-empty-catch): then it is a plain string
   }
   Value value;
   value.kind = Value::string;

@@ -118,7 +118,8 @@ void add_model(std::vector<Key>& list) {
         std::int64_t elements = 1;
         for (const Value& item : v.items) {
           r.model.inputs.push_back(integer_in(item, 1, million));
-          if ((elements *= item.whole) > million) refuse(v, "a shape of at most 1,000,000 elements");
+          elements *= item.whole;
+          if (elements > million) refuse(v, "a shape of at most 1,000,000 elements");
         }
         if (r.model.inputs.empty()) refuse(v, "an integer, or a shape such as [3, 32, 32]");
       },

@@ -22,8 +22,8 @@ constexpr struct {
 
 std::int64_t parse_size(std::string_view text, std::string_view what) {
   double number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const char* const end = text.end();
+  const auto [rest, error] = std::from_chars(text.begin(), end, number);
   std::string unit;
   for (const char* c = rest; c != end; ++c) {
     if (*c != ' ') unit += *c >= 'A' && *c <= 'Z' ? static_cast<char>(*c - 'A' + 'a') : *c;

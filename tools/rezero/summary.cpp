@@ -35,7 +35,7 @@ bool all_digits(std::string_view word) {
 
 Row row_of(const Parameter& parameter) {
   Row row{parameter.name(), "", -1, -1, parameter.shape(), parameter.role(), parameter.shape().elements()};
-  const std::string name = parameter.name();
+  const std::string& name = parameter.name();
   for (std::size_t at = 0; at < name.size();) {
     const std::size_t end = std::min(name.find('.', at), name.size());
     const std::string word = name.substr(at, end - at);
