@@ -88,6 +88,8 @@ TEST_CASE("recipe: mistakes are named with place and advice") {
   CHECK(error_of(tool::to_toml(with({})), {"data.name=cifar10"}).empty());  // the defaults of shapes are in the text
   CHECK(mentions(error_of("[model]\nnegative_slope = 0.2"), {"negative_slope", "leaky_relu"}));
   CHECK(mentions(error_of("[data]\nname = 1979-05-27"), {"r.toml:2:8", "data.name"}));
+  CHECK(mentions(error_of("[model]\nform = rezero"), {"r.toml:2:8", "text needs quotes"}));
+  CHECK(mentions(error_of("[optimizer]\nnesterov = fal\n"), {"r.toml:2", "\\x0a"}));  // the parser quotes the line feed
 }
 
 TEST_CASE("recipe: --set is TOML, or a plain string when it is none") {

@@ -184,7 +184,7 @@ Recipe parse_recipe(std::string_view text, std::string_view file_name, std::span
     const std::string_view hint = error.description().find("could not determine") != std::string_view::npos
                                       ? " (text needs quotes: form = \"rezero\")"
                                       : "";
-    throw UsageError(fmt::format("{}: {}{}", place(file_name, error.source()), error.description(), hint));
+    throw UsageError(fmt::format("{}: {}{}", place(file_name, error.source()), printable(error.description()), hint));
   }
   for (const std::string& setting : settings) apply_setting(setting, recipe, set);
   resolve(recipe, set, file_name);
