@@ -7,6 +7,7 @@
 #include "autograd/tape.h"
 #include "core/error.h"
 #include "core/ops.h"
+#include "core/parallel.h"
 
 namespace rz {
 
@@ -52,18 +53,25 @@ void in_chunks(std::int64_t n, std::int64_t memory, Pool& pool, F&& chunk) {
   for (std::int64_t first = 1; first < n; first += most) chunk(first, std::min(most, n - first));
 }
 
-Tensor forward_jacobian(const Function& f, const Tensor& x, std::int64_t memory) {
+Tensor forward_jacobian(const Function& f, const Tensor& x, std::int64_t m, const JacobianOptions& options) {
   const std::int64_t n = x.elements();
-  Tensor j;
-  in_chunks(n, memory, pool(x.device()), [&](std::int64_t first, std::int64_t count) {
+  const Tensor j({m, n}, x.dtype(), x.device());
+  const auto chunk = [&](std::int64_t first, std::int64_t count) {
     const Tensor v = unit_vectors(n, first, count, x.dtype(), x.device()).reshape(x.shape().prepended(count));
     const ValueAndTangent y = jvp(f, x, v);
-    const std::int64_t m = y.value.elements();
-    if (!j.defined()) j = Tensor({m, n}, x.dtype(), x.device());
     const int swapped[] = {1, 0};
     ops::copy_block(ops::permute(y.tangent.reshape({count, m}), swapped), {0, 0}, Destination{j}, {0, first},
                     {m, count});
-  });
+  };
+  // Side by side, a thread takes its directions through all of f without waiting for another after each operation.
+  // 64 vectors of the larger side are more than an operation and its operands take.
+  constexpr std::int64_t piece = 128, vectors = 64;
+  const std::int64_t bytes = vectors * n * std::max(n, m) * static_cast<std::int64_t>(size_of(x.dtype()));
+  if (options.concurrent && x.device() == Device::cpu() && n > piece && bytes <= options.memory) {
+    parallel_ranges(n, piece, [&](std::int64_t begin, std::int64_t end) { chunk(begin, end - begin); });
+  } else {
+    in_chunks(n, options.memory, pool(x.device()), chunk);
+  }
   return j;
 }
 
@@ -110,15 +118,15 @@ Tensor vjp(const Function& f, const Tensor& x, const Tensor& u) {
 }
 
 Tensor jacobian(const Function& f, const Tensor& x, const JacobianOptions& options) {
-  if (options.mode == JacobianMode::forward) return forward_jacobian(f, x, options.memory);
   std::int64_t m = 0;
   {
     const NoRecording off;
     m = f(Variable(x)).value().elements();
   }
   const bool can_reverse = x.shape().rank() >= 1 && x.shape()[0] == 1;
-  if (options.mode == JacobianMode::automatic && (x.elements() <= m || !can_reverse))
-    return forward_jacobian(f, x, options.memory);
+  const bool forward = options.mode == JacobianMode::forward ||
+                       (options.mode == JacobianMode::automatic && (x.elements() <= m || !can_reverse));
+  if (forward) return forward_jacobian(f, x, m, options);
   return reverse_jacobian(f, x, m, options.memory);
 }
 

@@ -24,6 +24,8 @@ enum class JacobianMode { automatic, forward, reverse };
 struct JacobianOptions {
   JacobianMode mode = JacobianMode::automatic;  // forward when x has at most as many elements as y
   std::int64_t memory = std::int64_t{1} << 30;  // bytes for one chunk of directions
+  // Forward mode on the CPU may call f from several threads at once, as models allow.
+  bool concurrent = false;
 };
 // J [elements of y, elements of x] at x. Forward mode pushes chunks of unit tangents; reverse mode repeats x over rows
 // and needs x [1, ...] -> y [1, ...] whose rows do not depend on each other (active dropout is refused: value). Throws

@@ -86,8 +86,8 @@ class Backend {
   // y has x's rank; axes where y's extent is 1 are reduced. Sums in f32 keep an error of order log n eps (pieces or
   // wide accumulators).
   virtual void reduce(Reduction op, const Operand& x, const Target& y, Workspace& w) = 0;
-  virtual void argmax_rows(const Operand& x,
-                           const Target& y) = 0;  // x [rows, columns] -> y i64 [rows], the first of equals
+  // x [rows, columns] -> y i64 [rows], the first of equals; -1 for a row with a NaN.
+  virtual void argmax_rows(const Operand& x, const Target& y) = 0;
   virtual void sum_of_squares(const Operand& x, const Target& y,
                               Workspace& w) = 0;  // any shape -> y f64 [1], summed in f64
 

@@ -33,7 +33,7 @@ Shape broadcast(const Shape& a, const Shape& b, const char* operation);
 Tensor reduce(Reduction op, const Tensor& x, std::span<const int> axes, bool keep_axes = false);
 Tensor sum(const Tensor& x);                         // all elements -> scalar
 void sum_to(const Tensor& x, const Destination& y);  // the transpose of broadcasting y's shape to x's
-Tensor argmax_rows(const Tensor& x);                 // [rows, columns] -> i64 [rows]
+Tensor argmax_rows(const Tensor& x);                 // [rows, columns] -> i64 [rows]; -1 for a row with a NaN
 Tensor sum_of_squares(const Tensor& x);              // f64 [1]
 
 // Moving data

@@ -25,9 +25,11 @@ Variable residual_add(const Variable& x, const Variable& f, const Variable& gate
         if (d.wanted(1) || d.wanted(2)) ops::residual_add_vjp(f, gates, index, d_y, d_f, d_gates);
       },
       [y, index](const Primals& p, const Tangents& t) -> Variable {
+        const bool both = t.has(0) && t.has(1);  // one pass: t_x + g t_f is the operation itself
         return Sum()
-            .add(t.has(0), [&] { return t[0]; })
-            .add(t.has(1), [&] { return multiply(slice(p[2], 0, index, 1), t[1]); })
+            .add(both, [&] { return residual_add(t[0], t[1], p[2], index); })
+            .add(t.has(0) && !both, [&] { return t[0]; })
+            .add(t.has(1) && !both, [&] { return multiply(slice(p[2], 0, index, 1), t[1]); })
             .add(t.has(2), [&] {
               const Variable t_g = reshape(slice(t[2], 1, index, 1), {t.count()});  // [k]: of a number
               return multiply(align_tangent(t_g, y), p[1]);

@@ -122,6 +122,9 @@ TEST_SUITE("core/ops_reduction") {
       const Tensor x =
           Tensor::of({3, 4}, std::vector{1.0, 3.0, 3.0, 2.0, -1.0, -2.0, -3.0, -4.0, 0.0, 0.0, 0.0, 0.5}, dtype);
       CHECK(ops::argmax_rows(x).to_integers() == std::vector<std::int64_t>{1, 0, 3});
+      const double nan = std::nan("");
+      const Tensor broken = Tensor::of({3, 2}, std::vector{1.0, nan, nan, 1.0, -HUGE_VAL, -HUGE_VAL}, dtype);
+      CHECK(ops::argmax_rows(broken).to_integers() == std::vector<std::int64_t>{-1, -1, 0});
       const Tensor wide = normal_input({20, 1037}, "wide", dtype);
       const std::vector<double> values = wide.to_vector();
       std::vector<std::int64_t> expected;

@@ -8,6 +8,7 @@
 #include "autograd/tape.h"
 #include "core/linalg.h"
 #include "core/ops.h"
+#include "core/parallel.h"
 #include "support/close.h"
 #include "support/inputs.h"
 
@@ -124,6 +125,25 @@ TEST_SUITE("nn/fully_connected") {
         const auto model = net({.inputs = {12}, .depth = depth, .width = 16, .branch = branch});
         for (const double sigma : svdvals(stack_jacobian(*model, normal_input({1, 12}, "x")))) CHECK(sigma == 1.0);
       }
+  }
+
+  TEST_CASE("directions of a Jacobian side by side: the same, for every number of threads [threads]") {
+    const auto model = net({.inputs = {12}, .depth = 3, .width = 300, .gate = {0.5}});
+    const Tensor h = model->stages().input(Variable(normal_input({1, 12}, "x"))).value();
+    const auto stack = [&](Variable v) {
+      for (const Function& stage : model->stages().stages) v = stage(v);
+      return v;
+    };
+    const Tensor alone = jacobian(stack, h);
+    set_threads(1);
+    const Tensor one = jacobian(stack, h, {.concurrent = true});
+    set_threads(3);
+    const Tensor three = jacobian(stack, h, {.concurrent = true});
+    set_threads(0);
+    CHECK(identical(one, three));
+    CHECK(close(one, alone, 1e-13));
+    const auto broken = [&](const Variable& v) { return linear(v, Variable(normal_input({2, 7}, "w")), {}); };
+    message_of(ErrorCode::shape, [&] { jacobian(broken, h, {.mode = JacobianMode::forward, .concurrent = true}); });
   }
 
   TEST_CASE("the authors' recipe: standard deviations of each layer by form") {

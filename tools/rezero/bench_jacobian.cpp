@@ -31,7 +31,7 @@ std::string bench_jacobian(const BenchOptions& options) {
   for (std::int64_t i = 0; i < options.warmup + options.steps; ++i) {
     const Tensor x = normal_tensor({1, options.width}, random, DType::f64);
     const double start = seconds_now();
-    const Tensor j = jacobian(stack, x);
+    const Tensor j = jacobian(stack, x, {.concurrent = true});
     const double middle = seconds_now();
     svdvals(j);
     const double end = seconds_now();

@@ -48,6 +48,7 @@ int run(const Options& options) {
   comparison.loss = options.loss ? *options.loss : lowest_loss(comparison.runs.front()).value_or(none);
   if (!options.svg.empty()) write_atomically(options.svg, report::svg(curves_of(comparison)));
   if (!options.csv.empty()) write_atomically(options.csv, comparison_csv(comparison));
+  if (takes_standard_output({options.svg, options.csv})) return exit_success;
   print(options.json ? comparison_json(comparison) : comparison_text(comparison));
   for (const std::string& path : {options.svg, options.csv}) {
     if (!path.empty() && !options.json) print(fmt::format("written: {}\n", absolute(path)));

@@ -54,6 +54,7 @@ int write_outputs(const Options& options, const Source& source, DType precision)
   const Tensor inputs = read_inputs(options.input, *source.model, precision);
   const Tensor outputs = outputs_of(*source.model, inputs);
   save_npy(options.output, outputs);
+  if (takes_standard_output({options.output})) return exit_success;
   const std::string path = absolute(options.output);
   if (options.json) {
     print(fmt::format("{{\"examples\": {}, \"outputs\": {}, \"precision\": {}, \"output\": {}}}\n", outputs.shape()[0],

@@ -1,5 +1,7 @@
 #include "tools/rezero/evaluate.h"
 
+#include <cmath>
+
 #include "autograd/ops.h"
 #include "core/ops.h"
 #include "data/loader.h"
@@ -47,7 +49,7 @@ Evaluation evaluate(nn::Model& model, const Dataset& data) {
     correct += count_equal(ops::argmax_rows(logits.value()), batch.labels);
     result.examples += examples;
   }
-  result.loss = loss_sum / static_cast<double>(result.examples);
+  result.loss = std::fabs(loss_sum) / static_cast<double>(result.examples);  // never negative; a NaN loses its sign
   result.accuracy = static_cast<double>(correct) / static_cast<double>(result.examples);
   return result;
 }

@@ -89,6 +89,7 @@ isometry::Result analyze(const Options& options, const Source& source, const Ten
   const bool stack = options.of == "stack";
   JacobianOptions how;
   how.memory = parse_size(options.memory, "--memory");
+  how.concurrent = true;
   Progress progress("jacobian", samples);
   std::vector<isometry::SampleSpectrum> spectra;
   std::int64_t rows = 0, columns = 0;
@@ -116,7 +117,9 @@ void check_options(const Options& options) {
   parse_size(options.memory, "--memory");
   std::error_code error;
   const fs::file_type type = fs::status(options.out, error).type();
-  const bool named = type == fs::file_type::regular || type == fs::file_type::not_found;  // else JSON: a pipe, a device
+  // Else JSON: a pipe, a device, standard output wherever it goes.
+  const bool named =
+      (type == fs::file_type::regular || type == fs::file_type::not_found) && !takes_standard_output({options.out});
   const std::string kind = fs::path(options.out).extension().string();
   if (!options.out.empty() && named && kind != ".npz" && kind != ".csv" && kind != ".json")
     throw UsageError(fmt::format("--out: the name {} does not say what to write (it must end with .npz, .csv or .json)",
@@ -146,6 +149,7 @@ int run(const Options& options) {
   const Inputs inputs = inputs_of(options, source, precision);
   const isometry::Result result = analyze(options, source, inputs.values, precision);
   write_result(options, result, fmt::format("Jacobian of the {}: {}", result.of, source.name));
+  if (takes_standard_output({options.out, options.svg})) return exit_success;
   print(options.json ? report::to_json(result) : spectrum_text(result, source.name, source.weights, inputs.text));
   for (const std::string& path : {options.out, options.svg}) {
     if (!path.empty() && !options.json) print(fmt::format("written: {}\n", absolute(path)));

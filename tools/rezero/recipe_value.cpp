@@ -19,7 +19,9 @@ std::string describe(const Value& value) {
     case Value::integer:
       return fmt::format("{}", value.whole);
     case Value::real:
-      return fmt::format("{}", value.number);
+      return std::trunc(value.number) == value.number && std::fabs(value.number) < 1e15
+                 ? fmt::format("{:.1f}", value.number)
+                 : fmt::format("{}", value.number);
     case Value::string:
       return fmt::format("the string '{}'", printable(value.text));
     case Value::list:

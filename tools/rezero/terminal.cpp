@@ -45,6 +45,13 @@ void print(std::string_view text) {
   RZ_CHECK(file, reason == 0, "standard output: cannot be written: {}", std::generic_category().message(reason));
 }
 
+bool takes_standard_output(std::initializer_list<std::string_view> files) {
+  for (const std::string_view file : files)
+    for (const std::string_view name : {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+      if (file == name) return true;
+  return false;
+}
+
 void say(std::string_view text) { write_all(STDERR_FILENO, text); }
 
 bool is_terminal(Stream stream) { return isatty(static_cast<int>(stream)) == 1; }

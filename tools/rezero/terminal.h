@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,8 @@ struct BrokenPipe : std::exception {};
 // A result: standard output. Written at once: commands print when everything has been checked.
 // Throws: file (it cannot be written), BrokenPipe (the reader has gone).
 void print(std::string_view text);
+// Whether one of the files is standard output itself: what is written there must not be mixed with a report.
+bool takes_standard_output(std::initializer_list<std::string_view> files);
 // A message beside the result: standard error, whole lines. Failure to write is ignored.
 void say(std::string_view text);
 

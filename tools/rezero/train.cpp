@@ -78,6 +78,7 @@ int run_train(const Options& options) {
   const std::string out = options.out.empty() ? default_out(options.recipe) : options.out;
   const RunPaths paths(resume ? options.resume : out);
   if (!resume) check_new_run(paths);
+  declare_model(recipe);  // a mistake in the model shows before data are read
   const DataSplits data = load_data(recipe);
   const std::unique_ptr<nn::Model> model = build_model(recipe);
   Trainer trainer(recipe, data, *model, paths);

@@ -1,6 +1,7 @@
 #include "tools/rezero/trainer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <limits>
 
@@ -63,6 +64,7 @@ void Trainer::go_on() {
              loader_.batches(), state_.seed);
     checkpoints_.set_written(state_.step);
   }
+  if (std::filesystem::exists(paths_.metrics, ignored)) read_metrics(paths_.metrics);  // what is damaged shows now
 }
 
 void Trainer::add_step(std::int64_t rows) {
@@ -83,7 +85,8 @@ Trainer::Taken Trainer::take_step(const Batch& batch) {
   TrainingStep& step = step_for(batch.labels.elements());
   step_state_.set(state_.step + 1, schedule_.rate(state_.step + 1));
   step.run(batch);
-  const Taken taken{step.loss(), step_state_.get(state_gradient_norm), step.correct(), batch.labels.elements()};
+  const Taken taken{step.loss(), std::fabs(step_state_.get(state_gradient_norm)), step.correct(),
+                    batch.labels.elements()};
   state_.step += 1;
   state_.position += 1;
   state_.epoch_loss_sum += taken.loss;

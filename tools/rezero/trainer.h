@@ -31,7 +31,7 @@ class Trainer {
 
   std::int64_t total_steps() const { return total_; }
   const TrainState& state() const { return state_; }
-  // Goes to the newest checkpoint; without one, to the start.   Throws: file
+  // Goes to the newest checkpoint; without one, to the start.   Throws: file (also for damaged metrics)
   void go_on();
   // `continue_anyway`: a loss or gradient that is not finite does not end the run.
   // Throws: value (not finite; what is needed to look into it has been written), file (the last checkpoint cannot be

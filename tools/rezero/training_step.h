@@ -2,6 +2,7 @@
 // addresses.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -20,8 +21,8 @@ class TrainingStep {
 
   void run(const Batch& batch);  // the state is that of the step (StepState::set)
   std::int64_t rows() const { return labels_.elements(); }
-  double loss() const { return loss_.item(); }
-  std::int64_t correct() const;  // predictions that were right, before the update
+  double loss() const { return std::fabs(loss_.item()); }  // never negative; a NaN loses its sign, too
+  std::int64_t correct() const;                            // predictions that were right, before the update
 
   // Runs the forward pass again: the first layer and operation whose value is not finite, "linear_layers.12: linear",
   // or "".

@@ -90,19 +90,20 @@ double sum_of_squares(const void* x_data, std::int64_t n) {
 }
 
 template <class T>
-void argmax_rows(const void* x_data, std::int64_t rows, std::int64_t columns,
-                 std::int64_t* y) {  // NaN is never the largest
+void argmax_rows(const void* x_data, std::int64_t rows, std::int64_t columns, std::int64_t* y) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const T* x = static_cast<const T*>(x_data) + r * columns;
     T largest = static_cast<T>(-__builtin_inf());
     std::int64_t where = 0;
+    bool has_nan = false;
     for (std::int64_t c = 0; c < columns; ++c) {
+      has_nan |= x[c] != x[c];
       if (x[c] > largest) {
         largest = x[c];
         where = c;
       }
     }
-    y[r] = where;
+    y[r] = has_nan ? -1 : where;
   }
 }
 
