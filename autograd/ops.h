@@ -47,6 +47,8 @@ Variable slice(const Variable& x, int axis, std::int64_t first, std::int64_t cou
 Variable pad(const Variable& x, int axis, std::int64_t before, std::int64_t after);
 Variable concat(std::span<const Variable> parts, int axis);
 Variable gather_rows(const Variable& table, const Tensor& indices);  // table[indices]: indices i64 [k]
+// y [..., count] is x [..., k] with column i moved to columns[i], and 0 elsewhere. The columns must differ.
+Variable spread_columns(const Variable& x, std::span<const std::int64_t> columns, std::int64_t count);
 
 // Losses, norms                                                             (ops/softmax.cpp, ops/norm.cpp)
 Variable softmax(const Variable& x);  // over the last axis

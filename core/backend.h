@@ -99,6 +99,8 @@ class Backend {
                           const Shape& extent) = 0;
   virtual void gather_rows(const Operand& table, const Operand& indices,
                            const Target& y) = 0;  // y[i] = table[indices[i]]
+  // y[..., j] = x[..., indices[j]], 0 where the index is -1. f32 and f64 only.
+  virtual void gather_columns(const Operand& x, const Operand& indices, const Target& y) = 0;
   virtual void scatter_add_rows(const Operand& d_y, const Operand& indices,
                                 const Target& d_table) = 0;  // d_table[indices[i]] += d_y[i], in order of i
 

@@ -317,6 +317,23 @@ Tensor gather_rows(const Tensor& table, const Tensor& indices) {
   return y;
 }
 
+Tensor gather_columns(const Tensor& x, const Tensor& indices) {
+  check_indices("gather_columns", indices);
+  RZ_CHECK(shape, x.shape().rank() >= 1, "gather_columns: x {} needs a column axis", x.shape());
+  Tensor y(x.shape().with(x.shape().rank() - 1, indices.shape()[0]), x.dtype(), x.device());
+  gather_columns(x, indices, Destination{y});
+  return y;
+}
+
+void gather_columns(const Tensor& x, const Tensor& indices, const Destination& y) {
+  check_indices("gather_columns", indices);
+  check_real("gather_columns", x);
+  check_dtype("gather_columns", x, y.tensor);
+  RZ_CHECK(shape, x.shape().rank() >= 1, "gather_columns: x {} needs a column axis", x.shape());
+  check_shape("gather_columns", "y", y.tensor, x.shape().with(x.shape().rank() - 1, indices.shape()[0]));
+  begin("gather_columns", {&x, &indices}, y.tensor, 0).gather_columns(x.operand(), indices.operand(), y.target());
+}
+
 void scatter_add_rows(const Tensor& d_y, const Tensor& indices, const Tensor& d_table) {
   check_indices("scatter_add_rows", indices);
   check_dtype("scatter_add_rows", d_y, d_table);

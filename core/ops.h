@@ -45,6 +45,9 @@ Tensor slice(const Tensor& x, int axis, std::int64_t first, std::int64_t count);
 Tensor pad(const Tensor& x, int axis, std::int64_t before, std::int64_t after);  // with zeros
 Tensor concat(std::span<const Tensor> parts, int axis);
 Tensor gather_rows(const Tensor& table, const Tensor& indices);  // table [n, ...], indices i64 [k] -> [k, ...]
+// x [..., n], indices i64 [k] -> [..., k]; zeros where the index is -1
+Tensor gather_columns(const Tensor& x, const Tensor& indices);
+void gather_columns(const Tensor& x, const Tensor& indices, const Destination& y);
 void scatter_add_rows(const Tensor& d_y, const Tensor& indices, const Tensor& d_table);
 Tensor repeat(const Tensor& x, std::int64_t count);  // [count, shape of x]
 

@@ -1,10 +1,13 @@
 // Matrix products.
 
+#include <vector>
+
 #include "autograd/ops.h"
 #include "autograd/ops/lift.h"
 #include "autograd/record.h"
 #include "core/error.h"
 #include "core/ops.h"
+#include "core/step.h"
 
 namespace rz {
 
@@ -21,6 +24,24 @@ void linear_vjp(const Tensor& x, const Tensor& weight, const Tensor& d_z, Gradie
   }
   if (d.wanted(1)) ops::gemm(Transpose::yes, rows, Transpose::no, as_rows(x), d.destination(1));
   if (d.wanted(2)) ops::sum_to(rows, d.destination(2));
+}
+
+// Where the slope is 0 or 1 everywhere, a unit of slope 0 passes nothing on, and one of slope 1 all.
+bool has_slopes_0_and_1(ScalarFunction f) { return f == ScalarFunction::relu || f == ScalarFunction::hard_tanh; }
+
+// y = f(x W^T + b) for an x of one row with a tangent, f of slopes 0 and 1: half of a ReLU layer's units are inactive,
+// and their rows of W need not be multiplied with the tangents. Reads the slopes on the host.
+//   t_y[active] = t_x W[active]^T,   0 elsewhere
+Variable linear_of_active_units(const Variable& x, const Variable& weight, const Variable& bias, Scalar f) {
+  const Variable y = scalar(f, linear(x.primal(), weight, bias));
+  const std::vector<double> slopes = ops::scalar(f, 1, y.value()).to_vector();
+  std::vector<std::int64_t> active;
+  for (std::size_t i = 0; i < slopes.size(); ++i)
+    if (slopes[i] != 0) active.push_back(static_cast<std::int64_t>(i));
+  const Variable rows = gather_rows(weight, Tensor::of_integers({static_cast<std::int64_t>(active.size())}, active,
+                                                                DType::i64, weight.value().device()));
+  const auto units = static_cast<std::int64_t>(slopes.size());
+  return detail::attach_tangent(y, spread_columns(linear(*x.tangent(), rows, {}), active, units));
 }
 
 Transpose flipped(Transpose op) { return op == Transpose::no ? Transpose::yes : Transpose::no; }
@@ -52,6 +73,9 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
 // Recorded as two operations when f's derivative needs z, or when there are tangents (whose rule needs z as well).
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Scalar f) {
   if (f.function == ScalarFunction::identity) return linear(x, weight, bias);
+  if (x.tangent() && !weight.tangent() && !bias.tangent() && x.shape().rows() == 1 && has_slopes_0_and_1(f.function) &&
+      !inside_step())
+    return linear_of_active_units(x, weight, bias, f);
   if (!info(f.function).uses_output || x.tangent() || weight.tangent() || bias.tangent())
     return scalar(f, linear(x, weight, bias));
   Tensor value = ops::linear(x.value(), weight.value(), bias.value(), f);

@@ -139,4 +139,27 @@ Variable gather_rows(const Variable& table, const Tensor& indices) {
       });
 }
 
+// y[..., columns[i]] = x[..., i], else 0.   d_x[..., i] = d_y[..., columns[i]];   t_y = t_x, spread
+Variable spread_columns(const Variable& x, std::span<const std::int64_t> columns, std::int64_t count) {
+  const auto k = static_cast<std::int64_t>(columns.size());
+  RZ_CHECK(shape, x.shape().rank() >= 1 && x.shape()[-1] == k, "spread_columns: x {} needs {} columns, one per index",
+           x.shape(), k);
+  std::vector<std::int64_t> source(static_cast<std::size_t>(count), -1);
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    RZ_CHECK(value, columns[i] >= 0 && columns[i] < count, "spread_columns: index {} is not one of {} columns",
+             columns[i], count);
+    std::int64_t& from = source[static_cast<std::size_t>(columns[i])];
+    RZ_CHECK(value, from < 0, "spread_columns: index {} was given twice", columns[i]);
+    from = static_cast<std::int64_t>(i);
+  }
+  const Device device = x.value().device();
+  const Tensor targets = Tensor::of_integers({k}, columns, DType::i64, device);
+  return record(
+      "spread_columns", {x}, ops::gather_columns(x.value(), Tensor::of_integers({count}, source, DType::i64, device)),
+      [targets](const Tensor& d_y, Gradients& d) {
+        if (d.wanted(0)) ops::gather_columns(d_y, targets, d.destination(0));
+      },
+      [&](const Primals&, const Tangents& t) { return spread_columns(t[0], columns, count); });
+}
+
 }  // namespace rz

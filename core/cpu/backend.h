@@ -37,6 +37,7 @@ class CpuBackend final : public Backend {
   void copy_block(const Operand& x, const Shape& x_origin, const Target& y, const Shape& y_origin,
                   const Shape& extent) override;
   void gather_rows(const Operand& table, const Operand& indices, const Target& y) override;
+  void gather_columns(const Operand& x, const Operand& indices, const Target& y) override;
   void scatter_add_rows(const Operand& d_y, const Operand& indices, const Target& d_table) override;
 
   // gemm.cpp

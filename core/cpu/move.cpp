@@ -85,10 +85,10 @@ void transpose_tiles(const Kernels& kernels, Axes<2> axes, const void* x, const 
 }
 
 // Reads indices[i] and checks it: the host can, and a wrong index would touch foreign memory.
-std::int64_t index_at(const char* operation, const Operand& indices, std::int64_t i, std::int64_t rows) {
+std::int64_t index_at(const char* operation, const Operand& indices, std::int64_t i, std::int64_t extent) {
   const std::int64_t index = static_cast<const std::int64_t*>(indices.data)[i];
-  RZ_CHECK(value, index >= 0 && index < rows, "{}: index {} at position {} is not a row of a table of {} rows",
-           operation, index, i, rows);
+  RZ_CHECK(value, index >= 0 && index < extent, "{}: index {} at position {} is not below the extent {} of its axis",
+           operation, index, i, extent);
   return index;
 }
 
@@ -134,6 +134,34 @@ void CpuBackend::gather_rows(const Operand& table, const Operand& indices, const
       if (columns > 0) move(at(table.data, row * columns, y.dtype), at(y.data, i * columns, y.dtype), columns);
     }
   });
+}
+
+namespace {
+template <class T>
+void gather_columns_of(const Operand& x, const Operand& indices, const Target& y) {
+  const std::int64_t columns = x.shape[-1], count = indices.shape[0];
+  const auto* index = static_cast<const std::int64_t*>(indices.data);
+  const std::int64_t rows = count > 0 ? y.shape.elements() / count : 0;
+  for_ranges(y.dtype, rows, rows_per_grain(count), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const T* from = static_cast<const T*>(x.data) + r * columns;
+      T* to = static_cast<T*>(y.data) + r * count;
+      for (std::int64_t j = 0; j < count; ++j) {
+        const T value = index[j] < 0 ? T(0) : from[index[j]];
+        to[j] = y.accumulate ? to[j] + value : value;
+      }
+    }
+  });
+}
+}  // namespace
+
+void CpuBackend::gather_columns(const Operand& x, const Operand& indices, const Target& y) {
+  for (std::int64_t j = 0; j < indices.shape[0]; ++j)
+    if (static_cast<const std::int64_t*>(indices.data)[j] != -1) index_at("gather_columns", indices, j, x.shape[-1]);
+  if (y.dtype == DType::f32)
+    gather_columns_of<float>(x, indices, y);
+  else
+    gather_columns_of<double>(x, indices, y);
 }
 
 // A piece takes a block of columns through all indices, so that every element's additions keep the order of the

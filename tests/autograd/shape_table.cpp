@@ -79,6 +79,15 @@ std::vector<OpRow> shape_rows() {
   row("gather_rows", "numbers", {{4}}, {{40009}},
       [](Inputs x) { return gather_rows(x[0], every_third(x[0], 2 * x[0].shape()[0])); });
   row("gather_rows", "no indices", {{3, 2}}, {}, [](Inputs x) { return gather_rows(x[0], integers_like(x[0], {})); });
+
+  row("spread_columns", "every second, in reverse", {{2, 3}}, {{67, 261}}, [](Inputs x) {
+    std::vector<std::int64_t> columns;
+    for (std::int64_t i = x[0].shape()[1]; i-- > 0;) columns.push_back(2 * i);
+    return spread_columns(x[0], columns, 2 * x[0].shape()[1]);
+  });
+  row("spread_columns", "numbers", {{2}}, {},
+      [](Inputs x) { return spread_columns(x[0], std::vector<std::int64_t>{3, 1}, 4); });
+  row("spread_columns", "none", {{2, 0}}, {}, [](Inputs x) { return spread_columns(x[0], {}, 3); });
   return rows;
 }
 

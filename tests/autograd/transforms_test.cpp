@@ -27,7 +27,9 @@ Initializer normal(double deviation) {
 struct Net {
   ParameterStore store;
   Parameter first, second, gain, bias, gates, last;
-  explicit Net(std::int64_t outputs = 3, DType dtype = DType::f64) {
+  ScalarFunction activation;
+  explicit Net(std::int64_t outputs = 3, DType dtype = DType::f64, ScalarFunction f = ScalarFunction::tanh)
+      : activation(f) {
     first = store.declare("first", {5, 5}, Role::weight, normal(0.5));
     second = store.declare("second", {5, 5}, Role::weight, normal(0.5));
     last = store.declare("last", {outputs, 5}, Role::weight, normal(0.5));
@@ -37,7 +39,7 @@ struct Net {
     store.build(4, dtype);
   }
   Variable layer(const Variable& x, const Parameter& weight, std::int64_t i) const {
-    return residual_add(x, linear(x, weight, {}, ScalarFunction::tanh), gates, i);
+    return residual_add(x, linear(x, weight, {}, activation), gates, i);
   }
   Variable forward(const Variable& x) const {
     return linear(layer_norm(layer(layer(x, first, 0), second, 1), gain, bias), last, {});
@@ -100,6 +102,22 @@ TEST_SUITE("autograd/transforms") {
       CHECK(close(reverse, forward, 1e-13));
       CHECK(close(forward, numeric_jacobian(net.function(), x), 1e-7));
       CHECK(identical(jacobian(net.function(), x), outputs < 5 ? reverse : forward));
+    }
+  }
+
+  TEST_CASE("jacobian: of layers with inactive units, as in reverse mode, by differences and inside a step") {
+    for (const ScalarFunction f : {ScalarFunction::relu, ScalarFunction::hard_tanh}) {
+      CAPTURE(info(f).name);
+      const Net net(8, DType::f64, f);
+      const Tensor x = normal_input({1, 5}, "x");
+      const Tensor forward = jacobian(net.function(), x, {.mode = JacobianMode::forward});
+      CHECK(close(forward, jacobian(net.function(), x, {.mode = JacobianMode::reverse}), 1e-13));
+      CHECK(close(forward, numeric_jacobian(net.function(), x), 1e-7));
+      const Tensor directions = Tensor::identity(5).reshape({5, 1, 5});
+      Tensor rows;  // the columns of J
+      Step step;    // where slopes cannot be read
+      step.run([&] { rows = jvp(net.function(), x, directions).tangent; });
+      CHECK(close(ops::gemm(Transpose::no, Tensor::identity(8), Transpose::yes, rows.reshape({5, 8})), forward, 1e-13));
     }
   }
 
@@ -234,13 +252,21 @@ TEST_SUITE("autograd/transforms") {
   }
 
   TEST_CASE("jacobian_vector_norm: ||J v||^2, and its parameter gradient against differences") {
+    for (const ScalarFunction f : {ScalarFunction::relu, ScalarFunction::tanh}) {
+      CAPTURE(info(f).name);
+      Net net(3, DType::f64, f);
+      for (const std::int64_t rows : {1, 2}) {
+        const Tensor x = normal_input({rows, 5}, "x"), v = normal_input({rows, 5}, "v");
+        const Tensor direction = v.reshape({1, rows, 5});
+        const auto norm = [&] { return ops::sum_of_squares(jvp(net.function(), x, direction).tangent).item(); };
+        const Tensor numeric = numeric_gradient(net.store, norm);
+        CHECK(close(jacobian_vector_norm(net.function(), x, v), norm(), 1e-14));
+        CHECK(close(net.store.gradients(), numeric, 1e-6));
+        CHECK(identical(net.bias.gradient(), Tensor::zeros({5}, DType::f64)));  // J does not depend on it
+      }
+    }
     Net net;
     const Tensor x = normal_input({2, 5}, "x"), v = normal_input({2, 5}, "v");
-    const auto norm = [&] { return ops::sum_of_squares(jvp(net.function(), x, v.reshape({1, 2, 5})).tangent).item(); };
-    const Tensor numeric = numeric_gradient(net.store, norm);
-    CHECK(close(jacobian_vector_norm(net.function(), x, v), norm(), 1e-14));
-    CHECK(close(net.store.gradients(), numeric, 1e-6));
-    CHECK(identical(net.bias.gradient(), Tensor::zeros({5}, DType::f64)));  // J does not depend on it
     // Nor does that of these on any parameter: a gradient left from before is overwritten.
     const Function shifted = [&](const Variable& in) { return add(in, net.bias); };
     const Function constant = [&](const Variable&) { return net.bias.variable(); };

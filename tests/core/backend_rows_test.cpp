@@ -113,10 +113,31 @@ TEST_SUITE("core/backend") {
     const Tensor table = values({4, 3}, DType::f32, 1),
                  wrong = Tensor::of_integers({3}, std::vector<std::int64_t>{0, 4, 1});
     CHECK(mentions(message_of(ErrorCode::value, [&] { ops::gather_rows(table, wrong); }),
-                   {"gather_rows", "4", "1", "4 rows"}));
+                   {"gather_rows", "index 4", "position 1", "extent 4"}));
     CHECK(mentions(
         message_of(ErrorCode::value, [&] { ops::scatter_add_rows(values({3, 3}, DType::f32, 2), wrong, table); }),
         {"scatter_add_rows", "4"}));
+  }
+
+  TEST_CASE("gather columns, zeros where there is none") {
+    for (const DType type : real_types) {
+      for (const std::int64_t count : {0, 1, 7, 300}) {
+        const Tensor x = values({130, 11}, type, 1);
+        std::vector<std::int64_t> index;
+        for (std::int64_t j = 0; j < count; ++j) index.push_back(j * j % 12 - 1);
+        const Tensor indices = Tensor::of_integers({count}, index);
+        const std::vector<double> from = x.to_vector();
+        const auto gathered = [&](std::int64_t i) {
+          const std::int64_t column = index[static_cast<std::size_t>(i % count)];
+          return column < 0 ? 0 : from[static_cast<std::size_t>(i / count * 11 + column)];
+        };
+        check_call({130, count}, type, gathered,
+                   [&](const Target& y, Workspace&) { cpu().gather_columns(x.operand(), indices.operand(), y); });
+      }
+    }
+    const Tensor wrong = Tensor::of_integers({2}, std::vector<std::int64_t>{-1, 3});
+    CHECK(mentions(message_of(ErrorCode::value, [&] { ops::gather_columns(values({4, 3}, DType::f32, 1), wrong); }),
+                   {"gather_columns", "index 3", "position 1", "extent 3"}));
   }
 
   TEST_CASE("gemm, all transpositions, odd shapes and batches") {

@@ -86,6 +86,7 @@ TEST_SUITE("core/ops_error") {
     check_mistake(dtype, {"scalar", "i64"}, [&] { ops::scalar(ScalarFunction::relu, 0, zeros({2}, i64)); });
     check_mistake(dtype, {"reduce", "u8"}, [] { ops::reduce(Reduction::sum, zeros({2}, DType::u8), std::vector{0}); });
     check_mistake(dtype, {"gather_rows", "f32", "i64"}, [] { ops::gather_rows(zeros({2, 2}), zeros({2})); });
+    check_mistake(dtype, {"gather_columns", "f32", "i64"}, [] { ops::gather_columns(zeros({2, 2}), zeros({2})); });
     check_mistake(dtype, {"uniform", "bf16"}, [] { ops::uniform({}, StepState().tensor(), {2}, DType::bf16); });
     check_mistake(dtype, {"concat"}, [&] { ops::concat(std::vector{zeros({2}), zeros({2}, f64)}, 0); });
   }

@@ -38,6 +38,7 @@ class ForwardingBackend : public Backend {
              (const Operand& x, const Shape& x_origin, const Target& y, const Shape& y_origin, const Shape& extent),
              (x, x_origin, y, y_origin, extent))
   RZ_FORWARD(gather_rows, (const Operand& table, const Operand& indices, const Target& y), (table, indices, y))
+  RZ_FORWARD(gather_columns, (const Operand& x, const Operand& indices, const Target& y), (x, indices, y))
   RZ_FORWARD(scatter_add_rows, (const Operand& d_y, const Operand& indices, const Target& d_table),
              (d_y, indices, d_table))
   RZ_FORWARD(gemm,
