@@ -35,7 +35,7 @@ json parse_json(std::string_view text, std::string_view what) {
   try {
     return json::parse(text.begin(), text.end(), check);
   } catch (const json::exception& error) {
-    RZ_FAIL(file, "{}: its safetensors header is no valid JSON: {}", what, printable(error.what()));
+    RZ_FAIL(file, "{}: its safetensors header is no valid JSON: {}", what, reason_of(error));
   }
 }
 

@@ -17,6 +17,13 @@ std::string printable(std::string_view text) {
   return text.size() > 100 ? out + "..." : out;
 }
 
+std::string reason_of(const std::exception& error) {
+  std::string_view text = error.what();
+  if (const std::size_t end = text.find("] "); text.starts_with('[') && end != std::string_view::npos)
+    text.remove_prefix(end + 2);
+  return printable(text);
+}
+
 std::string byte_text(std::uint64_t bytes) {
   if (bytes < 1000) return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s");
   double value = static_cast<double>(bytes) / 1000;

@@ -89,7 +89,7 @@ TEST_CASE("bench: wrong usage") {
   check_error({"bench", "fv"}, {"fv"});
   check_error({"bench", "fc", "--depth", "0"}, {"--depth"});
   check_error({"bench", "fc", "--steps", "many"}, {"--steps"});
-  check_error({"bench", "fc", "--form", "rezro"}, {"--form", "rezro", "rezero"});
+  check_error({"bench", "fc", "--form", "rezro"}, {"form", "rezro", "rezero"});
   check_error({"bench", "machine", "--depth", "3"}, {"--depth"});
   CHECK(run_command({"bench", "jacobian", "--depth", "1", "--width", "2", "--steps", "1"}, {"/dev/full", {}, {}})
             .exit_code == 1);

@@ -147,7 +147,7 @@ TEST_CASE("resume: what cannot go on is refused") {
   std::string bytes = contents(run + "/checkpoints/step-5.safetensors");
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 4);
   write_file(run + "/checkpoints/step-5.safetensors", bytes);
-  refused({"--set", "train.steps=9"}, {"step-5.safetensors", "damaged"}, 1);
+  refused({"--set", "train.steps=9"}, {"step-5.safetensors", "damaged", "remove it to go on from step"}, 1);
   CHECK(contents(run + "/recipe.toml") == before);
   CHECK(contents(run + "/metrics.jsonl") == metrics);
 

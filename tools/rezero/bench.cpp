@@ -19,6 +19,7 @@ struct Options {
 
 CLI::App& add_benchmark(CLI::App& bench, const char* name, const char* summary, Options& options) {
   CLI::App& command = *bench.add_subcommand(name, summary);
+  command.footer("");
   add_json(command, options.bench.json);
   add_threads(command, options.threads);
   return command;
@@ -46,7 +47,8 @@ Command make_bench(CLI::App& app) {
   command->footer(
       "\nExamples:\n"
       "  rezero bench fc --depth 32 --width 256 --batch 128 --steps 50\n"
-      "  rezero bench machine --json");
+      "  rezero bench machine --json\n"
+      "`rezero bench NAME --help` lists the options of one.");
   CLI::App& fc =
       add_benchmark(*command, "fc", "Whole training steps of a fully connected net on random data", *options);
   add_sizes(fc, options->bench);

@@ -27,7 +27,7 @@ nn::FullyConnected network(const BenchOptions& options, double gate) {
   nn::FullyConnectedOptions wanted;
   wanted.depth = options.depth;
   wanted.width = options.width;
-  wanted.form = checked_usage("--form", [&] { return nn::form_named(options.form); });
+  wanted.form = checked_usage("", [&] { return nn::form_named(options.form); });
   if (nn::row(wanted.form).gated) wanted.gate = {gate};
   return nn::FullyConnected(wanted);
 }

@@ -127,8 +127,6 @@ int main(int count, char** arguments) {
   install_signal_handlers();
   try {
     return parse_and_run({arguments, static_cast<std::size_t>(count)});
-  } catch (const BrokenPipe&) {
-    return exit_failure;
   } catch (const UsageError& error) {
     return fail(exit_usage, error.message());
   } catch (const rz::Error& error) {

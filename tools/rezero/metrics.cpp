@@ -70,7 +70,7 @@ void each_line(std::string_view text, std::string_view path, F&& f) {
     try {
       f(text.substr(0, end + 1), metrics_of(json::parse(text.substr(0, end))));
     } catch (const std::exception& error) {
-      RZ_FAIL(file, "{}:{}: is not a line of metrics: {}", absolute(path), count, printable(error.what()));
+      RZ_FAIL(file, "{}:{}: is not a line of metrics: {}", absolute(path), count, reason_of(error));
     }
   }
 }

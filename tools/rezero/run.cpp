@@ -112,7 +112,7 @@ std::string check_resumable(const RunPaths& paths, const DataSplits& data) {
       return fmt::format("the run used {} before and uses {} now: it goes on, but not bit for bit", printable(isa),
                          cpu_isa());
   } catch (const nlohmann::json::exception& error) {
-    RZ_FAIL(file, "{}: cannot be understood: {}", paths.information, printable(error.what()));
+    RZ_FAIL(file, "{}: cannot be understood: {}", paths.information, reason_of(error));
   }
   return "";
 }

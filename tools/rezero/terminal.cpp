@@ -41,7 +41,6 @@ std::string_view environment(const char* name) {
 
 void print(std::string_view text) {
   const int reason = write_all(STDOUT_FILENO, text);
-  if (reason == EPIPE) throw BrokenPipe();
   RZ_CHECK(file, reason == 0, "standard output: cannot be written: {}", std::generic_category().message(reason));
 }
 

@@ -1,7 +1,6 @@
 // Standard output and standard error: what they are, and writing to them. Each stream is judged by itself.
 #pragma once
 
-#include <exception>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -9,11 +8,8 @@
 
 namespace rz::tool {
 
-// Ends the program with exit code 1 and without a message.
-struct BrokenPipe : std::exception {};
-
 // A result: standard output. Written at once: commands print when everything has been checked.
-// Throws: file (it cannot be written), BrokenPipe (the reader has gone).
+// Throws: file (it cannot be written).
 void print(std::string_view text);
 // Whether one of the files is standard output itself: what is written there must not be mixed with a report.
 bool takes_standard_output(std::initializer_list<std::string_view> files);

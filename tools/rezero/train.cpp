@@ -165,6 +165,7 @@ Command make_train(CLI::App& app) {
                    "Threads to compute with, in place of the recipe's train.threads; 0 is one per core")
       ->type_name("N")
       ->check(CLI::Range(0, 1024));
+  command->footer("");  // not the program's as well
   command->footer(footer);
   return {command, [options] { return run_train(*options); }};
 }

@@ -57,7 +57,12 @@ void Trainer::go_on() {
   const std::vector<std::int64_t> steps = checkpoint_steps(paths_.checkpoints);
   if (!steps.empty()) {
     const std::string path = checkpoint_file(paths_.checkpoints, steps.back());
-    state_ = load_checkpoint(path, model_.parameters());
+    try {
+      state_ = load_checkpoint(path, model_.parameters());
+    } catch (const Error& error) {
+      if (steps.size() < 2) throw;
+      RZ_FAIL(file, "{} (remove it to go on from step {})", error.message(), steps[steps.size() - 2]);
+    }
     RZ_CHECK(file,
              state_.step == steps.back() && state_.position < loader_.batches() && state_.seed == recipe_.train.seed,
              "{}: belongs to another run: step {}, batch {} of {}, seed {}", path, state_.step, state_.position,
