@@ -58,6 +58,14 @@ Initializer uniform(double bound) {
   };
 }
 
+Initializer scaled(Initializer inner, double factor) {
+  if (factor == 1) return inner;
+  return [inner = std::move(inner), factor](std::span<double> v, Random& random) {
+    inner(v, random);
+    for (double& x : v) x *= factor;
+  };
+}
+
 std::span<const std::string_view> names() { return all_names; }
 
 Initializer named(std::string_view name, const Shape& shape, std::optional<double> gain) {

@@ -14,6 +14,7 @@ Initializer constant(double value);
 Initializer values(std::vector<double> given);  // as many as the parameter has
 Initializer normal(double standard_deviation);
 Initializer uniform(double bound);  // [-bound, bound)
+Initializer scaled(Initializer values, double factor);
 
 // The named ones, for a weight [out, in] with fan_in = in, fan_out = out:
 //   kaiming_normal, kaiming_uniform   variance gain^2 / fan_in, gain sqrt(2)              (He et al. 2015)

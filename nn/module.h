@@ -32,8 +32,9 @@ class Module {
 class Model : public Module {
  public:
   virtual Stages stages() const = 0;
-  virtual std::string formula() const = 0;  // of its residual form, "x + a F(x)"
-  virtual Shape input_shape() const = 0;    // of one example, such as [3, 32, 32]
+  virtual std::string formula() const = 0;    // of its residual form, "x + a F(x)"
+  virtual std::string constants() const = 0;  // in it, with depth put in: "s = n^(1/4) = 2"; "" when there are none
+  virtual Shape input_shape() const = 0;      // of one example, such as [3, 32, 32]
   virtual std::int64_t outputs() const = 0;
   virtual Parameter residual_weights() const { return {}; }  // undefined when there are none
   void set_training(bool training) { training_ = training; }

@@ -1,60 +1,155 @@
 #include "nn/residual.h"
 
 #include <string>
-#include <vector>
 
 #include "autograd/ops.h"
 #include "core/error.h"
-#include "core/nearest.h"
+#include "nn/init.h"
 
 namespace rz::nn {
 
 namespace {
 
-// ReZero (2003.04887), Table 1; rezero_one is its ablation with gates that start at 1.
-constexpr FormRow table[] = {
-    //  form                   name               formula                 skip  gated  start  norm
-    {Form::deep, "deep", "F(x)", 0, false, 1, NormPlace::none},
-    {Form::residual, "residual", "x + F(x)", 1, false, 1, NormPlace::none},
-    {Form::deep_layer_norm, "deep_layer_norm", "norm(F(x))", 0, false, 1, NormPlace::output},
-    {Form::pre_norm, "pre_norm", "x + F(norm(x))", 1, false, 1, NormPlace::input},
-    {Form::post_norm, "post_norm", "norm(x + F(x))", 1, false, 1, NormPlace::output},
-    {Form::rezero, "rezero", "x + a F(x), a = 0", 1, true, 0, NormPlace::none},
-    {Form::rezero_one, "rezero_one", "x + a F(x), a = 1", 1, true, 1, NormPlace::none},
-};
+thread_local ResidualProbe* probe = nullptr;
+
+void check(const FormRow& form, const ResidualOptions& o) {
+  RZ_CHECK(value, o.gate.empty() || form.gated() || form.join == Join::highway,
+           "residual: a gate was given, but the form {} ({}) has none", form.name, form.formula);
+  RZ_CHECK(value, !o.gate_shape || form.gated(),
+           "residual: the shape of gates was given, but the form {} ({}) has none", form.name, form.formula);
+  RZ_CHECK(value, o.norm == NormKind::layer_norm || form.has_norm(),
+           "residual: a kind of norm was given, but the form {} ({}) has none", form.name, form.formula);
+  RZ_CHECK(value, !o.norm_gain || form.norm_out || form.norm_post,
+           "residual: a gain of the norm was given, but the form {} ({}) has no norm after its branch", form.name,
+           form.formula);
+  RZ_CHECK(value, (o.branch_k == 1 && o.branch_p == 0.5) || form.form == Form::branch_scale,
+           "residual: constants k and p were given, but only the form branch_scale has them, not {}", form.name);
+  RZ_CHECK(value, (o.skip.empty() && o.injection.empty()) || form.learned_scalars,
+           "residual: scalars of the skip or of the input were given, but the form {} ({}) has none", form.name,
+           form.formula);
+}
+
+// One start value per layer, from what was given or from the form's constant.
+std::vector<double> starts(const std::vector<double>& given, const char* what, const Constant& usual, Position stack) {
+  RZ_CHECK(value, given.size() <= 1 || std::ssize(given) == stack.layers,
+           "residual: {} {} were given for {} layers (give one number, or one for each layer)", given.size(), what,
+           stack.layers);
+  std::vector<double> values;
+  for (stack.layer = 1; stack.layer <= stack.layers; ++stack.layer)
+    values.push_back(given.empty()       ? usual.at(stack)
+                     : given.size() == 1 ? given[0]
+                                         : given[static_cast<std::size_t>(stack.layer - 1)]);
+  return values;
+}
+
+std::vector<double> repeated(const std::vector<double>& values, std::int64_t times) {
+  std::vector<double> all;
+  for (const double value : values) all.insert(all.end(), static_cast<std::size_t>(times), value);
+  return all;
+}
+
+// Row l of [L] or [L, width], as [1] or [width].
+Variable at_layer(const Variable& values, std::int64_t l) {
+  const Variable row = slice(values, 0, l, 1);
+  return values.shape().rank() == 1 ? row : reshape(row, {values.shape()[1]});
+}
+
+Variable times(double constant, const Variable& x) { return constant == 1 ? x : scale(constant, x); }
 
 }  // namespace
 
-std::span<const FormRow> forms() { return table; }
-const FormRow& row(Form form) { return table[static_cast<std::size_t>(form)]; }
+Residual::Residual(ParameterStore& store, const ResidualOptions& options, const Position& stack, std::int64_t width)
+    : row_(row(options.form)),
+      stack_(stack),
+      gate_shape_(options.gate_shape.value_or(row_.gate)),
+      train_gates_(options.train_gates) {
+  check(row_, options);
+  stack_.k = options.branch_k;
+  stack_.p = options.branch_p;
+  const std::vector<double> start = starts(options.gate, "gates", row_.gate_start, stack_);
+  if (gate_shape_ == GateShape::scalar)
+    gates_ = store.declare("resweight", {stack_.layers}, Role::residual_weight, init::values(start));
+  if (gate_shape_ == GateShape::vector)
+    gates_ =
+        store.declare("resweight", {stack_.layers, width}, Role::residual_weight, init::values(repeated(start, width)));
+  declare_norms(store, options, width);
+  declare_scalars(store, options);
+  if (row_.join != Join::highway) return;
+  for (std::int64_t l = 0; l < stack_.layers; ++l)
+    transforms_.emplace_back(
+        store, "transform_layers." + std::to_string(l),
+        LinearOptions{
+            .inputs = width, .outputs = width, .bias_init = init::constant(start[static_cast<std::size_t>(l)])});
+}
 
-Form form_named(std::string_view name) {
-  std::vector<std::string_view> names;
-  std::string list;
-  for (const FormRow& row : table) {
-    if (row.name == name) return row.form;
-    names.push_back(row.name);
-    list += (list.empty() ? "" : ", ") + std::string(row.name);
+void Residual::declare_norms(ParameterStore& store, const ResidualOptions& options, std::int64_t width) {
+  const NormOptions first{.kind = options.norm},
+      last{.kind = options.norm, .gain = options.norm_gain.value_or(row_.norm_gain)};
+  if (row_.norm_in) norm_in_ = std::make_unique<Norm>(store, "ln", width, first);
+  const char* const name = row_.norm_in ? "ln_out" : "ln";
+  if (row_.norm_out) norm_out_ = std::make_unique<Norm>(store, name, width, last);
+  if (row_.norm_post) norm_post_ = std::make_unique<Norm>(store, name, width, last);
+}
+
+void Residual::declare_scalars(ParameterStore& store, const ResidualOptions& options) {
+  const Shape shape{stack_.layers};
+  if (row_.learned_scalars) {
+    skips_ = store.declare("skipweight", shape, Role::residual_weight,
+                           init::values(starts(options.skip, "skip scalars", row_.skip, stack_)));
+    inputs_ = store.declare("inputweight", shape, Role::residual_weight,
+                            init::values(starts(options.injection, "input scalars", row_.injection, stack_)));
   }
-  const std::string near = nearest(name, names);
-  RZ_FAIL(value, "form: {} is not a residual form ({}forms: {})", name,
-          near.empty() ? "" : "did you mean " + near + "? ", list);
+  if (row_.scalar_biases) {
+    biases_in_ = store.declare("bias_in", shape, Role::bias, init::constant(0));
+    biases_out_ = store.declare("bias_out", shape, Role::bias, init::constant(0));
+  }
 }
 
-Residual::Residual(Form form, Parameter gates, const LayerNorm* norm) : row_(row(form)), gates_(gates), norm_(norm) {
-  RZ_ASSERT(row_.gated == gates_.defined());
-  RZ_ASSERT((row_.norm != NormPlace::none) == (norm_ != nullptr));
+Position Residual::position(std::int64_t l) const {
+  Position here = stack_;
+  here.layer = l + 1;
+  return here;
 }
 
-Variable Residual::before(const Variable& x) const { return row_.norm == NormPlace::input ? norm_->forward(x) : x; }
-
-Variable Residual::join(const Variable& x, const Variable& f, std::int64_t layer) const {
-  const auto joined = [&] {
-    if (row_.gated) return residual_add(row_.skip == 1 ? x : scale(row_.skip, x), f, gates_, layer);
-    if (row_.skip == 0) return f;
-    return add(row_.skip == 1 ? x : scale(row_.skip, x), f);
-  };
-  return row_.norm == NormPlace::output ? norm_->forward(joined()) : joined();
+Variable Residual::before(const Variable& x, std::int64_t l) const {
+  const Variable z = times(row_.input.at(position(l)), norm_in_ ? norm_in_->forward(x) : x);
+  return biases_in_.defined() ? add(z, at_layer(biases_in_, l)) : z;
 }
+
+Variable Residual::gate(std::int64_t l) const {
+  const Variable a = at_layer(train_gates_ ? gates_.variable() : Variable(gates_.value()), l);
+  return row_.gate_function == ScalarFunction::identity ? a : scalar(row_.gate_function, a);
+}
+
+Variable Residual::skipped(const Variable& x, const Variable& x_0, std::int64_t l) const {
+  if (skips_.defined()) return add(multiply(x, at_layer(skips_, l)), multiply(x_0, at_layer(inputs_, l)));
+  const double s = row_.skip.at(position(l));
+  return s == 0 ? Variable() : times(s, x);
+}
+
+Variable Residual::joined(const Variable& x, const Variable& x_0, const Variable& f, std::int64_t l) const {
+  if (row_.join == Join::highway) {
+    const Variable t = transforms_[static_cast<std::size_t>(l)].forward(x, ScalarFunction::sigmoid);
+    return add(x, multiply(t, subtract(f, x)));
+  }
+  if (row_.join == Join::convex) return add(x, multiply(subtract(f, x), gate(l)));
+  const Variable skip = skipped(x, x_0, l), branch = times(row_.branch.at(position(l)), f);
+  if (!gates_.defined()) return skip.defined() ? add(skip, branch) : branch;
+  if (gate_shape_ == GateShape::scalar && row_.gate_function == ScalarFunction::identity)
+    return residual_add(skip, branch, train_gates_ ? gates_.variable() : Variable(gates_.value()), l);
+  return add(skip, multiply(branch, gate(l)));
+}
+
+Variable Residual::join(const Variable& x, const Variable& x_0, const Variable& f, std::int64_t l) const {
+  const Variable branch = norm_out_ ? norm_out_->forward(f) : f;
+  Variable y = joined(x, x_0, branch, l);
+  if (biases_out_.defined()) y = add(y, at_layer(biases_out_, l));
+  if (norm_post_) y = norm_post_->forward(y);
+  if (probe) probe->report_(l, x.value(), branch.value(), y.value());
+  return y;
+}
+
+ResidualProbe::ResidualProbe(Report report) : report_(std::move(report)), outer_(probe) { probe = this; }
+ResidualProbe::~ResidualProbe() { probe = outer_; }
 
 }  // namespace rz::nn

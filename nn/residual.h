@@ -1,49 +1,79 @@
-// The residual rules. Nearly every method that is compared with ReZero has one shape,
-//     x' = N_post( s x + g F( N_in(x) ) )       s skip scale, g branch scale, N a norm or none,
-// so a form is a row of constants in one table. ReZero (2003.04887), Table 1.
+// The residual connections of a stack: x' = N_post( s x + g N_out( F( c N_in(x) ) ) + e x_0 ), by a row of nn/forms.h.
+// Parameters, all declared by name in the model's store (L layers of `width` units):
+//   resweight [L] or [L, width]   gates                       ln.*      the form's norm, one for all layers
+//   skipweight, inputweight [L]   learned s and e             ln_out.*  the second, of forms with two
+//   bias_in, bias_out [L]         fixup's                     transform_layers.{i}.*   highway's W_T, b_T
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <string_view>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
 
-#include "nn/layer_norm.h"
-#include "nn/module.h"
+#include "nn/forms.h"
+#include "nn/linear.h"
+#include "nn/norm.h"
 
 namespace rz::nn {
 
-enum class Form : std::uint8_t { deep, residual, deep_layer_norm, pre_norm, post_norm, rezero, rezero_one };
-enum class NormPlace : std::uint8_t { none, input, output };
-
-struct FormRow {
-  Form form;
-  std::string_view name;
-  std::string_view formula;
-  double skip;        // s
-  bool gated;         // g = a learned gate per layer; otherwise 1
-  double gate_start;  // of a learned gate
-  NormPlace norm;
+struct ResidualOptions {
+  Form form = Form::rezero;
+  std::vector<double> gate{};               // start of the gates: none (the form's), one for all, or one per layer
+  std::optional<GateShape> gate_shape{};    // default: the form's
+  bool train_gates = true;                  // false: they stay at their start
+  NormKind norm = NormKind::layer_norm;     // of forms with a norm; eps 1e-5
+  std::optional<double> norm_gain{};        // start of the gain of N_out or N_post; default: the form's
+  double branch_k = 1, branch_p = 0.5;      // branch_scale: k L^-p
+  std::vector<double> skip{}, injection{};  // residual_scalars: start of s and e; none, one for all, or one per layer
 };
-std::span<const FormRow> forms();
-const FormRow& row(Form form);
-Form form_named(std::string_view name);  // Throws: value (lists the names, and the nearest one)
 
-// The residual connection of one layer. It holds no parameters: the gates [depth] and the norm belong to the model,
-// which may share them among layers.
 class Residual {
  public:
-  Residual(Form form, Parameter gates, const LayerNorm* norm);
+  // `stack`: its layers, sublayers and matrices.
+  // Throws: value (an option that the form has no use for, as many gates as neither 1 nor layers).
+  Residual(ParameterStore& store, const ResidualOptions& options, const Position& stack, std::int64_t width);
+
+  // x' of layer l, from 0, for branch(z) = F(z). x_0 is the input of the stack.
   template <class Branch>
-  Variable operator()(const Variable& x, std::int64_t layer, Branch&& branch) const {
-    return join(x, branch(before(x)), layer);
+  Variable operator()(const Variable& x, const Variable& x_0, std::int64_t l, Branch&& branch) const {
+    return join(x, x_0, branch(before(x, l)), l);
   }
+  bool injects() const { return inputs_.defined(); }  // x' depends on x_0: the stack is no chain of functions of x
+  const Parameter& gates() const { return gates_; }
+  Position position(std::int64_t l) const;
 
  private:
-  Variable before(const Variable& x) const;                                       // N_in(x)
-  Variable join(const Variable& x, const Variable& f, std::int64_t layer) const;  // N_post(s x + g f)
+  Variable before(const Variable& x, std::int64_t l) const;  // c N_in(x) + b_in
+  Variable join(const Variable& x, const Variable& x_0, const Variable& f, std::int64_t l) const;
+  Variable skipped(const Variable& x, const Variable& x_0, std::int64_t l) const;  // s x + e x_0; may be undefined
+  Variable joined(const Variable& x, const Variable& x_0, const Variable& f, std::int64_t l) const;
+  Variable gate(std::int64_t l) const;  // g without its constant
+  void declare_norms(ParameterStore& store, const ResidualOptions& options, std::int64_t width);
+  void declare_scalars(ParameterStore& store, const ResidualOptions& options);
+
   const FormRow& row_;
-  Parameter gates_;
-  const LayerNorm* norm_;
+  Position stack_;
+  GateShape gate_shape_;
+  bool train_gates_;
+  Parameter gates_, skips_, inputs_, biases_in_, biases_out_;
+  std::unique_ptr<Norm> norm_in_, norm_out_, norm_post_;
+  std::vector<Linear> transforms_;
+};
+
+// While it lives on this thread, every connection reports its layer, x, N_out(F) and x'.
+class ResidualProbe {
+ public:
+  using Report = std::function<void(std::int64_t layer, const Tensor& x, const Tensor& branch, const Tensor& y)>;
+  explicit ResidualProbe(Report report);
+  ~ResidualProbe();
+  ResidualProbe(const ResidualProbe&) = delete;
+  ResidualProbe& operator=(const ResidualProbe&) = delete;
+
+ private:
+  friend class Residual;
+  Report report_;
+  ResidualProbe* outer_;
 };
 
 }  // namespace rz::nn

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/ops.h"
@@ -21,6 +22,8 @@ Branch branch_named(std::string_view wanted) {
   RZ_FAIL(value, "branch: {} is not an order of the branch (activation_last, activation_first)", wanted);
 }
 
+Branch default_branch(Form form) { return row(form).zero_last ? Branch::activation_first : Branch::activation_last; }
+
 namespace {
 
 void check(const FullyConnectedOptions& o) {
@@ -29,28 +32,52 @@ void check(const FullyConnectedOptions& o) {
   RZ_CHECK(value, o.outputs >= 1 && o.inputs.elements() >= 1,
            "fully connected: inputs {} and {} outputs were given, but there must be at least one of each", o.inputs,
            o.outputs);
-  const FormRow& form = row(o.form);
-  RZ_CHECK(value, o.gate.empty() || form.gated, "fully connected: a gate was given, but the form {} ({}) has none",
-           form.name, form.formula);
-  RZ_CHECK(value, o.gate.size() <= 1 || static_cast<std::int64_t>(o.gate.size()) == o.depth,
-           "fully connected: {} gates were given for {} layers (give one number, or one for each layer)", o.gate.size(),
-           o.depth);
   RZ_CHECK(value, o.init != "authors" || !o.sigma_w,
            "fully connected: sigma_w was given, but init = {} has gains of its own (choose another init)", o.init);
+  RZ_CHECK(value, o.weights == "gaussian" || o.weights == "orthogonal",
+           "fully connected: weights {} is neither gaussian nor orthogonal", o.weights);
+  RZ_CHECK(value, o.weights == "gaussian" || o.init == "mean_field",
+           "fully connected: weights was given, but init is {} (it belongs to init = mean_field)", o.init);
+}
+
+Position stack_of(const FullyConnectedOptions& o) { return {.layers = o.depth, .sublayers = o.depth, .matrices = 1}; }
+
+LinearOptions mean_field_options(const FullyConnectedOptions& o, std::int64_t inputs) {
+  return {.inputs = inputs,
+          .outputs = o.width,
+          .weight_init = init::named(o.weights == "orthogonal" ? "orthogonal" : "lecun_normal", {o.width, inputs},
+                                     o.sigma_w.value_or(1)),
+          .bias_init = init::normal(o.sigma_b.value_or(0))};
+}
+
+LinearOptions input_options(const FullyConnectedOptions& o) {
+  const std::int64_t features = o.inputs.elements();
+  if (o.init == "mean_field") return mean_field_options(o, features);
+  return {.inputs = features, .outputs = o.width, .weight_init = init::named("kaiming_normal", {o.width, features})};
 }
 
 LinearOptions hidden_options(const FullyConnectedOptions& o) {
   const Shape shape{o.width, o.width};
+  const FormRow& form = row(o.residual.form);
   LinearOptions linear{.inputs = o.width, .outputs = o.width};
-  if (o.init == "authors") {
+  if (o.init == "mean_field") {
+    linear = mean_field_options(o, o.width);
+  } else if (o.init == "authors") {
     // The notebook's gains: 0.5 keeps x + F(x) from growing at once; all other forms take that of its deep, LayerNorm
     // and ReZero nets.
-    linear.weight_init = init::named("xavier_normal", shape, o.form == Form::residual ? 0.5 : std::sqrt(2.0));
+    linear.weight_init = init::named("xavier_normal", shape, form.form == Form::residual ? 0.5 : std::sqrt(2.0));
   } else {
     linear.weight_init = init::named(o.init, shape, o.sigma_w);
     linear.bias_init = init::constant(0);
   }
   if (o.sigma_b) linear.bias_init = init::normal(*o.sigma_b);
+  if (form.zero_last) {
+    linear.weight_init = init::constant(0);
+    linear.bias_init = init::constant(0);
+  } else {
+    linear.weight_init = init::scaled(linear.weight_init, form.weight.at(stack_of(o)));
+  }
+  linear.bias = !form.scalar_biases;
   return linear;
 }
 
@@ -59,25 +86,15 @@ LinearOptions hidden_options(const FullyConnectedOptions& o) {
 FullyConnected::FullyConnected(const FullyConnectedOptions& options) : options_(options) {
   check(options_);
   ParameterStore& store = *store_;
-  const std::int64_t features = options_.inputs.elements(), width = options_.width;
-  input_ = std::make_unique<Linear>(
-      store, "linear_input",
-      LinearOptions{
-          .inputs = features, .outputs = width, .weight_init = init::named("kaiming_normal", {width, features})});
+  const std::int64_t width = options_.width;
+  input_ = std::make_unique<Linear>(store, "linear_input", input_options(options_));
   const LinearOptions hidden = hidden_options(options_);
   layers_.reserve(static_cast<std::size_t>(options_.depth));
   for (std::int64_t i = 0; i < options_.depth; ++i)
     layers_.emplace_back(store, "linear_layers." + std::to_string(i), hidden);
   output_ =
       std::make_unique<Linear>(store, "linear_output", LinearOptions{.inputs = width, .outputs = options_.outputs});
-  const FormRow& form = row(options_.form);
-  if (form.gated) {
-    std::vector<double> start = options_.gate.empty() ? std::vector<double>{form.gate_start} : options_.gate;
-    if (start.size() == 1) start.assign(static_cast<std::size_t>(options_.depth), start[0]);
-    gates_ = store.declare("resweight", {options_.depth}, Role::residual_weight, init::values(std::move(start)));
-  }
-  if (form.norm != NormPlace::none) norm_ = std::make_unique<LayerNorm>(store, "ln", width);
-  residual_ = std::make_unique<Residual>(options_.form, gates_, norm_.get());
+  residual_ = std::make_unique<Residual>(store, options_.residual, stack_of(options_), width);
 }
 
 Variable FullyConnected::first(const Variable& x) const {
@@ -91,18 +108,19 @@ Variable FullyConnected::first(const Variable& x) const {
       rows, options_.branch == Branch::activation_last ? options_.activation : Scalar(ScalarFunction::identity));
 }
 
-Variable FullyConnected::layer(const Variable& x, std::int64_t i) const {
+Variable FullyConnected::layer(const Variable& x, const Variable& x_0, std::int64_t i) const {
   const Scope scope("linear_layers", i);
   const Linear& linear = layers_[static_cast<std::size_t>(i)];
-  return (*residual_)(x, i, [&](const Variable& z) {
+  return (*residual_)(x, x_0, i, [&](const Variable& z) {
     return options_.branch == Branch::activation_last ? linear.forward(z, options_.activation)
                                                       : linear.forward(scalar(options_.activation, z));
   });
 }
 
 Variable FullyConnected::forward(const Variable& x) const {
-  Variable h = first(x);
-  for (std::int64_t i = 0; i < options_.depth; ++i) h = layer(h, i);
+  const Variable x_0 = first(x);
+  Variable h = x_0;
+  for (std::int64_t i = 0; i < options_.depth; ++i) h = layer(h, x_0, i);
   const Scope scope("linear_output");
   return output_->forward(h);
 }
@@ -110,17 +128,35 @@ Variable FullyConnected::forward(const Variable& x) const {
 Stages FullyConnected::stages() const {
   Stages chain;
   chain.input = [this](const Variable& x) { return first(x); };
-  for (std::int64_t i = 0; i < options_.depth; ++i)
-    chain.stages.emplace_back([this, i](const Variable& x) { return layer(x, i); });
+  if (residual_->injects()) {
+    chain.stages.emplace_back([this](const Variable& x_0) {
+      Variable h = x_0;
+      for (std::int64_t i = 0; i < options_.depth; ++i) h = layer(h, x_0, i);
+      return h;
+    });
+  } else {
+    for (std::int64_t i = 0; i < options_.depth; ++i)
+      chain.stages.emplace_back([this, i](const Variable& x) { return layer(x, {}, i); });
+  }
   chain.output = [this](const Variable& x) { return output_->forward(x); };
   return chain;
 }
 
+// The form's, with the start of the gates put in where it was given.
 std::string FullyConnected::formula() const {
-  const std::string_view formula = row(options_.form).formula;
-  if (options_.gate.empty()) return std::string(formula);
-  const std::string start = options_.gate.size() > 1 ? "as given" : fmt::format("{:g}", options_.gate[0]);
-  return fmt::format("{}, a = {}", formula.substr(0, formula.find(", a =")), start);
+  const FormRow& form = row(options_.residual.form);
+  std::string formula(form.formula);
+  const std::vector<double>& gate = options_.residual.gate;
+  const std::string_view name = form.join == Join::highway ? "b_T = " : "a = ";
+  if (!gate.empty()) {
+    const std::string start = gate.size() > 1 ? "as given" : fmt::format("{:g}", gate[0]);
+    const std::size_t at = formula.find(", " + std::string(name));
+    formula = formula.substr(0, at) + ", " + std::string(name) + start +
+              (at == std::string::npos ? "" : formula.substr(std::min(formula.find(',', at + 2), formula.size())));
+  }
+  return formula;
 }
+
+std::string FullyConnected::constants() const { return constants_text(options_.residual.form, residual_->position(0)); }
 
 }  // namespace rz::nn

@@ -9,7 +9,7 @@
 
 int main() {
   const rz::DataSplits data = rz::load_dataset({.name = "shapes"});
-  rz::nn::FullyConnected net({.depth = 128, .width = 64, .form = rz::nn::Form::rezero});
+  rz::nn::FullyConnected net({.depth = 128, .width = 64, .residual = {.form = rz::nn::Form::rezero}});
   net.parameters().build(/*seed=*/1);
   const auto optimizer = rz::optim::Optimizer::create({.name = "adagrad", .learning_rate = 0.01});
   rz::Loader loader(data.train, {.batch_size = 100});

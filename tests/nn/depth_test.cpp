@@ -18,7 +18,7 @@ TEST_SUITE("nn/depth") {
     double weights = NAN, gates = NAN;
     std::int64_t scalars = 0;
     on_small_stack([&] {
-      nn::FullyConnected net({.inputs = {4}, .outputs = 4, .depth = 10000, .width = 4, .gate = {1e-3}});
+      nn::FullyConnected net({.inputs = {4}, .outputs = 4, .depth = 10000, .width = 4, .residual = {.gate = {1e-3}}});
       ParameterStore& store = net.parameters();
       store.build(1);
       scalars = store.scalars();

@@ -38,7 +38,8 @@ Tensor stack_jacobian(const FullyConnected& model, const Tensor& x) {
 
 TEST_SUITE("nn/fully_connected") {
   TEST_CASE("names, shapes and roles are those of the authors' checkpoints") {
-    const auto model = net({.inputs = {3, 4, 4}, .outputs = 10, .depth = 2, .width = 8, .form = Form::rezero});
+    const auto model =
+        net({.inputs = {3, 4, 4}, .outputs = 10, .depth = 2, .width = 8, .residual = {.form = Form::rezero}});
     std::string all;
     for (int i = 0; i < model->parameters().size(); ++i) {
       const Parameter p = model->parameters()[i];
@@ -50,73 +51,27 @@ TEST_SUITE("nn/fully_connected") {
           "linear_layers.1.weight[8, 8]weight linear_layers.1.bias[8]bias linear_output.weight[10, 8]weight "
           "linear_output.bias[10]bias "
           "resweight[2]residual_weight ");
-    const auto normed = net({.depth = 3, .width = 8, .form = Form::deep_layer_norm});
+    const auto normed = net({.depth = 3, .width = 8, .residual = {.form = Form::deep_layer_norm}});
     CHECK(normed->parameters().find("ln.weight").shape() == Shape{8});
     CHECK(!normed->parameters().find("resweight").defined());
     CHECK(model->forward(Variable(normal_input({5, 3, 4, 4}, "x"))).shape() == Shape{5, 10});
   }
 
-  TEST_CASE("every form is its formula") {
-    for (const nn::FormRow& form : nn::forms()) {
-      CAPTURE(form.name);
-      std::vector<double> gate;
-      if (form.gated) gate = {0.3, -0.7};
-      const auto model = net({.inputs = {6},
-                              .outputs = 4,
-                              .depth = 2,
-                              .width = 5,
-                              .form = form.form,
-                              .activation = ScalarFunction::tanh,
-                              .gate = gate});
-      const ParameterStore& p = model->parameters();
-      const auto w = [&](const std::string& name) { return Variable(p.find(name).value()); };
-      const auto norm = [&](const Variable& x) { return layer_norm(x, w("ln.weight"), w("ln.bias")); };
-      const Tensor x = normal_input({3, 6}, "x");
-      Variable h = tanh(linear(Variable(x), w("linear_input.weight"), w("linear_input.bias")));
-      for (int i = 0; i < 2; ++i) {
-        const std::string layer = "linear_layers." + std::to_string(i);
-        const auto branch = [&](const Variable& z) {
-          return tanh(linear(z, w(layer + ".weight"), w(layer + ".bias")));
-        };
-        switch (form.form) {
-          case Form::deep:
-            h = branch(h);
-            break;
-          case Form::residual:
-            h = add(h, branch(h));
-            break;
-          case Form::deep_layer_norm:
-            h = norm(branch(h));
-            break;
-          case Form::pre_norm:
-            h = add(h, branch(norm(h)));
-            break;
-          case Form::post_norm:
-            h = norm(add(h, branch(h)));
-            break;
-          case Form::rezero:
-          case Form::rezero_one:
-            h = add(h, scale(gate[static_cast<std::size_t>(i)], branch(h)));
-            break;
-        }
-      }
-      const Variable y = linear(h, w("linear_output.weight"), w("linear_output.bias"));
-      CHECK(close(model->forward(Variable(x)).value(), y.value(), 1e-14));
-    }
-  }
-
   TEST_CASE("gates start at 0 for rezero, at 1 for rezero_one, or as given") {
     CHECK(close(net({.depth = 3, .width = 4})->residual_weights().value(), {0, 0, 0}, 0));
-    CHECK(close(net({.depth = 3, .width = 4, .form = Form::rezero_one})->residual_weights().value(), {1, 1, 1}, 0));
-    CHECK(close(net({.depth = 3, .width = 4, .gate = {0.5}})->residual_weights().value(), {0.5, 0.5, 0.5}, 0));
-    CHECK(close(net({.depth = 3, .width = 4, .gate = {1, 2, 3}})->residual_weights().value(), {1, 2, 3}, 0));
+    CHECK(close(net({.depth = 3, .width = 4, .residual = {.form = Form::rezero_one}})->residual_weights().value(),
+                {1, 1, 1}, 0));
+    CHECK(close(net({.depth = 3, .width = 4, .residual = {.gate = {0.5}}})->residual_weights().value(), {0.5, 0.5, 0.5},
+                0));
+    CHECK(close(net({.depth = 3, .width = 4, .residual = {.gate = {1, 2, 3}}})->residual_weights().value(), {1, 2, 3},
+                0));
   }
 
   TEST_CASE("the formula tells where the gates start") {
     CHECK(net({.depth = 3, .width = 4})->formula() == "x + a F(x), a = 0");
-    CHECK(net({.depth = 3, .width = 4, .gate = {0.5}})->formula() == "x + a F(x), a = 0.5");
-    CHECK(net({.depth = 3, .width = 4, .gate = {1, 2, 3}})->formula() == "x + a F(x), a = as given");
-    CHECK(net({.depth = 3, .width = 4, .form = Form::post_norm})->formula() == "norm(x + F(x))");
+    CHECK(net({.depth = 3, .width = 4, .residual = {.gate = {0.5}}})->formula() == "x + a F(x), a = 0.5");
+    CHECK(net({.depth = 3, .width = 4, .residual = {.gate = {1, 2, 3}}})->formula() == "x + a F(x), a = as given");
+    CHECK(net({.depth = 3, .width = 4, .residual = {.form = Form::post_norm}})->formula() == "norm(x + F(x))");
   }
 
   TEST_CASE("at a = 0 every singular value of the stack is exactly 1, at depths 1, 64 and 1000") {
@@ -128,7 +83,7 @@ TEST_SUITE("nn/fully_connected") {
   }
 
   TEST_CASE("directions of a Jacobian side by side: the same, for every number of threads [threads]") {
-    const auto model = net({.inputs = {12}, .depth = 3, .width = 300, .gate = {0.5}});
+    const auto model = net({.inputs = {12}, .depth = 3, .width = 300, .residual = {.gate = {0.5}}});
     const Tensor h = model->stages().input(Variable(normal_input({1, 12}, "x"))).value();
     const auto stack = [&](Variable v) {
       for (const Function& stage : model->stages().stages) v = stage(v);
@@ -154,7 +109,7 @@ TEST_SUITE("nn/fully_connected") {
                                      {Form::residual, 0.5},
                                      {Form::deep_layer_norm, std::sqrt(2.0)},
                                      {Form::rezero, std::sqrt(2.0)}}) {
-      const auto model = net({.inputs = {400}, .depth = 1, .width = 200, .form = form});
+      const auto model = net({.inputs = {400}, .depth = 1, .width = 200, .residual = {.form = form}});
       const ParameterStore& p = model->parameters();
       CHECK(close(deviation(p.find("linear_input.weight")) / std::sqrt(2.0 / 400), 1, 0.01));
       CHECK(close(deviation(p.find("linear_layers.0.weight")) / (gain * std::sqrt(1.0 / 200)), 1, 0.02));
@@ -163,12 +118,41 @@ TEST_SUITE("nn/fully_connected") {
     }
   }
 
+  TEST_CASE("mean_field: Gaussian or orthogonal weights with sigma_w, biases with sigma_b, the input layer included") {
+    for (const char* weights : {"gaussian", "orthogonal"}) {
+      CAPTURE(weights);
+      const auto model = net({.inputs = {400},
+                              .depth = 1,
+                              .width = 200,
+                              .residual = {.form = Form::deep},
+                              .init = "mean_field",
+                              .weights = weights,
+                              .sigma_w = 1.5,
+                              .sigma_b = 0.3});
+      for (const std::string layer : {"linear_input", "linear_layers.0"}) {
+        const Tensor w = model->parameters().find(layer + ".weight").value();
+        CHECK(close(ops::sum_of_squares(w).item() / (200 * 1.5 * 1.5), 1, 0.03));
+        if (weights == std::string("orthogonal")) {
+          const Tensor products = ops::gemm(Transpose::no, w, Transpose::yes, w);
+          CHECK(close(products, ops::scale(1.5 * 1.5, Tensor::identity(200)), 1e-12));
+        }
+        CHECK(close(std::sqrt(ops::sum_of_squares(model->parameters().find(layer + ".bias").value()).item() / 200), 0.3,
+                    0.05));
+      }
+    }
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.weights = "orthogonal"}); }),
+                   {"weights", "mean_field"}));
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.init = "mean_field", .weights = "haar"}); }),
+                   {"haar", "orthogonal"}));
+  }
+
   TEST_CASE("wrong options name what was given") {
     CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.depth = 0}); }), {"depth of 0"}));
     CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.width = -3}); }), {"width of -3"}));
-    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.form = Form::deep, .gate = {1}}); }),
-                   {"gate", "deep"}));
-    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.depth = 4, .gate = {1, 2}}); }),
+    CHECK(
+        mentions(message_of(ErrorCode::value, [] { FullyConnected({.residual = {.form = Form::deep, .gate = {1}}}); }),
+                 {"gate", "deep"}));
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.depth = 4, .residual = {.gate = {1, 2}}}); }),
                    {"2 gates", "4 layers"}));
     CHECK(mentions(message_of(ErrorCode::value, [] { nn::form_named("rezro"); }), {"rezro", "rezero?"}));
     const auto model = net({.inputs = {6}, .depth = 1, .width = 4});

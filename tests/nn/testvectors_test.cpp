@@ -66,7 +66,7 @@ TEST_SUITE("nn/testvectors") {
       nn::FullyConnected model({.inputs = {n},
                                 .depth = depth - 1,
                                 .width = n,
-                                .form = nn::Form::deep,
+                                .residual = {.form = nn::Form::deep},
                                 .activation = activation_named(activation_of(name)),
                                 .branch = nn::Branch::activation_first});
       model.parameters().build(1, DType::f64);
@@ -100,10 +100,9 @@ TEST_SUITE("nn/testvectors") {
       nn::FullyConnected model({.inputs = {n},
                                 .depth = depth,
                                 .width = n,
-                                .form = nn::Form::rezero,
+                                .residual = {.form = nn::Form::rezero, .gate = {c["alpha"].get<double>()}},
                                 .activation = ScalarFunction::tanh,
-                                .branch = nn::Branch::activation_first,
-                                .gate = {c["alpha"].get<double>()}});
+                                .branch = nn::Branch::activation_first});
       model.parameters().build(1, DType::f64);
       Lcg lcg(c["seed"]);
       for (std::int64_t l = 0; l < depth; ++l) {

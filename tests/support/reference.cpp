@@ -8,7 +8,7 @@
 
 namespace rz::test {
 
-const nlohmann::json& reference(const std::string& file) {
+const nlohmann::json& reference(const char* file) {
   static std::map<std::string, nlohmann::json> parsed;
   const auto found = parsed.find(file);
   if (found != parsed.end()) return found->second;

@@ -43,7 +43,7 @@ struct ToyNetwork {
     options.depth = 2;
     options.width = 4;
     options.activation = ScalarFunction::tanh;
-    options.gate = {1.0 / 3};
+    options.residual.gate = {1.0 / 3};
     return options;
   }
 };

@@ -78,3 +78,32 @@ TEST_CASE("info: bad input and wrong usage") {
   check_error({"info", folder / "bad.toml", "--json"}, 2, {"bad.toml:2:"});
   CHECK(run_command({"info"}, {"/dev/full", {}, {}}).exit_code == 1);
 }
+
+TEST_CASE("info: --measure tells isometric, conformal and neither apart") {
+  const auto measure = [](const std::string& form, std::vector<std::string> more = {}) {
+    std::vector<std::string> arguments{"info",
+                                       recipes + "quickstart.toml",
+                                       "--measure",
+                                       "--set",
+                                       "model.form=" + form,
+                                       "--set",
+                                       "model.depth=12",
+                                       "--set",
+                                       "model.width=24"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const CommandResult result = run_command(arguments);
+    CHECK(result.exit_code == 0);
+    CHECK(result.error.empty());
+    return result.out;
+  };
+  CHECK(mentions(measure("rezero"), {"|F|/|x|", "scale: 1,", "spread: 1 ", "exactly 1: dynamical isometry"}));
+  CHECK(mentions(measure("residual_scalars"), {"s = 1.15", "5.8", "conformal, but not isometric"}));
+  CHECK(mentions(measure("post_norm", {"--set", "model.depth=40"}), {"grow", "drowned"}));
+  const json r = json::parse(measure("deepnorm", {"--json"}));
+  CHECK(r["start"]["layers"].size() == 12);
+  CHECK(r["start"]["layers"][3]["gate"].is_null());
+  CHECK(r["start"]["layers"][11]["norm"].get<double>() > 0.99);
+  CHECK(r["start"]["layers"][11]["norm"].get<double>() < 1.01);
+  CHECK(r["constants"].get<std::string>().starts_with("s = n^(1/4) = 1.861"));
+  check_error({"info", "--measure"}, 2, {"--measure", "no recipe"});
+}

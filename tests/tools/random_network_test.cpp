@@ -23,7 +23,7 @@ nn::FullyConnectedOptions random_network(Scalar activation, std::int64_t width, 
   options.inputs = Shape{width};
   options.width = width;
   options.depth = depth;
-  options.form = nn::Form::deep;
+  options.residual.form = nn::Form::deep;
   options.activation = activation;
   options.init = "lecun_normal";
   options.sigma_w = sigma_w;

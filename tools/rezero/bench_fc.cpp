@@ -27,8 +27,8 @@ nn::FullyConnected network(const BenchOptions& options, double gate) {
   nn::FullyConnectedOptions wanted;
   wanted.depth = options.depth;
   wanted.width = options.width;
-  wanted.form = checked_usage("", [&] { return nn::form_named(options.form); });
-  if (nn::row(wanted.form).gated) wanted.gate = {gate};
+  wanted.residual.form = checked_usage("", [&] { return nn::form_named(options.form); });
+  if (nn::row(wanted.residual.form).gated()) wanted.residual.gate = {gate};
   return nn::FullyConnected(wanted);
 }
 

@@ -17,7 +17,7 @@ std::string bench_jacobian(const BenchOptions& options) {
   wanted.inputs = {options.width};
   wanted.depth = options.depth;
   wanted.width = options.width;
-  wanted.gate = {0.1};
+  wanted.residual.gate = {0.1};
   nn::FullyConnected model(wanted);
   model.parameters().build(1, DType::f64);
   model.set_training(false);

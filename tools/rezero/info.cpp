@@ -8,8 +8,11 @@
 #include "core/backend.h"
 #include "core/cpu/isa.h"
 #include "core/parallel.h"
+#include "core/random.h"
 #include "data/datasets.h"
+#include "nn/forms.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/measure.h"
 #include "tools/rezero/model.h"
 #include "tools/rezero/run.h"
 #include "tools/rezero/self_test.h"
@@ -24,7 +27,7 @@ struct Options {
   std::string recipe;
   std::vector<std::string> settings;
   int threads = 0;
-  bool json = false;
+  bool json = false, measure = false;
 };
 
 std::string devices() {
@@ -77,7 +80,16 @@ std::string system_json(const SelfTest& test) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-std::string model_json(const nn::Model& model, const Recipe& recipe) {
+// The network with its initial weights, in f64, on Gaussian inputs from the recipe's seed.
+isometry::Start measured(const Recipe& recipe) {
+  constexpr std::int64_t inputs = 64, jacobians = 2;
+  const std::unique_ptr<nn::Model> model = build_model(recipe, DType::f64);
+  model->set_training(false);
+  Random random(static_cast<std::uint64_t>(recipe.train.seed), stream_named("info/inputs"));
+  return isometry::measure_start(*model, normal_tensor(model->input_shape().prepended(inputs), random), jacobians);
+}
+
+std::string model_json(const nn::Model& model, const Recipe& recipe, bool measure) {
   Json parameters = Json::array();
   const ParameterStore& store = model.parameters();
   for (int i = 0; i < store.size(); ++i) {
@@ -88,11 +100,14 @@ std::string model_json(const nn::Model& model, const Recipe& recipe) {
                           {"role", name(parameter.role())},
                           {"scalars", parameter.shape().elements()}});
   }
-  const Json json = {{"family", recipe.model.family},
-                     {"form", recipe.model.form},
-                     {"formula", model.formula()},
-                     {"scalars", store.scalars()},
-                     {"parameters", parameters}};
+  Json json = {{"family", recipe.model.family},
+               {"form", recipe.model.form},
+               {"formula", model.formula()},
+               {"constants", model.constants()},
+               {"source", nn::row(nn::form_named(recipe.model.form)).source},
+               {"scalars", store.scalars()},
+               {"parameters", parameters}};
+  if (measure) json["start"] = Json::parse(start_json(measured(recipe)));
   return json.dump() + "\n";
 }
 
@@ -101,6 +116,8 @@ int run(const Options& options) {
   if (options.recipe.empty()) {
     if (!options.settings.empty())
       throw UsageError("--set: there is no recipe to set something in (info RECIPE --set ...)");
+    if (options.measure)
+      throw UsageError("--measure: there is no recipe whose network to measure (info RECIPE --measure)");
     const SelfTest test = blas_self_test();
     print(options.json ? system_json(test) : system_text(test));
     if (!test.passed) say("rezero: BLAS: its self-test failed: " + test.failure + " (use another build of OpenBLAS)\n");
@@ -108,7 +125,12 @@ int run(const Options& options) {
   }
   const Recipe recipe = load_recipe(options.recipe, options.settings);
   const std::unique_ptr<nn::Model> model = declare_model(recipe);
-  print(options.json ? model_json(*model, recipe) : model_summary(recipe, *model));
+  if (options.json) {
+    print(model_json(*model, recipe, options.measure));
+  } else {
+    const std::string start = options.measure ? start_text(measured(recipe)) : "";
+    print(model_summary(recipe, *model) + start);
+  }
   return exit_success;
 }
 
@@ -119,11 +141,15 @@ Command make_info(CLI::App& app) {
   CLI::App* const command = app.add_subcommand("info", "This build and this machine; or the model of a recipe");
   command->footer(
       "Without RECIPE: versions, processor, BLAS with a test of it, devices and data sets. With it: the model's\n"
-      "table of parameters and its residual form, without training.");
+      "table of parameters and its residual form, without training; with --measure also what it does at its start:\n"
+      "gates, sizes of branches and hidden states by depth, singular values of the stack, and what they mean.\n\n"
+      "Example:\n"
+      "  rezero info tools/recipes/quickstart.toml --set model.form=post_norm --measure");
   command->add_option("recipe", options->recipe, "A recipe (TOML)")->type_name("RECIPE.toml");
   command->add_option("--set", options->settings, "A value in place of the recipe's; may be given several times")
       ->type_name("SECTION.KEY=VALUE")
       ->allow_extra_args(false);
+  command->add_flag("--measure", options->measure, "Run the network with its initial weights and measure it");
   add_json(*command, options->json);
   add_threads(*command, options->threads);
   return {command, [options] { return run(*options); }};

@@ -13,6 +13,7 @@
 #include "data/file.h"
 #include "data/npy.h"
 #include "data/text.h"
+#include "tools/isometry/start.h"
 #include "tools/report/spectra.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/progress.h"
@@ -75,13 +76,7 @@ Inputs inputs_of(const Options& options, const Source& source, DType precision) 
 // One Jacobian [m, n] at x [1, ...input_shape].
 Tensor jacobian_at(const nn::Model& model, const Tensor& x, bool stack, const JacobianOptions& options) {
   if (!stack) return jacobian([&](const Variable& v) { return model(v); }, x, options);
-  const nn::Stages chain = model.stages();
-  const Tensor first = chain.input(Variable(x)).value();
-  const auto stages = [&](Variable v) {
-    for (const Function& stage : chain.stages) v = stage(v);
-    return v;
-  };
-  return jacobian(stages, first, options);
+  return isometry::stack_jacobian(model, x, options);
 }
 
 isometry::Result analyze(const Options& options, const Source& source, const Tensor& inputs, DType precision) {

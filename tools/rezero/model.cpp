@@ -10,18 +10,34 @@
 namespace rz::tool {
 namespace {
 
+nn::ResidualOptions residual_options(const ModelRecipe& m) {
+  nn::ResidualOptions options;
+  options.form = nn::form_named(m.form);
+  options.gate = m.gate;
+  if (!m.gate_shape.empty())
+    options.gate_shape = m.gate_shape == "vector" ? nn::GateShape::vector : nn::GateShape::scalar;
+  options.train_gates = m.train_gates;
+  if (!m.norm.empty()) options.norm = nn::norm_kind_named(m.norm);
+  options.norm_gain = m.norm_gain;
+  options.branch_k = m.branch_k.value_or(options.branch_k);
+  options.branch_p = m.branch_p.value_or(options.branch_p);
+  options.skip = m.skip;
+  options.injection = m.injection;
+  return options;
+}
+
 nn::FullyConnectedOptions fully_connected_options(const ModelRecipe& m) {
   nn::FullyConnectedOptions options;
   options.inputs = Shape(m.inputs);
   options.outputs = m.outputs;
   options.depth = m.depth;
   options.width = m.width;
-  options.form = nn::form_named(m.form);
+  options.residual = residual_options(m);
   options.activation = activation_named(m.activation);
   if (m.negative_slope) options.activation.parameter = *m.negative_slope;
   options.branch = nn::branch_named(m.branch);
-  options.gate = m.gate;
   options.init = m.init;
+  options.weights = m.weights;
   options.sigma_w = m.sigma_w;
   options.sigma_b = m.sigma_b;
   return options;

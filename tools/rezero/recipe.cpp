@@ -9,7 +9,7 @@
 #include "core/nearest.h"
 #include "data/file.h"
 #include "data/text.h"
-#include "nn/residual.h"
+#include "nn/models/fully_connected.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/recipe_keys.h"
 
@@ -144,6 +144,15 @@ void apply_setting(const std::string& setting, Recipe& recipe, Names& set) {
   set.insert(name);
 }
 
+void resolve_form(ModelRecipe& m) {
+  const nn::FormRow& form = nn::row(nn::form_named(m.form));
+  const nn::Position stack{.layers = m.depth, .sublayers = m.depth};
+  if (m.gate.empty() && (form.gated() || form.join == nn::Join::highway)) m.gate = {form.gate_start.at(stack)};
+  if (m.gate_shape.empty() && form.gated()) m.gate_shape = form.gate == nn::GateShape::vector ? "vector" : "scalar";
+  if (m.norm.empty() && form.has_norm()) m.norm = "layer_norm";
+  if (m.branch.empty()) m.branch = nn::name(nn::default_branch(form.form));
+}
+
 // Fills in what follows from other keys, and checks them together.
 void resolve(Recipe& r, const Names& set, std::string_view file) {
   const auto fail = [&](std::string_view message) { throw UsageError(fmt::format("{}: {}", file, message)); };
@@ -151,8 +160,7 @@ void resolve(Recipe& r, const Names& set, std::string_view file) {
   if (r.model.inputs.empty())
     r.model.inputs.assign(data.image_shape.extents().begin(), data.image_shape.extents().end());
   if (r.model.outputs == 0) r.model.outputs = data.classes;
-  const nn::FormRow& form = nn::row(nn::form_named(r.model.form));
-  if (r.model.gate.empty() && form.gated) r.model.gate = {form.gate_start};
+  resolve_form(r.model);
   if (r.model.negative_slope && r.model.activation != "leaky_relu")
     fail(fmt::format("model.negative_slope is set, but model.activation is {} (only leaky_relu has a slope)",
                      r.model.activation));

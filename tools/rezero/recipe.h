@@ -22,9 +22,16 @@ struct ModelRecipe {
   std::int64_t depth = 32, width = 256;
   std::string activation = "relu";
   std::optional<double> negative_slope;  // of leaky_relu
-  std::string branch = "activation_last";
-  std::vector<double> gate;  // empty: the form's; one for all layers, or one per layer
+  std::string branch;                    // empty: the form's
+  std::vector<double> gate;              // empty: the form's; one for all layers, or one per layer
+  std::string gate_shape;                // scalar or vector; empty: the form's
+  bool train_gates = true;
+  std::string norm;                          // kind of norm of forms with one
+  std::optional<double> norm_gain;           // start of its gain
+  std::optional<double> branch_k, branch_p;  // of branch_scale
+  std::vector<double> skip, injection;       // of residual_scalars, as gate
   std::string init = "authors";
+  std::string weights = "gaussian";  // of mean_field
   std::optional<double> sigma_w, sigma_b;
   std::vector<std::int64_t> inputs;  // shape of one example; empty: the data set's
   std::int64_t outputs = 0;          // 0: the data set's classes

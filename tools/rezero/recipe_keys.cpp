@@ -7,9 +7,10 @@
 
 #include "autograd/parameter.h"
 #include "core/scalar_functions.h"
+#include "nn/forms.h"
 #include "nn/init.h"
 #include "nn/models/fully_connected.h"
-#include "nn/residual.h"
+#include "nn/norm.h"
 
 namespace rz::tool {
 namespace {
@@ -55,11 +56,50 @@ Key word(std::string_view name, Field<std::string> field, std::vector<std::strin
       [=](const Recipe& r) { return toml_string(get(field, r)); });
 }
 
-// An option of the data set `shapes` alone.
-Key of_shapes(Key inner) {
-  inner.write = [write = inner.write](const Recipe& r) { return r.data.name == "shapes" ? write(r) : ""; };
+Key optional_word(std::string_view name, Field<std::string> field, std::vector<std::string_view> words) {
+  return key(
+      name, [=](Recipe& r, const Value& v) { field(r) = word_of(v, words); },
+      [=](const Recipe& r) { return get(field, r).empty() ? "" : toml_string(get(field, r)); });
+}
+
+Key boolean(std::string_view name, Field<bool> field) {
+  return key(
+      name,
+      [=](Recipe& r, const Value& v) {
+        if (v.kind != Value::boolean) refuse(v, "true or false");
+        field(r) = v.truth;
+      },
+      [=](const Recipe& r) { return get(field, r) ? "true" : "false"; });
+}
+
+// A number for all layers, or a list with one per layer; empty: not given.
+Key per_layer(std::string_view name, Field<std::vector<double>> field) {
+  return key(
+      name,
+      [=](Recipe& r, const Value& v) {
+        std::vector<double>& values = field(r);
+        values.clear();
+        if (v.kind != Value::list) values = {real_in(v, -infinity, infinity, false)};
+        for (const Value& item : v.items) values.push_back(real_in(item, -infinity, infinity, false));
+        if (values.empty()) refuse(v, "a number, or a list of numbers with one per layer");
+      },
+      [=](const Recipe& r) {
+        const std::vector<double>& values = get(field, r);
+        return values.empty()       ? ""
+               : values.size() == 1 ? text(values[0])
+                                    : fmt::format("[{}]", fmt::join(values, ", "));
+      });
+}
+
+// Written only where the rest of the recipe has a use for it.
+Key only_if(Key inner, bool (*useful)(const Recipe&)) {
+  inner.write = [write = inner.write, useful](const Recipe& r) { return useful(r) ? write(r) : ""; };
   return inner;
 }
+bool is_shapes(const Recipe& r) { return r.data.name == "shapes"; }
+bool has_gates(const Recipe& r) { return nn::row(nn::form_named(r.model.form)).gated(); }
+bool is_mean_field(const Recipe& r) { return r.model.init == "mean_field"; }
+Key of_shapes(Key inner) { return only_if(std::move(inner), is_shapes); }
 
 std::vector<std::string_view> form_names() {
   std::vector<std::string_view> names;
@@ -72,7 +112,7 @@ std::vector<std::string_view> activation_names() {
   return names;
 }
 std::vector<std::string_view> init_names() {
-  std::vector<std::string_view> names{"authors"};
+  std::vector<std::string_view> names{"authors", "mean_field"};
   names.insert(names.end(), nn::init::names().begin(), nn::init::names().end());
   return names;
 }
@@ -92,21 +132,19 @@ void add_model(std::vector<Key>& list) {
   list.push_back(integer("model.width", RZ_FIELD(model.width), 1, million));
   list.push_back(word("model.activation", RZ_FIELD(model.activation), activation_names()));
   list.push_back(optional_real("model.negative_slope", RZ_FIELD(model.negative_slope), -infinity));
-  list.push_back(word("model.branch", RZ_FIELD(model.branch),
-                      {name(nn::Branch::activation_last), name(nn::Branch::activation_first)}));
-  list.push_back(key(
-      "model.gate",
-      [](Recipe& r, const Value& v) {
-        r.model.gate.clear();
-        if (v.kind != Value::list) r.model.gate = {real_in(v, -infinity, infinity, false)};
-        for (const Value& item : v.items) r.model.gate.push_back(real_in(item, -infinity, infinity, false));
-        if (r.model.gate.empty()) refuse(v, "a number, or a list of numbers with one per layer");
-      },
-      [](const Recipe& r) {
-        const std::vector<double>& gate = r.model.gate;
-        return gate.empty() ? "" : gate.size() == 1 ? text(gate[0]) : fmt::format("[{}]", fmt::join(gate, ", "));
-      }));
+  list.push_back(optional_word("model.branch", RZ_FIELD(model.branch),
+                               {name(nn::Branch::activation_last), name(nn::Branch::activation_first)}));
+  list.push_back(per_layer("model.gate", RZ_FIELD(model.gate)));
+  list.push_back(optional_word("model.gate_shape", RZ_FIELD(model.gate_shape), {"scalar", "vector"}));
+  list.push_back(only_if(boolean("model.train_gates", RZ_FIELD(model.train_gates)), has_gates));
+  list.push_back(optional_word("model.norm", RZ_FIELD(model.norm), copy(nn::norm_kinds())));
+  list.push_back(optional_real("model.norm_gain", RZ_FIELD(model.norm_gain), -infinity));
+  list.push_back(optional_real("model.branch_k", RZ_FIELD(model.branch_k), -infinity));
+  list.push_back(optional_real("model.branch_p", RZ_FIELD(model.branch_p), -infinity));
+  list.push_back(per_layer("model.skip", RZ_FIELD(model.skip)));
+  list.push_back(per_layer("model.injection", RZ_FIELD(model.injection)));
   list.push_back(word("model.init", RZ_FIELD(model.init), init_names()));
+  list.push_back(only_if(word("model.weights", RZ_FIELD(model.weights), {"gaussian", "orthogonal"}), is_mean_field));
   list.push_back(optional_real("model.sigma_w", RZ_FIELD(model.sigma_w), 0));
   list.push_back(optional_real("model.sigma_b", RZ_FIELD(model.sigma_b), 0));
   list.push_back(key(
@@ -157,13 +195,7 @@ void add_optimizer(std::vector<Key>& list) {
   list.push_back(real("optimizer.learning_rate", RZ_FIELD(optimizer.learning_rate), 0));
   list.push_back(real("optimizer.weight_decay", RZ_FIELD(optimizer.weight_decay), 0));
   list.push_back(real("optimizer.momentum", RZ_FIELD(optimizer.momentum), 0));
-  list.push_back(key(
-      "optimizer.nesterov",
-      [](Recipe& r, const Value& v) {
-        if (v.kind != Value::boolean) refuse(v, "true or false");
-        r.optimizer.nesterov = v.truth;
-      },
-      [](const Recipe& r) { return r.optimizer.nesterov ? "true" : "false"; }));
+  list.push_back(boolean("optimizer.nesterov", RZ_FIELD(optimizer.nesterov)));
   list.push_back(real("optimizer.eps", RZ_FIELD(optimizer.eps), 0));
   list.push_back(real("optimizer.clip_norm", RZ_FIELD(optimizer.clip_norm), 0));
   for (const Role role : all_roles) {

@@ -42,6 +42,8 @@ std::string verdict(const isometry::Result& result) {
   if (s.max == 0) return "the Jacobian is zero: no signal and no gradient passes";
   const double off = std::max(s.max - 1, 1 - s.min);
   if (off <= 0.1) return fmt::format("all singular values lie within {:.1g} of 1: close to dynamical isometry", off);
+  if (s.condition_number <= 1 + 1e-6)
+    return fmt::format("all singular values are equal to {:.4g}, none is 1: conformal, but not isometric", s.max);
   const char* const what = result.rows <= result.cols ? "gradients" : "signals";
   std::string text;
   if (s.mean_square > 2) {

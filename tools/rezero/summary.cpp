@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "data/text.h"
+#include "nn/forms.h"
 #include "tools/rezero/model.h"
 #include "tools/rezero/terminal.h"
 
@@ -68,8 +69,10 @@ std::string headline(const Recipe& recipe, const nn::Model& model) {
   const ModelRecipe& m = recipe.model;
   const bool last = m.branch == "activation_last";
   const std::string branch = last ? m.activation + "(W x + b)" : "W " + m.activation + "(x) + b";
-  return fmt::format("{} {}: {} with F(x) = {}; depth {}, width {}, init {}\n", m.family, m.form, model.formula(),
-                     branch, m.depth, m.width, m.init);
+  const std::string constants = model.constants();
+  return fmt::format("{} {}: {} with F(x) = {}; depth {}, width {}, init {}\n{}source: {}\n", m.family, m.form,
+                     model.formula(), branch, m.depth, m.width, m.init,
+                     constants.empty() ? "" : "constants: " + constants + "\n", nn::row(nn::form_named(m.form)).source);
 }
 
 }  // namespace

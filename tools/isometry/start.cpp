@@ -1,0 +1,61 @@
+#include "tools/isometry/start.h"
+
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+#include "core/ops.h"
+#include "nn/residual.h"
+
+namespace rz::isometry {
+
+namespace {
+
+double root_mean_square(const Tensor& x) {
+  return std::sqrt(ops::sum_of_squares(x).item() / static_cast<double>(x.elements()));
+}
+
+// Mean over each layer's gates; NaN where there are none.
+double mean_gate(const std::vector<double>& gates, std::size_t layers, std::size_t layer) {
+  if (gates.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const std::size_t each = gates.size() / layers;
+  double sum = 0;
+  for (std::size_t k = 0; k < each; ++k) sum += gates[layer * each + k];
+  return sum / static_cast<double>(each);
+}
+
+}  // namespace
+
+Tensor stack_jacobian(const nn::Model& model, const Tensor& x, const JacobianOptions& options) {
+  const nn::Stages chain = model.stages();
+  const Tensor first = chain.input(Variable(x)).value();
+  const auto stages = [&](Variable v) {
+    for (const Function& stage : chain.stages) v = stage(v);
+    return v;
+  };
+  return jacobian(stages, first, options);
+}
+
+Start measure_start(const nn::Model& model, const Tensor& inputs, std::int64_t jacobians) {
+  RZ_CHECK(shape, jacobians >= 1 && jacobians <= inputs.shape()[0], "start: {} Jacobians of {} inputs were asked for",
+           jacobians, inputs.shape()[0]);
+  Start start;
+  {
+    const nn::ResidualProbe probe([&](std::int64_t layer, const Tensor& x, const Tensor& branch, const Tensor& y) {
+      if (layer == 0) start.input_norm = root_mean_square(x);
+      start.layers.push_back(
+          {.branch_ratio = root_mean_square(branch) / root_mean_square(x), .norm = root_mean_square(y)});
+    });
+    model(Variable(inputs));
+  }
+  const std::vector<double> gates =
+      model.residual_weights().defined() ? model.residual_weights().value().to_vector() : std::vector<double>();
+  for (std::size_t l = 0; l < start.layers.size(); ++l) start.layers[l].gate = mean_gate(gates, start.layers.size(), l);
+  std::vector<Tensor> matrices;
+  for (std::int64_t i = 0; i < jacobians; ++i)
+    matrices.push_back(stack_jacobian(model, inputs.rows(i, 1), {.concurrent = true}));
+  start.stack = analyze(matrices, "stack");
+  return start;
+}
+
+}  // namespace rz::isometry

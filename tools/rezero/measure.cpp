@@ -1,0 +1,84 @@
+#include "tools/rezero/measure.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "tools/rezero/spectrum_text.h"
+#include "tools/rezero/terminal.h"
+
+namespace rz::tool {
+namespace {
+
+std::string number(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4g}", value); }
+
+// Which of n layers are shown: the first, the last and what lies evenly between.
+std::vector<std::size_t> shown(std::size_t n) {
+  constexpr std::size_t most = 16;
+  std::vector<std::size_t> layers;
+  const std::size_t rows = std::min(n, most);
+  for (std::size_t k = 0; k < rows; ++k) layers.push_back(rows == 1 ? 0 : k * (n - 1) / (rows - 1));
+  return layers;
+}
+
+// How far the singular values lie from 1 together, and from each other.
+std::string scale_text(const isometry::Summary& s) {
+  const double scale = std::sqrt(s.mean_square);
+  if (!(scale > 0)) return "scale: 0, nothing passes";
+  if (std::fabs(scale - 1) <= 1e-6) return "scale: 1, lengths are kept";
+  const char* const verdict = scale > 2     ? "signals and gradients grow"
+                              : scale < 0.5 ? "signals and gradients shrink"
+                                            : "lengths are nearly kept";
+  return fmt::format("scale: {:.4g} (root mean square of the singular values), {}", scale, verdict);
+}
+
+std::string spread_text(const isometry::Result& stack) {
+  const double ratio = stack.summary.condition_number;
+  if (std::isnan(ratio)) return "spread: none, J = 0";
+  if (std::isinf(ratio)) return "spread: infinite, some directions are lost";
+  if (stack.summary.fraction_below_floor > 0)
+    return fmt::format("spread: above {:.4g}, most directions are drowned by a few", stack.summary.max / stack.floor);
+  const char* const verdict = ratio <= 1 + 1e-6 ? "all directions pass alike"
+                              : ratio <= 3      ? "all directions pass nearly alike"
+                              : ratio <= 100    ? "directions differ"
+                                                : "most directions are drowned by a few";
+  return fmt::format("spread: {:.4g} (largest over smallest singular value), {}", ratio, verdict);
+}
+
+}  // namespace
+
+std::string start_text(const isometry::Start& start) {
+  std::vector<std::vector<std::string>> rows{{"layer", "gate", "|F|/|x|", "|x|"}};
+  rows.push_back({"0", "", "", number(start.input_norm)});
+  for (const std::size_t l : shown(start.layers.size())) {
+    const isometry::LayerStart& layer = start.layers[l];
+    rows.push_back({std::to_string(l + 1), number(layer.gate), number(layer.branch_ratio), number(layer.norm)});
+  }
+  const isometry::Summary& s = start.stack.summary;
+  const bool noise = s.fraction_below_floor > 0 && s.min > 0;  // the smallest are not resolved
+  const std::string smallest = noise ? fmt::format("below the floor of {:.3g}", start.stack.floor) : number(s.min);
+  return "At the start (|x|: root mean square over inputs and units, layer 0 is the stack's input)\n" +
+         table_text(rows, "rrrr") +
+         fmt::format("\nSingular values of the stack: {} to {}\n  {}\n  {}\n  verdict: {}\n", smallest, number(s.max),
+                     scale_text(s), spread_text(start.stack), verdict(start.stack));
+}
+
+std::string start_json(const isometry::Start& start) {
+  using Json = nlohmann::ordered_json;  // writes null for NaN
+  Json layers = Json::array();
+  for (const isometry::LayerStart& layer : start.layers)
+    layers.push_back({{"gate", layer.gate}, {"branch_ratio", layer.branch_ratio}, {"norm", layer.norm}});
+  const isometry::Summary& s = start.stack.summary;
+  const Json json{{"input_norm", start.input_norm},
+                  {"layers", std::move(layers)},
+                  {"stack",
+                   {{"max", s.max},
+                    {"min", s.fraction_below_floor > 0 && s.min > 0 ? Json() : Json(s.min)},
+                    {"mean_square", s.mean_square},
+                    {"condition_number", s.condition_number},
+                    {"verdict", verdict(start.stack)}}}};
+  return json.dump();
+}
+
+}  // namespace rz::tool
