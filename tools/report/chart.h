@@ -38,6 +38,22 @@ struct Histogram {
   std::optional<double> mark = {};  // a vertical line
 };
 
+// Maps of functions of two variables side by side, as colours with contour lines, with the same paths over each.
+// 1000 x 500.
+struct ContourMap {
+  struct Field {
+    std::string label;
+    std::vector<double> values;  // [rows, columns], y by x; those that are not finite stay white
+  };
+  std::string title, x_label, y_label;
+  double x_low = 0, x_high = 1, y_low = 0, y_high = 1;  // of the first and last column and row
+  std::size_t columns = 0, rows = 0;                    // at least 2 of each
+  std::vector<Field> fields;                            // 1 or 2
+  std::vector<Series> paths;                            // a dot at the end of each
+};
+
+std::string svg(const ContourMap& map);
+std::string png(const ContourMap& map);
 std::string svg(const LineChart& chart);
 std::string svg(const Histogram& histogram);
 

@@ -79,7 +79,7 @@ int wait_for(pid_t child) {
 
 }  // namespace
 
-std::string gnuplot(std::string_view script) {
+std::string gnuplot(std::string_view script, Format format) {
   MemoryFile input("script"), output("picture"), errors("errors");
   input.write(script);
   posix_spawn_file_actions_t actions;
@@ -98,20 +98,21 @@ std::string gnuplot(std::string_view script) {
   RZ_CHECK(library, !WIFSIGNALED(status), "chart: gnuplot was ended by signal {}", WTERMSIG(status));
   RZ_CHECK(library, status == 0, "chart: gnuplot failed: {}", first_error(errors.read()));
   std::string picture = output.read();
-  RZ_CHECK(library, picture.find("</svg>") != picture.npos, "chart: gnuplot drew nothing: {}",
-           first_error(errors.read()));
+  const std::string_view last = format == Format::svg ? "</svg>" : "IEND";
+  RZ_CHECK(library, picture.find(last) != picture.npos, "chart: gnuplot drew nothing: {}", first_error(errors.read()));
   return picture;
 }
 
-std::string picture(int width, int height, std::string_view title) {
+std::string picture(int width, int height, std::string_view title, Format format) {
   return fmt::format(
       "set encoding utf8\nset minussign\nset format '%g'\n"
-      "set terminal svg size {},{} enhanced font 'sans-serif,13' background rgb 'white' rounded\n"
+      "set terminal {} size {},{} enhanced font 'sans-serif,{}' background rgb 'white' rounded\n"
       "set border 3 lw 0.8 lc rgb '#606060'\n"
       "set tics nomirror out scale 0.5 textcolor rgb '#303030'\n"
       "set grid lt 1 dt 1 lw 0.6 lc rgb '#E4E4E4', lt 1 dt 1 lw 0.6 lc rgb '#E4E4E4'\n"
       "set label 1 {} at screen {}, screen {} left noenhanced font 'sans-serif,16' textcolor rgb '#101010'\n",
-      width, height, quoted(title, 84), 20.0 / width, 1 - 24.0 / height);
+      format == Format::svg ? "svg" : "pngcairo", width, height, format == Format::svg ? 13 : 10, quoted(title, 84),
+      20.0 / width, 1 - 24.0 / height);
 }
 
 const char* colour(std::size_t index) {

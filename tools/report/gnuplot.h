@@ -7,11 +7,14 @@
 
 namespace rz::report {
 
-// What gnuplot writes for a script.   Throws: library (not installed; its first error).
-std::string gnuplot(std::string_view script);
+enum class Format { svg, png };
 
-// The opening of a script for an SVG of this size in pixels, with `title` at the top left.
-std::string picture(int width, int height, std::string_view title);
+// What gnuplot writes for a script that begins with picture() in this format.
+// Throws: library (not installed; its first error).
+std::string gnuplot(std::string_view script, Format format = Format::svg);
+
+// The opening of a script for a picture of this size in pixels, with `title` at the top left.
+std::string picture(int width, int height, std::string_view title, Format format = Format::svg);
 
 // At most `limit` characters of valid UTF-8 on one line; a longer text ends with an ellipsis.
 std::string shortened(std::string_view text, std::size_t limit);
