@@ -8,7 +8,7 @@
 
 namespace rz::test {
 
-const nlohmann::json& reference(const char* file);  // reference("testvectors.json"), parsed once
+const nlohmann::json& reference(const char* file);         // reference("testvectors.json"), parsed once
 double number(const nlohmann::json& value);                // a number, or a string that holds one
 std::vector<double> numbers(const nlohmann::json& value);  // all numbers in nested lists, in order
 
