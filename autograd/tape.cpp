@@ -10,6 +10,7 @@ namespace rz {
 
 namespace {
 thread_local Tape* active_tape = nullptr;
+thread_local TapeWatch* watch = nullptr;
 std::atomic<std::uint32_t> next_serial{1};
 }  // namespace
 
@@ -86,6 +87,7 @@ Variable Tape::append(const char* name, std::span<const Variable* const> inputs,
   node.inputs = static_cast<std::uint32_t>(inputs.size());
   for (const Variable* input : inputs) inputs_.push_back(node_of(*input));
   nodes_.push_back(std::move(node));
+  if (watch && nodes_.back().rule) watch->forward(nodes_.size() - 1, name, inputs, value);
   Variable v(std::move(value));
   v.tape_ = serial_;
   v.node_ = static_cast<std::int32_t>(nodes_.size() - 1);
@@ -171,6 +173,7 @@ void Tape::backward(const Variable& y, const Tensor& d_y, bool accumulate) {
       throw Error(e.code(), std::string("backward of ") + node.name + ": " + e.message(), e.source_file(),
                   e.source_line());
     }
+    if (watch) tell_backward(k, gradient);
   }
   if (outer_) return;
   for (const Seen& seen : stores_)
@@ -178,6 +181,22 @@ void Tape::backward(const Variable& y, const Tensor& d_y, bool accumulate) {
       if (!seen.store->entries_[static_cast<std::size_t>(i)].gradient_written)
         ops::fill((*seen.store)[i].gradient(), 0);
 }
+
+void Tape::tell_backward(std::size_t index, const Tensor& d_y) const {
+  const Node& node = nodes_[index];
+  std::vector<Tensor> gradients;
+  for (std::uint32_t i = 0; i < node.inputs; ++i) {
+    const std::int32_t id = inputs_[node.first_input + i];
+    const Node* const input = id < 0 ? nullptr : &nodes_[static_cast<std::size_t>(id)];
+    gradients.push_back(!input         ? Tensor()
+                        : input->store ? (*input->store)[input->parameter].gradient()
+                                       : input->gradient);
+  }
+  watch->backward(index, d_y, gradients);
+}
+
+TapeWatch::TapeWatch() : outer_(watch) { watch = this; }
+TapeWatch::~TapeWatch() { watch = outer_; }
 
 Tensor Tape::gradient(const Variable& leaf) const {
   RZ_CHECK(value, leaf.recorded(), "gradient: {} is a constant, not a leaf of the tape", leaf.shape());

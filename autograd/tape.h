@@ -92,6 +92,7 @@ class Tape {
   void begin(Tape* outer);
   Seen& see(ParameterStore& store);
   void touch(ParameterStore& store);
+  void tell_backward(std::size_t index, const Tensor& d_y) const;
   Destination destination(Node& node);
   Tape& root();
 
@@ -104,6 +105,24 @@ class Tape {
   bool leaves_only_ = false;
   bool accumulate_ = false;
   bool consumed_ = false;
+};
+
+// While it lives on this thread, it is told of every operation that the tape records and of every rule that the
+// backward pass applies: for teaching and for tests.
+class TapeWatch {
+ public:
+  TapeWatch();
+  virtual ~TapeWatch();
+  TapeWatch(const TapeWatch&) = delete;
+  TapeWatch& operator=(const TapeWatch&) = delete;
+  // Operation `index` of the tape gave y.
+  virtual void forward(std::size_t index, const char* name, std::span<const Variable* const> inputs,
+                       const Tensor& y) = 0;
+  // d_y went in; the gradients of the inputs so far, undefined where none is wanted.
+  virtual void backward(std::size_t index, const Tensor& d_y, std::span<const Tensor> d_inputs) = 0;
+
+ private:
+  TapeWatch* outer_;
 };
 
 // While it lives, nothing is recorded on this thread.

@@ -159,3 +159,27 @@ TEST_CASE("train: the quickstart's ReZero network passes 80 % within its run [sl
   MESSAGE("validation accuracy " << last.validation_accuracy.value_or(0) << " after " << last.seconds << " s");
   CHECK(last.validation_accuracy.value_or(0) > 0.8);
 }
+
+TEST_CASE("train: --explain shows that the gate moves first, and then the branch") {
+  const CommandResult result = run_command({"train", "--explain"});
+  CHECK(result.exit_code == 0);
+  CHECK(result.error.empty());
+  const std::size_t second = result.out.find("Step 2.");
+  REQUIRE(second != std::string::npos);
+  const std::string step_1 = result.out.substr(0, second), step_2 = result.out.substr(second);
+  CHECK(mentions(step_1, {"d_h2 = g d_h3 = [0, 0]", "d_resweight = <d_h3, h2> = [-1.447]", "The gate moves first",
+                          "d_linear_layers.0.weight = d_z^T h1 = [[0, 0], [0, 0]]", "loss = 1.153"}));
+  CHECK(mentions(step_2, {"d_h1 += d_z linear_layers.0.weight", "loss = 0.5043", "now the weights inside the branch"}));
+  // What autograd/README.md quotes is what is printed.
+  const std::string readme = contents(RZ_TEST_SOURCE_DIR "/../autograd/README.md");
+  CHECK(mentions(readme, {"h3 = [2.101, 0.4045]", "d_resweight = <d_h3, h2> = [-1.447]"}));
+  for (const char* form : {"highway", "pre_norm", "residual_scalars", "fixup"})
+    CHECK(run_command({"train", "--explain", "--set", std::string("model.form=") + form}).exit_code == 0);
+  const CommandResult large = run_command({"train", "--explain", "--set", "model.width=100"}),
+                      recipe = run_command({"train", "recipe.toml", "--explain"});
+  CHECK((large.exit_code == 2 && recipe.exit_code == 2));
+  CHECK(one_line_error(large));
+  CHECK(one_line_error(recipe));
+  CHECK(mentions(large.error, {"--explain", "200"}));
+  CHECK(mentions(recipe.error, {"--explain", "without a recipe"}));
+}

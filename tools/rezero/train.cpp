@@ -11,6 +11,7 @@
 #include "data/file.h"
 #include "data/text.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/explain.h"
 #include "tools/rezero/model.h"
 #include "tools/rezero/run.h"
 #include "tools/rezero/terminal.h"
@@ -23,7 +24,7 @@ struct Options {
   std::string recipe, out, resume;
   std::vector<std::string> settings;
   int threads = -1;  // the recipe's
-  bool dry_run = false, continue_anyway = false;
+  bool dry_run = false, continue_anyway = false, explain = false;
 };
 
 // What a checkpoint stands for: with another value it means nothing.
@@ -68,7 +69,16 @@ std::string closing_line(const Trainer& trainer, const RunPaths& paths) {
       m.validation_accuracy.value_or(0), state.best_accuracy, state.best_step, paths.directory);
 }
 
+int run_explain(const Options& options) {
+  if (!options.recipe.empty() || !options.resume.empty() || !options.out.empty())
+    throw UsageError(
+        "--explain: shows two steps of a tiny network of its own, without a recipe or a run (--set changes it)");
+  print(explain_training(options.settings));
+  return exit_success;
+}
+
 int run_train(const Options& options) {
+  if (options.explain) return run_explain(options);
   check_options(options);
   const bool resume = !options.resume.empty();
   Recipe recipe = resume ? resumed_recipe(options) : load_recipe(options.recipe, options.settings);
@@ -122,6 +132,7 @@ std::string footer() {
       "\nExamples\n"
       "  rezero train tools/recipes/quickstart.toml --set model.form=deep --out runs/deep\n"
       "  rezero train tools/recipes/fc64-rezero.toml --set data.path=cifar-10-batches-bin\n"
+      "  rezero train --explain --set model.activation=tanh        the calculus of two steps, for students\n"
       "  rezero train --resume runs/deep                           after Ctrl-C or a crash\n"
       "  rezero train --resume runs/deep --set train.steps=4000    makes the run longer\n"
       "The run's folder holds recipe.toml (with all values as used), run.json, metrics.jsonl and checkpoints/.\n"
@@ -159,6 +170,8 @@ Command make_train(CLI::App& app) {
                    "Go on with the run in this folder, bit for bit as if it had not stopped")
       ->type_name("DIR");
   command->add_flag("--dry-run", options->dry_run, "Check everything, print the model's table, and stop");
+  command->add_flag("--explain", options->explain,
+                    "Instead of a run: two steps of a two-unit network, every operation with formula and numbers");
   command->add_flag("--continue", options->continue_anyway, "Train on when the loss or the gradient is not finite");
   command
       ->add_option("--threads", options->threads,
