@@ -6,6 +6,14 @@
 
 namespace rz {
 
+// Text with a comma, quote or line feed stands in quotes, quotes are doubled.
+std::string csv_cell(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + '"';
+}
+
 Csv::Csv(std::initializer_list<std::string_view> columns) : columns_(columns.size()) {
   RZ_ASSERT(columns_ > 0);
   for (std::string_view name : columns) cell(name);
@@ -25,16 +33,6 @@ Csv& Csv::row(std::span<const double> values) {
   return *this;
 }
 
-// RFC 4180: text with a comma, quote or line feed stands in quotes, quotes are doubled.
-void Csv::cell(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
-    text_ += text;
-  } else {
-    text_ += '"';
-    for (char c : text) text_ += c == '"' ? std::string("\"\"") : std::string(1, c);
-    text_ += '"';
-  }
-  text_ += ',';
-}
+void Csv::cell(std::string_view text) { text_ += csv_cell(text) + ','; }
 
 }  // namespace rz

@@ -10,6 +10,9 @@
 
 namespace rz {
 
+// Text as a cell, in quotes where it needs them (RFC 4180).
+std::string csv_cell(std::string_view text);
+
 class Csv {
  public:
   explicit Csv(std::initializer_list<std::string_view> columns);
