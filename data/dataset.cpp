@@ -5,18 +5,45 @@
 
 namespace rz {
 
+void Dataset::keep(std::int64_t count) {
+  labels.resize(static_cast<std::size_t>(count));
+  if (real()) {
+    values = values.rows(0, count);
+  } else {
+    pixels.resize(static_cast<std::size_t>(count * features()));
+  }
+}
+
 std::string Dataset::checksum() const {
   Checksum sum;
-  sum.add(labels.data(), labels.size());
+  if (classes() <= 256) {
+    const std::vector<std::uint8_t> narrow(labels.begin(), labels.end());
+    sum.add(narrow.data(), narrow.size());
+  } else {
+    sum.add(labels.data(), labels.size() * sizeof(labels[0]));
+  }
   sum.add(pixels.data(), pixels.size());
+  if (real()) sum.add(values.raw(), values.bytes());
   return sum.text();
 }
 
 template <class T>
-Decoder<T>::Decoder(const Shape& image_shape, const Normalisation& normalisation)
-    : channels_(image_shape[0]), plane_(image_shape.elements() / image_shape[0]) {
-  RZ_CHECK(shape, image_shape.rank() == 3 && channels_ >= 1 && channels_ <= 3,
+Decoder<T>::Decoder(const Shape& image_shape, const Normalisation& normalisation) {
+  const int rank = image_shape.rank();
+  channels_ = rank == 3 ? image_shape[0] : 1;
+  RZ_CHECK(shape, (rank == 3 || rank == 1) && channels_ >= 1 && channels_ <= 3,
            "decoder: image shape {} needs 1 to 3 channels, height and width", image_shape);
+  plane_ = image_shape.elements() / channels_;
+  make_table(normalisation);
+}
+
+template <class T>
+Decoder<T>::Decoder(const Dataset& data, const Normalisation& normalisation) {
+  if (!data.real()) *this = Decoder(data.image_shape, normalisation);
+}
+
+template <class T>
+void Decoder<T>::make_table(const Normalisation& normalisation) {
   for (std::size_t c = 0; c < 3; ++c) {
     RZ_CHECK(value, normalisation.std[c] > 0, "decoder: the standard deviation {} of channel {} is not positive",
              normalisation.std[c], c);
@@ -34,6 +61,23 @@ void Decoder<T>::operator()(const std::uint8_t* image, T* pixels) const {
   }
 }
 
+namespace {
+
+template <class From, class T>
+void convert(const From* from, T* to, std::int64_t count) {
+  for (std::int64_t k = 0; k < count; ++k) to[k] = static_cast<T>(from[k]);
+}
+
+}  // namespace
+
+template <class T>
+void Decoder<T>::operator()(const Dataset& data, std::int64_t i, T* numbers) const {
+  const std::int64_t features = data.features();
+  if (!data.real()) return (*this)(data.image(i), numbers);
+  if (data.values.dtype() == DType::f32) return convert(data.values.data<float>() + i * features, numbers, features);
+  convert(data.values.data<double>() + i * features, numbers, features);
+}
+
 template class Decoder<float>;
 template class Decoder<double>;
 
@@ -41,9 +85,9 @@ namespace {
 
 template <class T>
 void decode_into(const Dataset& data, std::int64_t first, const Normalisation& normalisation, const Tensor& images) {
-  const Decoder<T> decode(data.image_shape, normalisation);
+  const Decoder<T> decode(data, normalisation);
   for (std::int64_t i = 0; i < images.shape()[0]; ++i) {
-    decode(data.image(first + i), images.data<T>() + i * data.features());
+    decode(data, first + i, images.data<T>() + i * data.features());
   }
 }
 

@@ -1,4 +1,4 @@
-// Dataset: labelled images in memory, as bytes.
+// Dataset: labelled examples in memory, as bytes to be normalised or as real values used as they are.
 #pragma once
 
 #include <array>
@@ -16,39 +16,49 @@ struct Normalisation {
   std::array<double, 3> std{0.5, 0.5, 0.5};
 };
 
+// Exactly one of `pixels` and `values` is filled.
 struct Dataset {
   std::string name;              // "shapes train"
-  Shape image_shape{3, 32, 32};  // channels (1 or 3), height, width
+  Shape image_shape{3, 32, 32};  // of one example: channels, height, width; or features
   std::vector<std::string> class_names;
-  std::vector<std::uint8_t> pixels;  // [size, channels, height, width]
-  std::vector<std::uint8_t> labels;  // [size], less than classes()
+  std::vector<std::uint8_t> pixels;   // [size, ...image_shape]: bytes, normalised when they are read
+  std::vector<std::uint16_t> labels;  // [size], less than classes(), which is at most 65,536
+  Tensor values{};                    // [size, ...image_shape], f32 or f64: used as they are
 
   std::int64_t size() const { return static_cast<std::int64_t>(labels.size()); }
   std::int64_t features() const { return image_shape.elements(); }
   std::int64_t classes() const { return static_cast<std::int64_t>(class_names.size()); }
   std::int64_t label(std::int64_t i) const { return labels[static_cast<std::size_t>(i)]; }
-  const std::uint8_t* image(std::int64_t i) const { return pixels.data() + i * features(); }
-  std::string checksum() const;  // of labels and pixels
+  bool real() const { return values.defined(); }
+  const std::uint8_t* image(std::int64_t i) const { return pixels.data() + i * features(); }  // of bytes
+  void keep(std::int64_t count);  // the first so many examples, at most size()
+  std::string checksum() const;   // of labels (a byte each up to 256 classes, else two) and bytes or values
 };
 
 struct DataSplits {
   Dataset train, validation;
 };
 
-// Turns bytes into normalised numbers: a table of 256 values per channel, computed in f64. T is float or double.
+// Turns an example into numbers of type T (float or double): bytes by a table of 256 normalised values per channel,
+// computed in f64; real values by conversion.
 template <class T>
 class Decoder {
  public:
+  // For bytes [channels (1 to 3), height, width], or [features], which are one channel.
   // Throws: shape, value (a std that is not positive)
   Decoder(const Shape& image_shape, const Normalisation& normalisation);
-  void operator()(const std::uint8_t* image, T* pixels) const;  // both [channels, height, width]
+  // For the examples of a set; real values need no normalisation.   Throws: as above
+  Decoder(const Dataset& data, const Normalisation& normalisation);
+  void operator()(const std::uint8_t* image, T* pixels) const;             // both [...image_shape]
+  void operator()(const Dataset& data, std::int64_t i, T* numbers) const;  // example i of the set it was made for
 
  private:
-  std::int64_t channels_, plane_;
-  std::array<std::array<T, 256>, 3> table_;
+  void make_table(const Normalisation& normalisation);
+  std::int64_t channels_ = 0, plane_ = 0;
+  std::array<std::array<T, 256>, 3> table_{};
 };
 
-// Images first ... first + count - 1, normalised: [count, features]; f32 or f64.
+// Examples first ... first + count - 1, bytes normalised: [count, features]; f32 or f64.
 // Throws: shape (outside the set), dtype
 Tensor decode_images(const Dataset& data, std::int64_t first, std::int64_t count,
                      const Normalisation& normalisation = {}, DType dtype = DType::f32);

@@ -5,6 +5,11 @@
 #include "core/error.h"
 #include "core/nearest.h"
 #include "data/cifar10.h"
+#include "data/cifar100.h"
+#include "data/csv_dataset.h"
+#include "data/mnist.h"
+#include "data/npy_dataset.h"
+#include "data/published.h"
 #include "data/text.h"
 
 namespace rz {
@@ -24,6 +29,20 @@ const Entry entries[] = {
       {3, 32, 32},
       10},
      [](const DatasetOptions& options) { return load_cifar10(options.path); }},
+    {{"cifar100", true, "CIFAR-100 in its binary layout, from a folder with train.bin and test.bin", {3, 32, 32}, 100},
+     [](const DatasetOptions& options) {
+       return load_cifar100(options.path, options.labels == "coarse" ? Cifar100Labels::coarse : Cifar100Labels::fine);
+     }},
+    {{"mnist", true, "MNIST, from a folder with train-images-idx3-ubyte(.gz) and so on", {1, 28, 28}, 10},
+     [](const DatasetOptions& options) { return load_mnist(options.path); }},
+    {{"fashion_mnist", true, "Fashion-MNIST, in the layout of MNIST", {1, 28, 28}, 10},
+     [](const DatasetOptions& options) { return load_fashion_mnist(options.path); }},
+    {{"npy", true, "your own arrays, from a folder with x.npy and y.npy", {}, 0},
+     [](const DatasetOptions& options) { return load_npy_dataset(options.path, options.classes); }},
+    {{"csv", true, "your own numbers, from a folder with train.csv", {}, 0},
+     [](const DatasetOptions& options) {
+       return load_csv_dataset(options.path, options.label_column, options.classes);
+     }},
 };
 
 const Entry& entry_named(std::string_view name) {
@@ -52,10 +71,21 @@ std::span<const DatasetDescription> dataset_list() {
 
 const DatasetDescription& dataset_description(std::string_view name) { return entry_named(name).description; }
 
+DatasetDescription describe_dataset(const DatasetOptions& options) {
+  DatasetDescription description = dataset_description(options.name);
+  if (options.name == "cifar100") {
+    RZ_CHECK(value, options.labels == "fine" || options.labels == "coarse",
+             "data: the labels of cifar100 are fine or coarse, not {}", printable(options.labels));
+    if (options.labels == "coarse") description.classes = 20;
+  }
+  return description;
+}
+
 DataSplits load_dataset(const DatasetOptions& options) {
   const Entry& entry = entry_named(options.name);
   const bool given = !options.path.empty(), needed = entry.description.needs_path;
-  RZ_CHECK(value, given || !needed, "data: {} needs a path: the folder of its files", options.name);
+  const std::string fetch = describe_dataset(options).known() ? " (" + fetch_command(options.name, "DIR") + ")" : "";
+  RZ_CHECK(value, given || !needed, "data: {} needs a path: the folder of its files{}", options.name, fetch);
   RZ_CHECK(value, !given || needed, "data: {} is made by the program and has no path, but {} was given", options.name,
            printable(options.path));
   return entry.load(options);

@@ -62,9 +62,11 @@ std::int64_t count_batches(const Dataset& data, const LoaderOptions& options) {
            options.prefetch);
   RZ_CHECK(value, data.size() > 0 && data.size() <= INT32_MAX,
            "loader: {} has {} examples, 1 to 2^31 - 1 can be loaded", data.name, data.size());
-  RZ_CHECK(value, std::ssize(data.pixels) == data.size() * data.features(),
-           "loader: {} has {} labels and {} pixels, {} per image of {} are needed", data.name, data.size(),
-           data.pixels.size(), data.features(), data.image_shape);
+  const std::int64_t stored = data.real() ? data.values.elements() : std::ssize(data.pixels);
+  RZ_CHECK(value, stored == data.size() * data.features(),
+           "loader: {} has {} labels and {} {}, {} per image of {} are needed", data.name, data.size(), stored,
+           data.real() ? "values" : "pixels", data.features(), data.image_shape);
+  RZ_CHECK(value, !data.real() || data.pixels.empty(), "loader: {} has both pixels and values", data.name);
   RZ_CHECK(dtype, is_real(options.dtype), "loader: images are f32 or f64, not {}", options.dtype);
   return (data.size() + (options.drop_last ? 0 : options.batch_size - 1)) / options.batch_size;
 }
@@ -77,8 +79,8 @@ Loader::State::State(const Dataset& set, const LoaderOptions& given)
       batches(count_batches(set, given)),
       slots(static_cast<std::size_t>(given.prefetch) + 2),
       order(static_cast<std::size_t>(set.size())) {
-  if (options.dtype == DType::f32) decode_f32.emplace(data.image_shape, options.normalisation);
-  if (options.dtype == DType::f64) decode_f64.emplace(data.image_shape, options.normalisation);
+  if (options.dtype == DType::f32) decode_f32.emplace(data, options.normalisation);
+  if (options.dtype == DType::f64) decode_f64.emplace(data, options.normalisation);
   const std::int64_t rows = options.batch_size < data.size() ? options.batch_size : data.size();
   for (Slot& slot : slots) {
     slot.images = Tensor({rows, data.features()}, options.dtype);
@@ -138,9 +140,9 @@ void Loader::State::fill(Slot& slot, std::int64_t of_epoch, std::int64_t index) 
     const std::int64_t i = order[static_cast<std::size_t>(first + row)];
     const std::int64_t at = row * data.features();
     if (decode_f32) {
-      (*decode_f32)(data.image(i), slot.images.data<float>() + at);
+      (*decode_f32)(data, i, slot.images.data<float>() + at);
     } else {
-      (*decode_f64)(data.image(i), slot.images.data<double>() + at);
+      (*decode_f64)(data, i, slot.images.data<double>() + at);
     }
     RZ_CHECK(value, data.label(i) < data.classes(), "loader: example {} of {} has label {}, labels are 0 to {}", i,
              data.name, data.label(i), data.classes() - 1);

@@ -23,7 +23,7 @@ struct LoaderOptions {
 };
 
 struct Batch {
-  Tensor images;  // [n, features], normalised
+  Tensor images;  // [n, features]; bytes are normalised
   Tensor labels;  // [n], i64
   std::int64_t epoch = 0;
   std::int64_t index = 0;  // within the epoch, from 0

@@ -80,7 +80,8 @@ TEST_SUITE("data/dataset") {
     };
     CHECK(mentions(refused("cifar-10", ""),
                    {"no data set 'cifar-10'", "did you mean 'cifar10'?", "known: shapes, cifar10"}));
-    CHECK(mentions(refused("cifar10", ""), {"cifar10 needs a path"}));
+    CHECK(mentions(refused("cifar10", ""), {"cifar10 needs a path", "(rezero data fetch cifar10 --out DIR)"}));
+    CHECK(mentions(refused("npy", ""), {"npy needs a path: the folder of its files"}));
     CHECK(mentions(refused("shapes", "/x"), {"shapes is made by the program", "/x"}));
   }
 
@@ -114,7 +115,8 @@ TEST_SUITE("data/dataset") {
     CHECK(mentions(with("\x80\x02}q"), {file, "Python version"}));
     CHECK(mentions(with(records({1, 11})), {file + ": record 1 has label 11, labels are 0 to 9"}));
     std::filesystem::remove(folder / "data_batch_2.bin");
-    CHECK(refused(folder.path()) == file + ": cannot be read: No such file or directory");
+    CHECK(refused(folder.path()) ==
+          file + ": cannot be read: No such file or directory (rezero data fetch cifar10 --out " + folder.path() + ")");
     CHECK(mentions(refused(folder / "none"), {folder / "none: is no folder", "data_batch_1.bin"}));
     CHECK(mentions(refused(folder / "test_batch.bin"), {"is no folder"}));
     CHECK(mentions(refused("none"), {std::filesystem::current_path().string() + "/none"}));

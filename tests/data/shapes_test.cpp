@@ -82,7 +82,7 @@ TEST_SUITE("data/shapes") {
   TEST_CASE("shapes: classes are even, names are given") {
     const DataSplits splits = make_shapes({.train = 4000, .validation = 1});
     std::vector<double> count(10);
-    for (std::uint8_t label : splits.train.labels) ++count[label];
+    for (std::uint16_t label : splits.train.labels) ++count[label];
     CHECK(splits.train.class_names.size() == 10);
     CHECK(splits.train.class_names[3] == "star");
     for (double n : count) CHECK(std::abs(n - 400) < 4 * std::sqrt(400 * 0.9));

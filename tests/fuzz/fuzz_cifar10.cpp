@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     rz::parse_cifar10({reinterpret_cast<const char*>(data), size}, "memory", set);
     if (set.size() * (set.features() + 1) != static_cast<std::int64_t>(size)) std::abort();
-    for (std::uint8_t label : set.labels) {
+    for (std::uint16_t label : set.labels) {
       if (label > 9) std::abort();
     }
   } catch (const rz::Error& error) {

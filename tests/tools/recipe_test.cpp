@@ -92,6 +92,24 @@ TEST_CASE("recipe: mistakes are named with place and advice") {
   CHECK(mentions(error_of("[optimizer]\nnesterov = fal\n"), {"r.toml:2", "\\x0a"}));  // the parser quotes the line feed
 }
 
+TEST_CASE("recipe: keys of single data sets, and sizes that only open files tell") {
+  CHECK(with({"data.name=cifar100"}).model.outputs == 100);
+  CHECK(with({"data.name=cifar100", "data.labels=coarse"}).model.outputs == 20);
+  CHECK(with({"data.name=mnist"}).model.inputs == std::vector<std::int64_t>{1, 28, 28});
+  CHECK(mentions(error_of("", {"data.labels=coarse"}), {"data.labels belongs to the data set cifar100", "shapes"}));
+  CHECK(mentions(error_of("", {"data.name=cifar100", "data.labels=all"}), {"--set: data.labels", "fine, coarse"}));
+  CHECK(mentions(error_of("", {"data.name=npy", "data.label_column=3"}), {"data.label_column belongs to", "csv"}));
+  CHECK(mentions(error_of("", {"data.name=npy", "data.seed=3"}), {"data.seed belongs to the data set shapes"}));
+  CHECK(mentions(error_of("", {"data.name=csv", "data.label_column=-1"}), {"data.label_column is -1", "index from 0"}));
+  CHECK(with({"data.name=csv", "data.label_column=y"}).data.label_column.name == "y");
+  CHECK(with({"data.name=csv", "data.label_column=2"}).data.label_column.index == 2);
+  const Recipe npy = with({"data.name=npy", "data.path=x"});
+  CHECK(npy.model.inputs.empty());
+  CHECK(npy.model.outputs == 0);
+  CHECK(!tool::is_complete(npy));
+  CHECK(tool::is_complete(with({"data.name=npy", "model.inputs=4", "model.outputs=3"})));
+}
+
 TEST_CASE("recipe: --set is TOML, or a plain string when it is none") {
   CHECK(with({"model.form=deep"}).model.form == "deep");
   CHECK(with({"model.form=\"deep\""}).model.form == "deep");
@@ -117,6 +135,10 @@ TEST_CASE("recipe: what is written reads back to the same recipe") {
       {"model.form=rezero_one", "model.gate=[0.1,1e-300,-3]", "model.depth=3", "model.activation=leaky_relu",
        "model.negative_slope=-0.1"},
       {"data.name=cifar10", "data.path=/a \"b\"\\c\x7f/\t\xc3\xa9", "model.inputs=[3072]", "model.outputs=10"},
+      {"data.name=npy", "data.path=x"},
+      {"data.name=csv", "data.label_column=2", "model.outputs=3"},
+      {"data.name=csv", "data.label_column=\"2\""},
+      {"data.name=cifar100", "data.labels=coarse"},
       {"optimizer.weight.weight_decay=1e-4", "optimizer.momentum=0.9", "optimizer.nesterov=true", "optimizer.name=sgd",
        "train.steps=7", "train.precision=f64", "checkpoint.keep=all", "optimizer.learning_rate=0.1"},
       {"train.epochs=3", "train.steps=9", "train.seed=9223372036854775807", "schedule.name=one_cycle",

@@ -57,7 +57,7 @@ std::string system_text(const SelfTest& test) {
   line("self-test", verdict(test));
   text += "\nData sets\n";
   for (const DatasetDescription& data : dataset_list())
-    text += fmt::format("  {:<10}{}{}\n", data.name, data.summary, data.needs_path ? " (data.path)" : "");
+    text += fmt::format("  {:<15}{}{}\n", data.name, data.summary, data.needs_path ? " (data.path)" : "");
   return text;
 }
 
@@ -123,7 +123,7 @@ int run(const Options& options) {
     if (!test.passed) say("rezero: BLAS: its self-test failed: " + test.failure + " (use another build of OpenBLAS)\n");
     return test.passed ? exit_success : exit_failure;
   }
-  const Recipe recipe = load_recipe(options.recipe, options.settings);
+  const Recipe recipe = completed(load_recipe(options.recipe, options.settings));
   const std::unique_ptr<nn::Model> model = declare_model(recipe);
   if (options.json) {
     print(model_json(*model, recipe, options.measure));

@@ -60,7 +60,7 @@ Inputs data_inputs(const Options& options, const Source& source, DType precision
   const std::int64_t samples = samples_wanted(options, std::min<std::int64_t>(10, data.size()), data.size(), data.name);
   const Tensor images = decode_images(data, 0, samples, {}, precision);
   return {images.reshape(source.model->input_shape().prepended(samples)),
-          fmt::format("the first {} of {}, normalised", samples, data.name)};
+          fmt::format("the first {} of {}, {}", samples, data.name, data.real() ? "as they are" : "normalised")};
 }
 
 Inputs inputs_of(const Options& options, const Source& source, DType precision) {

@@ -28,8 +28,8 @@ nn::ResidualOptions residual_options(const ModelRecipe& m) {
 
 nn::FullyConnectedOptions fully_connected_options(const ModelRecipe& m) {
   nn::FullyConnectedOptions options;
-  options.inputs = Shape(m.inputs);
-  options.outputs = m.outputs;
+  options.inputs = m.inputs.empty() ? Shape{1} : Shape(m.inputs);
+  options.outputs = m.outputs == 0 ? 1 : m.outputs;
   options.depth = m.depth;
   options.width = m.width;
   options.residual = residual_options(m);
@@ -48,19 +48,18 @@ void cut(Dataset& data, std::int64_t size, std::string_view key) {
   if (size == 0 || size == data.size()) return;
   if (size > data.size())
     throw UsageError(fmt::format("{} is {}, but {} has {} examples", key, size, data.name, data.size()));
-  data.labels.resize(static_cast<std::size_t>(size));
-  data.pixels.resize(static_cast<std::size_t>(size * data.features()));
+  data.keep(size);
 }
 
-void check_fits(const Dataset& data, const ModelRecipe& model) {
+void check_fits(const ModelRecipe& model, std::string_view name, const Shape& image_shape, std::int64_t classes) {
   const Shape inputs(model.inputs);
-  if (inputs.elements() != data.features())
+  if (!model.inputs.empty() && inputs.elements() != image_shape.elements())
     throw UsageError(
-        fmt::format("model.inputs is {}, but the images of {} are {} (leave model.inputs out to take them)",
-                    text(inputs), data.name, text(data.image_shape)));
-  if (model.outputs != data.classes())
+        fmt::format("model.inputs is {}, but the examples of {} are {} (leave model.inputs out to take them)",
+                    text(inputs), name, text(image_shape)));
+  if (model.outputs != 0 && model.outputs != classes)
     throw UsageError(fmt::format("model.outputs is {}, but {} has {} classes (leave model.outputs out to take them)",
-                                 model.outputs, data.name, data.classes()));
+                                 model.outputs, name, classes));
 }
 
 }  // namespace
@@ -80,14 +79,29 @@ std::unique_ptr<nn::Model> build_model(const Recipe& recipe, std::optional<DType
 }
 
 DataSplits load_data(const Recipe& recipe) {
-  DatasetOptions options{recipe.data.name, recipe.data.path, recipe.data.shapes};
-  options.shapes.train = recipe.data.train_size;
-  options.shapes.validation = recipe.data.validation_size;
+  const DatasetOptions options = dataset_options(recipe);
+  const DatasetDescription known = describe_dataset(options);
+  if (known.known()) check_fits(recipe.model, recipe.data.name, known.image_shape, known.classes);
   DataSplits data = checked_usage("", [&] { return load_dataset(options); });
   cut(data.train, recipe.data.train_size, "data.train_size");
   cut(data.validation, recipe.data.validation_size, "data.validation_size");
-  check_fits(data.train, recipe.model);
+  check_fits(recipe.model, recipe.data.name, data.train.image_shape, data.train.classes());
   return data;
+}
+
+bool is_complete(const Recipe& recipe) { return !recipe.model.inputs.empty() && recipe.model.outputs != 0; }
+
+void fill_in(Recipe& recipe, const DataSplits& data) {
+  const auto extents = data.train.image_shape.extents();
+  if (recipe.model.inputs.empty()) recipe.model.inputs.assign(extents.begin(), extents.end());
+  if (recipe.model.outputs == 0) recipe.model.outputs = data.train.classes();
+}
+
+Recipe completed(Recipe recipe) {
+  if (is_complete(recipe)) return recipe;
+  declare_model(recipe);  // a mistake in the model shows before data are read
+  fill_in(recipe, load_data(recipe));
+  return recipe;
 }
 
 }  // namespace rz::tool

@@ -153,11 +153,24 @@ void resolve_form(ModelRecipe& m) {
   if (m.branch.empty()) m.branch = nn::name(nn::default_branch(form.form));
 }
 
+// A key of another data set is refused, unless its value is the default, which does no harm.
+void check_data_keys(const Recipe& recipe, const Names& set, std::string_view file) {
+  for (const std::string& name : set) {
+    const Key& key = *find_key(name);
+    if (key.dataset.empty() || key.dataset == recipe.data.name) continue;
+    Recipe given = recipe, untouched;
+    given.data.name = untouched.data.name = key.dataset;
+    if (key.write(given) != key.write(untouched))
+      throw UsageError(fmt::format("{}: {} belongs to the data set {}, but data.name is {}", file, name, key.dataset,
+                                   recipe.data.name));
+  }
+}
+
 // Fills in what follows from other keys, and checks them together.
 void resolve(Recipe& r, const Names& set, std::string_view file) {
   const auto fail = [&](std::string_view message) { throw UsageError(fmt::format("{}: {}", file, message)); };
-  const DatasetDescription& data = dataset_description(r.data.name);
-  if (r.model.inputs.empty())
+  const DatasetDescription data = describe_dataset(dataset_options(r));
+  if (r.model.inputs.empty() && data.known())
     r.model.inputs.assign(data.image_shape.extents().begin(), data.image_shape.extents().end());
   if (r.model.outputs == 0) r.model.outputs = data.classes;
   resolve_form(r.model);
@@ -167,14 +180,8 @@ void resolve(Recipe& r, const Names& set, std::string_view file) {
   if (r.data.name == "shapes") {
     if (r.data.train_size == 0) r.data.train_size = ShapesOptions().train;
     if (r.data.validation_size == 0) r.data.validation_size = ShapesOptions().validation;
-  } else {
-    Recipe probe = r;
-    probe.data.name = "shapes";  // a default does no harm
-    for (const std::string& name : set)
-      if (const Key& key = *find_key(name); name.starts_with("data.") && name != "data.path" && key.write(r).empty() &&
-                                            key.write(probe) != key.write(Recipe()))
-        fail(fmt::format("{} belongs to the data set shapes, but data.name is {}", name, r.data.name));
   }
+  check_data_keys(r, set, file);
   if (!set.contains("train.epochs")) r.train.epochs = r.train.steps > 0 ? 0 : 10;
   if (r.train.epochs == 0 && r.train.steps == 0) fail("train.epochs and train.steps are both 0 (set one of them)");
   checked_usage(file, [&] { optim::Optimizer::create(r.optimizer); });
@@ -201,6 +208,14 @@ Recipe parse_recipe(std::string_view text, std::string_view file_name, std::span
 
 Recipe load_recipe(std::string_view path, std::span<const std::string> settings) {
   return parse_recipe(read_file(path), path, settings);
+}
+
+DatasetOptions dataset_options(const Recipe& recipe) {
+  const DataRecipe& data = recipe.data;
+  DatasetOptions options{data.name, data.path, data.shapes, data.labels, data.label_column, recipe.model.outputs};
+  options.shapes.train = data.train_size;
+  options.shapes.validation = data.validation_size;
+  return options;
 }
 
 std::string to_toml(const Recipe& recipe) {

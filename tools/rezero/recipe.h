@@ -33,8 +33,8 @@ struct ModelRecipe {
   std::string init = "authors";
   std::string weights = "gaussian";  // of mean_field
   std::optional<double> sigma_w, sigma_b;
-  std::vector<std::int64_t> inputs;  // shape of one example; empty: the data set's
-  std::int64_t outputs = 0;          // 0: the data set's classes
+  std::vector<std::int64_t> inputs;  // shape of one example; empty: the data set's, once it is open
+  std::int64_t outputs = 0;          // 0: the data set's classes, once it is open
 };
 
 struct DataRecipe {
@@ -42,7 +42,9 @@ struct DataRecipe {
   std::string path;             // relative to the current directory
   std::int64_t train_size = 0;  // the first so many examples; 0: all
   std::int64_t validation_size = 0;
-  ShapesOptions shapes;  // its sizes are those above
+  ShapesOptions shapes;         // its sizes are those above
+  std::string labels = "fine";  // or "coarse": of cifar100
+  CsvColumn label_column{};     // of csv
 };
 
 struct TrainRecipe {
@@ -74,9 +76,12 @@ struct Recipe {
 
 // `settings`: the arguments of --set, "section.key=value", later ones win. `file_name` opens messages:
 // FILE:LINE:COLUMN: ... What can be known from the recipe alone is checked and filled in (inputs, outputs and sizes
-// from the data set's description, epochs). Throws: UsageError; load_recipe also file.
+// from the data set's description, epochs). Of npy and csv, which nobody knows before they are open, model.inputs and
+// model.outputs stay empty and 0 (model.h fills them in). Throws: UsageError; load_recipe also file.
 Recipe parse_recipe(std::string_view toml, std::string_view file_name, std::span<const std::string> settings = {});
 Recipe load_recipe(std::string_view path, std::span<const std::string> settings = {});
+
+DatasetOptions dataset_options(const Recipe& recipe);
 
 // All keys with their values: reading it again gives the same recipe.
 std::string to_toml(const Recipe& recipe);

@@ -29,7 +29,7 @@ std::string text(double value) { return fmt::format("{}", value); }
 Key key(std::string_view name, std::function<void(Recipe&, const Value&)> read,
         std::function<std::string(const Recipe&)> write) {
   const std::size_t dot = name.rfind('.');
-  return {std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)), std::move(read), std::move(write)};
+  return {std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)), std::move(read), std::move(write), ""};
 }
 
 Key integer(std::string_view name, Field<std::int64_t> field, std::int64_t low, std::int64_t high = no_end) {
@@ -96,10 +96,38 @@ Key only_if(Key inner, bool (*useful)(const Recipe&)) {
   inner.write = [write = inner.write, useful](const Recipe& r) { return useful(r) ? write(r) : ""; };
   return inner;
 }
-bool is_shapes(const Recipe& r) { return r.data.name == "shapes"; }
 bool has_gates(const Recipe& r) { return nn::row(nn::form_named(r.model.form)).gated(); }
 bool is_mean_field(const Recipe& r) { return r.model.init == "mean_field"; }
-Key of_shapes(Key inner) { return only_if(std::move(inner), is_shapes); }
+
+// An option of one data set alone.
+Key of_dataset(std::string_view name, Key inner) {
+  inner.dataset = name;
+  inner.write = [write = inner.write, owner = inner.dataset](const Recipe& r) {
+    return r.data.name == owner ? write(r) : "";
+  };
+  return inner;
+}
+Key of_shapes(Key inner) { return of_dataset("shapes", std::move(inner)); }
+
+// data.label_column: a name, or an index from 0.
+Key label_column() {
+  return key(
+      "data.label_column",
+      [](Recipe& r, const Value& v) {
+        r.data.label_column = {};
+        if (v.kind == Value::integer && v.whole >= 0 && v.whole <= million) {
+          r.data.label_column.index = v.whole;
+        } else if (v.kind == Value::string && !v.text.empty()) {
+          r.data.label_column.name = v.text;
+        } else {
+          refuse(v, "a column's name, or its index from 0");
+        }
+      },
+      [](const Recipe& r) {
+        const CsvColumn& column = r.data.label_column;
+        return !column.name.empty() ? toml_string(column.name) : column.index >= 0 ? std::to_string(column.index) : "";
+      });
+}
 
 std::vector<std::string_view> form_names() {
   std::vector<std::string_view> names;
@@ -167,7 +195,9 @@ void add_model(std::vector<Key>& list) {
                : inputs.size() == 1 ? std::to_string(inputs[0])
                                     : fmt::format("[{}]", fmt::join(inputs, ", "));
       }));
-  list.push_back(integer("model.outputs", RZ_FIELD(model.outputs), 1, million));
+  list.push_back(key(
+      "model.outputs", [](Recipe& r, const Value& v) { r.model.outputs = integer_in(v, 1, million); },
+      [](const Recipe& r) { return r.model.outputs == 0 ? "" : std::to_string(r.model.outputs); }));
 }
 
 void add_data(std::vector<Key>& list) {
@@ -177,6 +207,8 @@ void add_data(std::vector<Key>& list) {
       [](const Recipe& r) { return r.data.path.empty() ? "" : toml_string(r.data.path); }));
   list.push_back(integer("data.train_size", RZ_FIELD(data.train_size), 0, 1000 * million));
   list.push_back(integer("data.validation_size", RZ_FIELD(data.validation_size), 0, 1000 * million));
+  list.push_back(of_dataset("cifar100", word("data.labels", RZ_FIELD(data.labels), {"fine", "coarse"})));
+  list.push_back(of_dataset("csv", label_column()));
   list.push_back(of_shapes(key(
       "data.seed",
       [](Recipe& r, const Value& v) { r.data.shapes.seed = static_cast<std::uint64_t>(integer_in(v, 0, no_end)); },

@@ -15,6 +15,7 @@ struct Key {
   std::string section, name;                        // "optimizer.weight", "rate_factor"
   std::function<void(Recipe&, const Value&)> read;  // Throws: UsageError, as "is a string, but must be an integer"
   std::function<std::string(const Recipe&)> write;  // the value as TOML; "" where the recipe has none
+  std::string dataset{};                            // the one to which it belongs; empty: all
   std::string full() const { return section + "." + name; }
 };
 

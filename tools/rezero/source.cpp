@@ -71,7 +71,7 @@ Source open_source(const SourceOptions& options, DType precision) {
   Source source;
   const bool run = !options.run.empty();
   if (run) require_run(options.run);
-  source.recipe = run ? load_run_recipe(options.run) : load_recipe(options.recipe, options.settings);
+  source.recipe = completed(run ? load_run_recipe(options.run) : load_recipe(options.recipe, options.settings));
   source.name = short_name(run ? options.run : options.recipe);
   std::string weights;
   if (!options.weights.empty()) {
@@ -88,8 +88,9 @@ Source open_source(const SourceOptions& options, DType precision) {
 }
 
 bool data_fits(const Recipe& recipe, const nn::Model& model) {
-  const DatasetDescription& data = dataset_description(recipe.data.name);
-  return data.image_shape.elements() == model.input_shape().elements() && data.classes == model.outputs();
+  const DatasetDescription data = describe_dataset(dataset_options(recipe));
+  return !data.known() ||
+         (data.image_shape.elements() == model.input_shape().elements() && data.classes == model.outputs());
 }
 
 Dataset load_split(const Recipe& recipe, std::string_view split) {

@@ -35,7 +35,7 @@ struct Source {
 // Throws: file; UsageError (not one of RUN and --recipe; --checkpoint without RUN or with --weights; --set with RUN).
 Source open_source(const SourceOptions& options, DType precision);
 
-// The [data] of the recipe has inputs and classes of the model's sizes.
+// The [data] of the recipe has inputs and classes of the model's sizes. Of npy and csv it is assumed.
 bool data_fits(const Recipe& recipe, const nn::Model& model);
 
 // "train" or "validation" of the recipe's data; of the other no more than one example is made.

@@ -90,6 +90,7 @@ int run_train(const Options& options) {
   if (!resume) check_new_run(paths);
   declare_model(recipe);  // a mistake in the model shows before data are read
   const DataSplits data = load_data(recipe);
+  fill_in(recipe, data);
   const std::unique_ptr<nn::Model> model = build_model(recipe);
   Trainer trainer(recipe, data, *model, paths);
   const std::string summary = model_summary(recipe, *model) + machine_line() + "\n";
@@ -133,6 +134,8 @@ std::string footer() {
       "  rezero train tools/recipes/quickstart.toml --set model.form=deep --out runs/deep\n"
       "  rezero train tools/recipes/fc64-rezero.toml --set data.path=cifar-10-batches-bin\n"
       "  rezero train --explain --set model.activation=tanh        the calculus of two steps, for students\n"
+      "  rezero train tools/recipes/quickstart.toml --set data.name=npy --set data.path=DIR   your own x.npy and "
+      "y.npy\n"
       "  rezero train --resume runs/deep                           after Ctrl-C or a crash\n"
       "  rezero train --resume runs/deep --set train.steps=4000    makes the run longer\n"
       "The run's folder holds recipe.toml (with all values as used), run.json, metrics.jsonl and checkpoints/.\n"
