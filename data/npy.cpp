@@ -22,7 +22,9 @@ constexpr std::string_view magic{"\x93NUMPY", 6};
 
 // The header is a Python dict: {'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }
 struct Header {
-  DType dtype = DType::f64;
+  DType dtype = DType::f64;  // of the tensor
+  std::size_t width = 8;     // bytes of an element in the file: 2 for halves, which become f32
+  bool big_endian = false;
   bool fortran_order = false;
   Shape shape;
 };
@@ -37,7 +39,7 @@ class HeaderParser {
       const std::string_view key = quoted();
       expect(':');
       if (key == "descr") {
-        header_.dtype = dtype();
+        read_type();
       } else if (key == "fortran_order") {
         header_.fortran_order = boolean();
       } else if (key == "shape") {
@@ -96,18 +98,26 @@ class HeaderParser {
     if (!accept("False")) fail();
     return false;
   }
-  DType dtype() {
+  void read_type() {
+    struct Type {
+      std::string_view name;
+      DType dtype;
+      std::size_t width;
+    };
+    constexpr Type types[] = {{"f2", DType::f32, 2}, {"f4", DType::f32, 4}, {"f8", DType::f64, 8},
+                              {"i4", DType::i32, 4}, {"i8", DType::i64, 8}, {"u1", DType::u8, 1},
+                              {"b1", DType::u8, 1}};
     RZ_CHECK(file, !at('['), "{}: holds records with fields; plain arrays are read", what_);
-    const std::string_view descr = quoted();
-    if (descr == "<f4") return DType::f32;
-    if (descr == "<f8") return DType::f64;
-    if (descr == "<i4") return DType::i32;
-    if (descr == "<i8") return DType::i64;
-    if (descr == "|u1" || descr == "|b1") return DType::u8;
-    RZ_CHECK(file, !descr.starts_with('>'),
-             "{}: holds big-endian numbers ({}); write it with a.astype(a.dtype.newbyteorder('<'))", what_,
-             printable(descr));
-    RZ_FAIL(file, "{}: holds the type {}, which is not read (<f4, <f8, <i4, <i8, |u1 and |b1 are)", what_,
+    const std::string_view descr = quoted(), name = descr.empty() ? descr : descr.substr(1);
+    const char order = descr.empty() ? '?' : descr[0];
+    for (const Type& type : types) {
+      if (name != type.name || (order != '<' && order != '>' && !(order == '|' && type.width == 1))) continue;
+      header_.dtype = type.dtype;
+      header_.width = type.width;
+      header_.big_endian = order == '>';
+      return;
+    }
+    RZ_FAIL(file, "{}: holds the type {}, which is not read (f2, f4, f8, i4, i8, u1 and b1 are)", what_,
             printable(descr));
   }
   Shape shape() {
@@ -155,6 +165,39 @@ void copy_from_fortran_order(std::string_view source, char* destination, const S
   }
 }
 
+// IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction. Every half is a float.
+float float_of_half(std::uint16_t half) {
+  const std::uint32_t sign = std::uint32_t{half & 0x8000u} << 16, fraction = half & 0x3FFu;
+  const int exponent = half >> 10 & 0x1F;
+  if (exponent == 0) {  // zero, or less than the smallest normal half
+    const float size = static_cast<float>(fraction) * 0x1p-24f;
+    return sign ? -size : size;
+  }
+  const std::uint32_t wide = exponent == 31 ? 255u : static_cast<std::uint32_t>(exponent + 112);
+  return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
+}
+
+// The elements of a file in the machine's byte order, halves as floats.
+void copy_elements(std::string_view source, char* destination, const Header& header) {
+  if (!header.big_endian && header.width == size_of(header.dtype)) {
+    std::memcpy(destination, source.data(), source.size());
+    return;
+  }
+  std::array<char, 8> element{};
+  const std::size_t out = size_of(header.dtype);
+  for (std::size_t at = 0; at < source.size(); at += header.width, destination += out) {
+    std::memcpy(element.data(), &source[at], header.width);
+    if (header.big_endian) std::reverse(element.begin(), element.begin() + static_cast<std::ptrdiff_t>(header.width));
+    if (header.width == 2) {
+      std::uint16_t half = 0;
+      std::memcpy(&half, element.data(), 2);
+      const float value = float_of_half(half);
+      std::memcpy(element.data(), &value, 4);
+    }
+    std::memcpy(destination, element.data(), out);
+  }
+}
+
 std::string_view descr_of(DType dtype) {
   switch (dtype) {
     case DType::f32:
@@ -189,16 +232,17 @@ Tensor parse_npy(std::string_view bytes, std::string_view what) {
            what, grouped(length), grouped(bytes.size() - start));
   const Header header = HeaderParser(bytes.substr(start, length), what).parse();
   const std::string_view data = bytes.substr(start + length);
-  const std::uint64_t wanted = static_cast<std::uint64_t>(header.shape.elements()) * size_of(header.dtype);
+  const std::uint64_t wanted = static_cast<std::uint64_t>(header.shape.elements()) * header.width;
   RZ_CHECK(file, data.size() == wanted, "{}: holds {} bytes of numbers, but its shape {} of {} needs {}", what,
-           grouped(data.size()), header.shape, header.dtype, grouped(wanted));
+           grouped(data.size()), header.shape, header.width == 2 ? "f16" : name(header.dtype), grouped(wanted));
   Tensor tensor(header.shape, header.dtype);
   if (wanted == 0) return tensor;
+  std::string reordered;
   if (header.fortran_order && header.shape.rank() > 1) {
-    copy_from_fortran_order(data, static_cast<char*>(tensor.raw()), header.shape, size_of(header.dtype));
-  } else {
-    std::memcpy(tensor.raw(), data.data(), wanted);
+    reordered.resize(data.size());
+    copy_from_fortran_order(data, reordered.data(), header.shape, header.width);
   }
+  copy_elements(reordered.empty() ? data : reordered, static_cast<char*>(tensor.raw()), header);
   return tensor;
 }
 

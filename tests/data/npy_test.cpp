@@ -1,6 +1,10 @@
 #include "data/npy.h"
 
 #include <doctest/doctest.h>
+#include <zlib.h>
+
+#include <cmath>
+#include <limits>
 
 #include "data/file.h"
 #include "support/close.h"
@@ -23,6 +27,33 @@ std::string file_of(const std::string& dict, const std::string& data, int versio
 
 std::string header(const std::string& descr, const std::string& shape, const std::string& fortran = "False") {
   return "{'descr': '" + descr + "', 'fortran_order': " + fortran + ", 'shape': " + shape + ", }\n";
+}
+
+std::string little_endian(std::uint64_t value, int bytes) {
+  std::string out;
+  for (int k = 0; k < bytes; ++k) out += static_cast<char>(value >> 8 * k & 0xFF);
+  return out;
+}
+
+// An archive of one stored entry. All sizes and offsets that can are in 64 bits, the 32-bit ones are full of ones.
+std::string zip64_archive(const std::string& name, const std::string& data) {
+  const std::string ones(4, '\xFF'), size = little_endian(data.size(), 8);
+  const std::string crc =
+      little_endian(crc32(0, reinterpret_cast<const Bytef*>(data.data()), static_cast<uInt>(data.size())), 4);
+  const std::string method_to_sizes = std::string(2, '\0') + little_endian(0x21, 4) + crc + ones + ones;
+  const std::string version = little_endian(45, 2), flags(2, '\0'), length = little_endian(name.size(), 2);
+  std::string out = "PK\3\4" + version + flags + method_to_sizes + length + little_endian(20, 2) + name +
+                    little_endian(1, 2) + little_endian(16, 2) + size + size + data;
+  const std::uint64_t directory = out.size();
+  out += "PK\1\2" + version + version + flags + method_to_sizes + length + little_endian(28, 2) + std::string(6, '\0') +
+         std::string(4, '\0') + ones + name + little_endian(1, 2) + little_endian(24, 2) + size + size +
+         std::string(8, '\0');
+  const std::uint64_t end = out.size();
+  const std::string one = little_endian(1, 8);
+  out += "PK\6\6" + little_endian(44, 8) + version + version + std::string(8, '\0') + one + one +
+         little_endian(end - directory, 8) + little_endian(directory, 8);
+  out += "PK\6\7" + std::string(4, '\0') + little_endian(end, 8) + little_endian(1, 4);
+  return out + "PK\5\6" + std::string(4, '\0') + std::string(4, '\xFF') + ones + ones + std::string(2, '\0');
 }
 
 std::string refused(const std::string& bytes) {
@@ -59,6 +90,40 @@ TEST_SUITE("data/npy") {
     CHECK(parse_npy(file_of(header("<f8", "()"), std::string(8, '\0'))).shape() == Shape{});
   }
 
+  TEST_CASE("npy: big-endian numbers and halves") {
+    const auto tensor = [](const std::string& descr, const std::string& data, const std::string& fortran = "False") {
+      return parse_npy(file_of(header(descr, "(2, 2)", fortran), data));
+    };
+    const std::string f4("\x3f\x80\0\0\xc0\0\0\0\x40\x40\0\0\x40\x80\0\0", 16);
+    CHECK(identical(tensor(">f4", f4), Tensor::of({2, 2}, std::vector<double>{1, -2, 3, 4}, DType::f32)));
+    CHECK(identical(tensor(">f4", f4, "True"), Tensor::of({2, 2}, std::vector<double>{1, 3, -2, 4}, DType::f32)));
+    const std::string i4("\0\0\0\1\xff\xff\xff\xfe\0\0\1\0\0\1\0\0", 16);
+    CHECK(tensor(">i4", i4).to_integers() == std::vector<std::int64_t>{1, -2, 256, 65536});
+    CHECK(tensor(">i4", i4).dtype() == DType::i32);
+    CHECK(parse_npy(file_of(header(">i8", "(1,)"), std::string("\0\0\0\0\0\0\1\2", 8))).to_integers()[0] == 258);
+    CHECK(parse_npy(file_of(header(">f8", "()"), std::string("\xbf\xe0\0\0\0\0\0\0", 8))).item() == -0.5);
+    CHECK(close(tensor(">u1", "\1\2\3\4"), {1, 2, 3, 4}, 0));
+    // 1, -2, the largest, the smallest: little-endian, then the same big-endian.
+    const std::string halves("\x00\x3c\x00\xc0\xff\x7b\x01\x00", 8), turned("\x3c\x00\xc0\x00\x7b\xff\x00\x01", 8);
+    const Tensor wanted = Tensor::of({2, 2}, std::vector<double>{1, -2, 65504, 0x1p-24}, DType::f32);
+    CHECK(identical(tensor("<f2", halves), wanted));
+    CHECK(identical(tensor(">f2", turned), wanted));
+    const std::string special("\x00\x80\x00\x7c\x01\x7c\xff\x83", 8);  // -0, infinity, NaN, the largest subnormal
+    const std::vector<double> odd = tensor("<f2", special).to_vector();
+    CHECK((odd[0] == 0 && std::signbit(odd[0])));
+    CHECK(odd[1] == std::numeric_limits<double>::infinity());
+    CHECK(std::isnan(odd[2]));
+    CHECK(odd[3] == -1023 * 0x1p-24);
+  }
+
+  TEST_CASE("npy: a header that is longer than usual") {
+    for (const std::size_t length : {400, 10000}) {
+      std::string dict = header("<i4", "(1,)");
+      dict.insert(dict.size() - 1, length - dict.size(), ' ');
+      CHECK(parse_npy(file_of(dict, std::string("\7\0\0\0", 4))).to_integers() == std::vector<std::int64_t>{7});
+    }
+  }
+
   TEST_CASE("npy: what is no such file, or a damaged one") {
     const std::string good = npy_bytes(normal_input({2, 2}, "npy damage"));
     for (std::size_t size = 0; size < good.size(); ++size) CHECK(!refused(good.substr(0, size)).empty());
@@ -66,8 +131,12 @@ TEST_SUITE("data/npy") {
     CHECK(mentions(refused(good + "x"), {"holds 33 bytes"}));
     CHECK(mentions(refused("PK\x03\x04 something"), {"is no .npy file"}));
     CHECK(mentions(refused(file_of("{}", "", 4)), {"version 4"}));
-    CHECK(mentions(refused(file_of(header(">f8", "(1,)"), "")), {"big-endian"}));
-    CHECK(mentions(refused(file_of(header("<f2", "(1,)"), "")), {"type <f2, which is not read"}));
+    CHECK(mentions(refused(file_of(header(">f8", "(1,)"), "1234567")), {"holds 7 bytes", "shape [1] of f64 needs 8"}));
+    CHECK(mentions(refused(file_of(header("<f2", "(3,)"), "12345")), {"holds 5 bytes", "shape [3] of f16 needs 6"}));
+    CHECK(mentions(refused(file_of(header("<f16", "(1,)"), "")), {"type <f16, which is not read"}));
+    CHECK(mentions(refused(file_of(header("=f8", "(1,)"), "")), {"type =f8, which is not read"}));
+    CHECK(mentions(refused(file_of(header("|f8", "(1,)"), "")), {"type |f8, which is not read"}));
+    CHECK(mentions(refused(file_of(header("", "(1,)"), "")), {"type , which is not read"}));
     CHECK(mentions(refused(file_of(header("|O", "(1,)"), "")), {"type |O"}));
     CHECK(mentions(refused(file_of("{'descr': [('a', '<f8')], ", "")), {"records with fields"}));
     CHECK(mentions(refused(file_of(header("<f8", "(9223372036854775807, 2)"), "")), {"64 bits"}));
@@ -102,6 +171,15 @@ TEST_SUITE("data/npy") {
         {"'a' is empty or was given twice"}));
     CHECK(mentions(message_of(ErrorCode::value, [&] { save_npz(folder / "c", {}); }), {"/c", "at least one array"}));
     CHECK(folder.names() == std::vector<std::string>{"a.npz", "b.npz"});
+  }
+
+  TEST_CASE("npz: an archive whose sizes are in zip64 fields, as NumPy writes it") {
+    const std::string array = npy_bytes(normal_input({2, 3}, "npz zip64"));
+    const std::string bytes = zip64_archive("w.npy", array);
+    const std::vector<NamedTensor> read = parse_npz(bytes, "f");
+    REQUIRE(read.size() == 1);
+    CHECK(read[0].name == "w");
+    CHECK(npy_bytes(read[0].tensor) == array);
   }
 
   TEST_CASE("npz: a damaged archive is refused") {

@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       return 0;
     }
     const rz::Tensor tensor = rz::parse_npy(bytes);
-    if (tensor.bytes() > size) std::abort();
+    if (tensor.bytes() > 2 * size) std::abort();  // halves become floats
     const std::string written = rz::npy_bytes(tensor);
     if (rz::npy_bytes(rz::parse_npy(written)) != written) std::abort();
   } catch (const rz::Error& error) {
