@@ -78,16 +78,25 @@ void check_first_word(const CLI::App& app, std::span<char*> arguments) {
                                near.empty() ? " (rezero --help lists them)" : did_you_mean(near)));
 }
 
-const CLI::App& chosen(const CLI::App& app) {
-  const auto commands = app.get_subcommands();
-  return commands.empty() ? app : *commands.front();
+// The command that was named, with that within it: "data show".
+struct Chosen {
+  const CLI::App* app;
+  std::string name;
+};
+Chosen chosen(const CLI::App& app) {
+  Chosen found{&app, ""};
+  for (auto commands = app.get_subcommands(); !commands.empty(); commands = found.app->get_subcommands()) {
+    found.app = commands.front();
+    found.name += (found.name.empty() ? "" : " ") + found.app->get_name();
+  }
+  return found;
 }
 
 std::string unexpected_argument(const CLI::App& app) {
-  const CLI::App& command = chosen(app);
+  const auto [command, name] = chosen(app);
   const std::vector<std::string> extras = app.remaining(true);
-  const std::string name = command.get_name(), word = extras.empty() ? "" : extras.front();
-  if (word.starts_with("-")) return unknown_option(command, "rezero " + name, word);
+  const std::string word = extras.empty() ? "" : extras.front();
+  if (word.starts_with("-")) return unknown_option(*command, "rezero " + name, word);
   return fmt::format("{}: the argument {} was not expected (rezero {} --help)", name, printable(word), name);
 }
 
@@ -97,7 +106,8 @@ int parse_and_run(std::span<char*> arguments) {
   app.require_subcommand(1);
   app.set_version_flag("--version", version_text() + "\n", "Print the version");
   const std::vector<Command> commands{make_train(app), make_compare(app), make_eval(app), make_jacobian(app),
-                                      make_bench(app), make_info(app),    make_toy(app),  make_sweep(app)};
+                                      make_bench(app), make_info(app),    make_toy(app),  make_sweep(app),
+                                      make_data(app)};
   check_first_word(app, arguments);
   try {
     app.parse(static_cast<int>(arguments.size()), arguments.data());
@@ -110,7 +120,7 @@ int parse_and_run(std::span<char*> arguments) {
   } catch (const CLI::ExtrasError&) {
     throw UsageError(unexpected_argument(app));
   } catch (const CLI::ParseError& error) {
-    const std::string name = chosen(app).get_name();
+    const std::string name = chosen(app).name;
     throw UsageError(fmt::format("{}: {} (rezero {} --help)", name, one_line(error.what()), name));
   }
   for (const Command& command : commands)

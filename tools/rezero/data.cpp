@@ -1,0 +1,52 @@
+// rezero data: looking at data sets.
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "data/datasets.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/data_commands.h"
+
+namespace rz::tool {
+namespace {
+
+std::string known_names() {
+  std::string names;
+  for (const DatasetDescription& data : dataset_list()) names += (names.empty() ? "" : ", ") + std::string(data.name);
+  return names;
+}
+
+CLI::App& add_show(CLI::App& data, DataShowOptions& options) {
+  CLI::App& command = *data.add_subcommand("show", "Counts per class, shape, checksums, and a picture of a data set");
+  command.footer(
+      "\nExamples\n"
+      "  rezero data show shapes --set data.noise=0\n"
+      "  rezero data show cifar100 --path DIR --set data.labels=coarse --out sheet.png\n"
+      "The picture has a row per class (of the first 10) with the first 10 training examples of each.");
+  command.add_option("name", options.name, "The data set: " + known_names())->type_name("NAME");
+  command.add_option("--path", options.path, "The folder of its files [NAME]")->type_name("DIR");
+  command.add_option("--out", options.out, "Where the picture goes [NAME.png]")->type_name("FILE.png");
+  command.add_option("--set", options.settings, "A key of the data set, as in a recipe; may be given several times")
+      ->type_name("data.KEY=VALUE")
+      ->allow_extra_args(false);
+  add_json(command, options.json);
+  return command;
+}
+
+}  // namespace
+
+Command make_data(CLI::App& app) {
+  struct Options {
+    DataShowOptions show;
+  };
+  const auto options = std::make_shared<Options>();
+  CLI::App* const command = app.add_subcommand("data", "Look at a data set");
+  command->require_subcommand(0, 1);  // none: run() says what there is
+  command->footer("`rezero data NAME --help` lists the options of one.");
+  const CLI::App& show = add_show(*command, options->show);
+  return {command, [options, &show] {
+            if (show.parsed()) return data_show(options->show);
+            throw UsageError("data: nothing was named to do (show)");
+          }};
+}
+
+}  // namespace rz::tool
