@@ -11,6 +11,11 @@ struct DataShowOptions {
   std::vector<std::string> settings;
   bool json = false;
 };
-int data_show(const DataShowOptions& options);  // Throws: file, UsageError
+struct DataFetchOptions {
+  std::string name, out, url;  // out: empty: by the name; url: empty: the published address
+  int timeout = 30;            // seconds
+};
+int data_fetch(const DataFetchOptions& options);  // Throws: file, UsageError
+int data_show(const DataShowOptions& options);    // Throws: file, UsageError
 
 }  // namespace rz::tool

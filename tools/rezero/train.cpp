@@ -132,8 +132,9 @@ std::string footer() {
   std::string text =
       "\nExamples\n"
       "  rezero train tools/recipes/quickstart.toml --set model.form=deep --out runs/deep\n"
-      "  rezero train tools/recipes/fc64-rezero.toml --set data.path=cifar-10-batches-bin\n"
       "  rezero train --explain --set model.activation=tanh        the calculus of two steps, for students\n"
+      "  rezero train tools/recipes/fc64-rezero.toml --set data.path=DIR     after rezero data fetch cifar10 --out "
+      "DIR\n"
       "  rezero train tools/recipes/quickstart.toml --set data.name=npy --set data.path=DIR   your own x.npy and "
       "y.npy\n"
       "  rezero train --resume runs/deep                           after Ctrl-C or a crash\n"
