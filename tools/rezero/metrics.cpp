@@ -38,7 +38,7 @@ std::optional<double> optional_number(const json& value) {
 Metrics metrics_of(const json& line) {
   Metrics m;
   const std::string kind = line.at("kind");
-  if (kind != "step" && kind != "epoch") throw std::invalid_argument("kind is neither step nor epoch");
+  if (kind != "step" && kind != "epoch") throw std::invalid_argument("kind is none of step, monitor and epoch");
   m.of_epoch = kind == "epoch";
   m.step = line.at("step");
   m.epoch = line.at("epoch");
@@ -61,14 +61,14 @@ Metrics metrics_of(const json& line) {
   return m;
 }
 
-// f(line with its end, metrics) for every whole line.
+// f(line with its end, its JSON) for every whole line.
 template <class F>
 void each_line(std::string_view text, std::string_view path, F&& f) {
   std::int64_t count = 0;
   for (std::size_t end; (end = text.find('\n')) != std::string_view::npos; text.remove_prefix(end + 1)) {
     ++count;
     try {
-      f(text.substr(0, end + 1), metrics_of(json::parse(text.substr(0, end))));
+      f(text.substr(0, end + 1), json::parse(text.substr(0, end)));
     } catch (const std::exception& error) {
       RZ_FAIL(file, "{}:{}: is not a line of metrics: {}", absolute(path), count, reason_of(error));
     }
@@ -112,15 +112,18 @@ std::string to_json(const Metrics& m) {
 
 std::vector<Metrics> read_metrics(std::string_view path) {
   std::vector<Metrics> lines;
-  each_line(read_file(path), path, [&](std::string_view, Metrics metrics) { lines.push_back(std::move(metrics)); });
+  each_line(read_file(path), path, [&](std::string_view, const json& line) {
+    if (line.at("kind") != "monitor") lines.push_back(metrics_of(line));
+  });
   return lines;
 }
 
 void cut_metrics(std::string_view path, std::int64_t step, bool epoch_ended) {
   const std::string before = read_file(path);
   std::string after;
-  each_line(before, path, [&](std::string_view line, const Metrics& m) {
-    if (m.step < step || (m.step == step && (!m.of_epoch || epoch_ended))) after += line;
+  each_line(before, path, [&](std::string_view line, const json& parsed) {
+    const std::int64_t at = parsed.at("step");
+    if (at < step || (at == step && (parsed.at("kind") != "epoch" || epoch_ended))) after += line;
   });
   if (after != before) write_atomically(path, after);
 }
@@ -134,8 +137,11 @@ MetricsFile::MetricsFile(std::string_view path) : path_(absolute(path)) {
 
 MetricsFile::~MetricsFile() { close(descriptor_); }
 
-bool MetricsFile::write(const Metrics& metrics) {
-  waiting_ += to_json(metrics) + '\n';
+bool MetricsFile::write(const Metrics& metrics) { return write(to_json(metrics)); }
+
+bool MetricsFile::write(std::string_view json) {
+  waiting_ += json;
+  waiting_ += '\n';
   return flush();
 }
 

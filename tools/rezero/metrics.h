@@ -1,5 +1,5 @@
-// metrics.jsonl: a JSON object per line, "kind": "step" for logged steps and "epoch" for epochs. Numbers that are not
-// finite are null; no step stands twice within a kind.
+// metrics.jsonl: a JSON object per line, "kind": "step" for logged steps, "monitor" for what moved in them (monitor.h)
+// and "epoch" for epochs. Numbers that are not finite are null; no step stands twice within a kind.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ struct Metrics {
 };
 
 std::string to_json(const Metrics& metrics);  // without the end of line
-// Lines of a file, in order; null becomes NaN. A last line without its end (a killed run) is passed over.   Throws:
-// file (line and reason)
+// Lines of steps and epochs of a file, in order; null becomes NaN. A last line without its end (a killed run) is passed
+// over.   Throws: file (line and reason)
 std::vector<Metrics> read_metrics(std::string_view path);
 
 // Appends whole lines. A line that cannot be written is kept and tried again with the next; nothing partial stays in
@@ -46,6 +46,7 @@ class MetricsFile {
   MetricsFile(const MetricsFile&) = delete;
   MetricsFile& operator=(const MetricsFile&) = delete;
   bool write(const Metrics& metrics);  // false: lines are waiting
+  bool write(std::string_view json);   // without the end of line
   bool sync();
   const std::string& reason() const { return reason_; }  // of the last failure
 

@@ -57,6 +57,7 @@ struct TrainRecipe {
   DType precision = DType::f32;  // or f64
   double label_smoothing = 0;
   std::int64_t log_every = 10;
+  bool monitor = true;  // writes what moved in the logged steps
 };
 
 struct CheckpointRecipe {

@@ -260,6 +260,7 @@ void add_train(std::vector<Key>& list) {
       [](const Recipe& r) { return toml_string(name(r.train.precision)); }));
   list.push_back(real("train.label_smoothing", RZ_FIELD(train.label_smoothing), 0, 1));
   list.push_back(integer("train.log_every", RZ_FIELD(train.log_every), 1, 1000 * million));
+  list.push_back(boolean("train.monitor", RZ_FIELD(train.monitor)));
 
   list.push_back(integer("checkpoint.every", RZ_FIELD(checkpoint.every), 0, million * million));
   list.push_back(key(

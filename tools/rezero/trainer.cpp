@@ -26,6 +26,12 @@ LoaderOptions loader_options(const TrainRecipe& train) {
           .dtype = train.precision};
 }
 
+MonitorOptions monitor_options(const Recipe& recipe) {
+  return {.activation = activation_named(recipe.model.activation),
+          .activation_last = recipe.model.branch == "activation_last",
+          .gates_are_trained = recipe.model.train_gates};
+}
+
 }  // namespace
 
 Trainer::Trainer(const Recipe& recipe, const DataSplits& data, nn::Model& model, const RunPaths& paths)
@@ -112,6 +118,7 @@ Outcome Trainer::run(bool continue_anyway) {
   std::error_code missing;
   if (std::filesystem::exists(paths_.metrics, missing)) cut_metrics(paths_.metrics, state_.step, state_.position == 0);
   metrics_ = std::make_unique<MetricsFile>(paths_.metrics);
+  if (recipe_.train.monitor) monitor_ = std::make_unique<Monitor>(model_, *optimizer_, monitor_options(recipe_));
   progress_ = std::make_unique<Progress>("train " + recipe_.model.form, total_, state_.step);
   began_ = seconds_now() - state_.seconds;
   if (checkpoints_.written() >= 0) {
@@ -125,10 +132,13 @@ Outcome Trainer::run(bool continue_anyway) {
     const bool more = loader_.next(batch);
     RZ_ASSERT(more);
     const TrainState before = state_;
+    const bool logged = is_logged(state_.step + 1);
+    if (logged && monitor_) monitor_->before(batch.images);
     const Taken taken = take_step(batch);
     if (!continue_anyway) check_finite(taken, before);
-    if (state_.step == 1 || state_.step % recipe_.train.log_every == 0) {
+    if (logged) {
       write(line(taken, line_speed_));
+      write_monitor();
       line_speed_ = {};
     }
     show(taken);

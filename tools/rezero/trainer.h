@@ -15,6 +15,7 @@
 #include "optim/schedule.h"
 #include "tools/rezero/checkpoint_writer.h"
 #include "tools/rezero/metrics.h"
+#include "tools/rezero/monitor.h"
 #include "tools/rezero/progress.h"
 #include "tools/rezero/recipe.h"
 #include "tools/rezero/run.h"
@@ -59,6 +60,8 @@ class Trainer {
   void forget_best(const TrainState& before);
   void close(bool checkpoint_written);
   void write(const Metrics& line);
+  void write_monitor();
+  bool is_logged(std::int64_t step) const { return step == 1 || step % recipe_.train.log_every == 0; }
   bool write_checkpoint();
   void show(const Taken& taken);
   void say_epoch(const Metrics& line);
@@ -80,6 +83,7 @@ class Trainer {
   double began_ = 0;                              // on the clock, less what the run had taken before
   // While run() runs.
   std::unique_ptr<MetricsFile> metrics_;
+  std::unique_ptr<Monitor> monitor_;  // null: train.monitor is off
   std::unique_ptr<Progress> progress_;
   bool metrics_failed_ = false;
 };

@@ -83,6 +83,13 @@ void Trainer::write(const Metrics& line) {
   metrics_failed_ = !written;
 }
 
+void Trainer::write_monitor() {
+  if (!monitor_) return;
+  metrics_failed_ = !metrics_->write(monitor_->after(state_.step, state_.epoch + 1)) || metrics_failed_;
+  for (const std::string& warning : monitor_->warnings())
+    progress_->message(fmt::format("rezero: step {}: {}", state_.step, warning));
+}
+
 bool Trainer::write_checkpoint() {
   state_.seconds = seconds_now() - began_;
   metrics_->sync();  // lines are on the disk before the checkpoint that follows them

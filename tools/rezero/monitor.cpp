@@ -1,0 +1,161 @@
+#include "tools/rezero/monitor.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <iterator>
+#include <limits>
+
+#include "autograd/record.h"
+#include "autograd/tape.h"
+#include "core/error.h"
+#include "core/ops.h"
+#include "nn/residual.h"
+#include "tools/rezero/json.h"
+
+namespace rz::tool {
+namespace {
+
+constexpr std::size_t most_layers = 1024;
+
+std::vector<char> bytes_of(const Tensor& t) {
+  std::vector<char> bytes(t.bytes());
+  t.to_host(bytes.data());
+  return bytes;
+}
+
+template <class T>
+MovementSums compare(const char* before, const char* after, const char* gradients, std::int64_t first, std::int64_t n) {
+  const auto at = [&](const char* bytes) { return reinterpret_cast<const T*>(bytes) + first; };
+  const T *w = at(before), *now = at(after), *g = at(gradients);
+  MovementSums sums;
+  sums.all = n;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double weight = static_cast<double>(w[i]), update = static_cast<double>(now[i]) - weight;
+    sums.weight += weight * weight;
+    sums.update += update * update;
+    sums.gradient += static_cast<double>(g[i]) * static_cast<double>(g[i]);
+    sums.changed += std::memcmp(w + i, now + i, sizeof(T)) != 0;
+  }
+  return sums;
+}
+
+std::string short_number(double value) { return std::isfinite(value) ? fmt::format("{:.4g}", value) : "null"; }
+
+// Which of n are shown: the first, the last and what lies evenly between.
+std::vector<std::size_t> shown(std::size_t n) {
+  std::vector<std::size_t> list;
+  const std::size_t count = std::min(n, most_layers);
+  for (std::size_t k = 0; k < count; ++k) list.push_back(count == 1 ? 0 : k * (n - 1) / (count - 1));
+  return list;
+}
+
+std::string module_of(const std::string& parameter) {
+  const std::size_t dot = parameter.rfind('.');
+  return dot == std::string::npos ? parameter : parameter.substr(0, dot);
+}
+
+}  // namespace
+
+MovementSums& MovementSums::operator+=(const MovementSums& other) {
+  weight += other.weight;
+  update += other.update;
+  gradient += other.gradient;
+  changed += other.changed;
+  all += other.all;
+  return *this;
+}
+
+double MovementSums::update_ratio() const {
+  return weight > 0 ? std::sqrt(update / weight) : std::numeric_limits<double>::quiet_NaN();
+}
+
+Monitor::Monitor(nn::Model& model, const optim::Optimizer& optimizer, const MonitorOptions& options)
+    : model_(model), optimizer_(optimizer), options_(options) {
+  ParameterStore& store = model.parameters();
+  const auto* const base = static_cast<const char*>(store.values().raw());
+  const auto size = static_cast<std::int64_t>(size_of(store.dtype()));
+  std::map<std::string, std::size_t> known;
+  for (int i = 0; i < store.size(); ++i) {
+    offsets_.push_back((static_cast<const char*>(store[i].value().raw()) - base) / size);
+    const std::string module = module_of(store[i].name());
+    const auto [found, is_new] = known.emplace(module, layers_.size());
+    if (is_new) layers_.push_back({module, {}});
+    layers_[found->second].parameters.push_back(i);
+  }
+}
+
+void Monitor::before(const Tensor& images) {
+  activity_.clear();
+  {
+    const NoRecording constant;
+    const nn::ResidualProbe probe([&](std::int64_t l, const Tensor& x, const Tensor& branch, const Tensor& y) {
+      activity_[Scope::path()] = {static_cast<std::size_t>(l),
+                                  ops::sum_of_squares(y).item() / static_cast<double>(y.elements()),
+                                  ops::sum_of_squares(branch).item() == 0, saturated_share(x, branch)};
+    });
+    const ParameterStore& store = model_.parameters();
+    model_.forward(Variable(images.to(store.dtype()).to(store.device())));
+  }
+  before_ = bytes_of(model_.parameters().values());
+}
+
+// Of a branch, only where the activation has flat ends: tanh, sigmoid and the like.
+double Monitor::saturated_share(const Tensor& x, const Tensor& branch) const {
+  constexpr double far = 30, flat = 1e-6;
+  const Scalar f = options_.activation;
+  if (std::fabs(evaluate(f, 1, far)) > flat || std::fabs(evaluate(f, 1, -far)) > flat) return 0;
+  const double low = evaluate(f, 0, -far), high = evaluate(f, 0, far), margin = 0.01 * (high - low);
+  std::int64_t ends = 0;
+  const std::vector<double> values = (options_.activation_last ? branch : ops::scalar(f, 0, x)).to_vector();
+  for (const double value : values) ends += value <= low + margin || value >= high - margin;
+  return static_cast<double>(ends) / static_cast<double>(std::max<std::size_t>(1, values.size()));
+}
+
+MovementSums Monitor::sums_of(int parameter, const std::vector<char>& gradients,
+                              const std::vector<char>& values) const {
+  const auto i = static_cast<std::size_t>(parameter);
+  const std::int64_t n = model_.parameters()[parameter].shape().elements();
+  return model_.parameters().dtype() == DType::f64
+             ? compare<double>(before_.data(), values.data(), gradients.data(), offsets_[i], n)
+             : compare<float>(before_.data(), values.data(), gradients.data(), offsets_[i], n);
+}
+
+std::string Monitor::after(std::int64_t step, std::int64_t epoch) {
+  RZ_ASSERT(!before_.empty());
+  ParameterStore& store = model_.parameters();
+  const std::vector<char> values = bytes_of(store.values()), gradients = bytes_of(store.gradients());
+  std::map<Role, MovementSums> roles;
+  std::vector<MovementSums> layers(layers_.size());
+  for (std::size_t l = 0; l < layers_.size(); ++l)
+    for (const int i : layers_[l].parameters) {
+      const MovementSums sums = sums_of(i, gradients, values);
+      roles[store[i].role()] += sums;
+      layers[l] += sums;
+    }
+  std::string by_role, names, ratios, norms, activations;
+  for (const auto& [role, sums] : roles)
+    by_role += fmt::format("{}\"{}\": {{\"update_ratio\": {}, \"gradient_norm\": {}, \"changed\": {}}}",
+                           by_role.empty() ? "" : ", ", name(role), short_number(sums.update_ratio()),
+                           short_number(std::sqrt(sums.gradient)),
+                           short_number(static_cast<double>(sums.changed) / static_cast<double>(sums.all)));
+  for (const std::size_t l : shown(layers_.size())) {
+    const char* const comma = names.empty() ? "" : ", ";
+    const auto activity = activity_.find(layers_[l].name);
+    names += comma + json_string(layers_[l].name);
+    ratios += comma + short_number(layers[l].update_ratio());
+    norms += comma + short_number(std::sqrt(layers[l].gradient));
+    activations += comma + (activity == activity_.end() ? "null" : short_number(activity->second.second_moment));
+  }
+  watch_for_stillness(step, values);
+  watch_for_faults(layers);
+  before_.clear();
+  return fmt::format(
+      "{{\"kind\": \"monitor\", \"step\": {}, \"epoch\": {}, \"roles\": {{{}}}, \"layers\": {{\"name\": [{}], "
+      "\"update_ratio\": [{}], \"gradient_norm\": [{}], \"activation\": [{}]}}}}",
+      step, epoch, by_role, names, ratios, norms, activations);
+}
+
+}  // namespace rz::tool
