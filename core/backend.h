@@ -52,11 +52,15 @@ struct CrossEntropyOptions {
 
 // Constants of one role's parameters in an update; rates and step come from the StepState.
 struct UpdateOptions {
-  double rate_factor = 1;   // rate = rate_factor * state[state_rate]
-  double weight_decay = 0;  // added to the gradient as weight_decay * value
-  double momentum = 0;      // SGD
-  bool nesterov = false;    // SGD
-  double eps = 1e-10;       // Adagrad: added to the root
+  double rate_factor = 1;       // rate = rate_factor * state[state_rate]
+  double weight_decay = 0;      // added to the gradient as weight_decay * value, or decoupled where a rule says so
+  double momentum = 0;          // SGD, RMSprop, Muon
+  bool nesterov = false;        // SGD, Muon
+  double beta1 = 0.9;           // Adam, LAMB: of the mean; Lion: of the direction
+  double beta2 = 0.999;         // Adam, LAMB, RMSprop: of the mean square; Lion: of the momentum
+  double eps = 1e-10;           // added to the root
+  bool decoupled = false;       // Adam: value -= rate weight_decay value in place of the addition to the gradient
+  bool bias_correction = true;  // Adam, LAMB: by state[state_step], which counts from 1
 };
 
 class Backend {
@@ -89,7 +93,8 @@ class Backend {
   // x [rows, columns] -> y i64 [rows], the first of equals; -1 for a row with a NaN.
   virtual void argmax_rows(const Operand& x, const Target& y) = 0;
   virtual void sum_of_squares(const Operand& x, const Target& y,
-                              Workspace& w) = 0;  // any shape -> y f64 [1], summed in f64
+                              Workspace& w) = 0;                                // any shape -> y f64 [1], summed in f64
+  virtual void normalise(const Operand& x, const Target& y, Workspace& w) = 0;  // y = x / ||x||, summed in f64; 0 for 0
 
   // ---- moving data (any dtype) ----
   virtual void permute(const Operand& x, std::span<const int> axes,
@@ -132,11 +137,39 @@ class Backend {
   virtual void dropout_mask(const RandomKey& key, const Operand& state, double p, const Target& mask) = 0;
 
   // ---- optimisers: one pass over flat memory. A gradient scale in `state` that is not finite leaves everything as it
-  // is. ----
+  // is. Below g = scale gradient + weight_decay value, or scale gradient where the decay is decoupled; an element whose
+  // divisor is 0 (no gradient yet and eps = 0) does not move. ----
+  // m = momentum m + g;  value -= rate m, or rate (g + momentum m) with Nesterov's. Without memory for m: rate g.
   virtual void sgd(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
                    const Target& momentum) = 0;
+  // s += g^2;  value -= rate g / (sqrt(s) + eps)
   virtual void adagrad(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
                        const Target& sum) = 0;
+  // s = beta2 s + (1 - beta2) g^2;  d = g / (sqrt(s) + eps);  m = momentum m + d;  value -= rate m. Without memory for
+  // m: rate d.
+  virtual void rmsprop(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+                       const Target& mean_square, const Target& momentum) = 0;
+  // m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  value -= rate m' / (sqrt(v') + eps), and decoupled
+  // also rate weight_decay value, with m' = m / (1 - beta1^step), v' = v / (1 - beta2^step), or m, v uncorrected.
+  virtual void adam(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+                    const Target& mean, const Target& mean_square) = 0;
+  // One tensor: m, v, m', v' as Adam's, decay decoupled.  u = m' / (sqrt(v') + eps) + weight_decay value;
+  // value -= rate ratio u with ratio = ||value|| / ||u||, 1 where either norm is 0.
+  virtual void lamb(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+                    const Target& mean, const Target& mean_square, Workspace& w) = 0;
+  // Decay decoupled.  value -= rate (sign(beta1 m + (1 - beta1) g) + weight_decay value) with sign(0) = 0;
+  // m = beta2 m + (1 - beta2) g
+  virtual void lion(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+                    const Target& momentum) = 0;
+  // Muon's first part: m = momentum m + scale gradient;  direction = m, or scale gradient + momentum m with Nesterov's.
+  // A scale that is not finite gives direction 0.
+  virtual void momentum_direction(const UpdateOptions& options, const Operand& state, const Operand& gradient,
+                                  const Target& momentum, const Target& direction) = 0;
+  // Its last part:  value -= rate (factor direction + weight_decay value)
+  virtual void descend(const UpdateOptions& options, const Operand& state, double factor, const Operand& direction,
+                       const Target& value) = 0;
+  // average = decay average + (1 - decay) value
+  virtual void moving_average(double decay, const Operand& state, const Operand& value, const Target& average) = 0;
   // state[gradient_norm] = sqrt(sum_of_squares), state[gradient_scale] = min(1, max_norm / norm); max_norm 0: no
   // clipping. NaN or inf -> scale NaN.
   virtual void clip_scale(const Operand& sum_of_squares, double max_norm, const Target& state) = 0;

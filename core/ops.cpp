@@ -3,71 +3,9 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/step.h"
-#include "core/trace.h"
+#include "core/ops_call.h"
 
 namespace rz::ops {
-
-namespace {
-
-// The backend of a call's tensors, after the step and a trace have been told of it. A null input is one that may be
-// left out.
-Backend& begin(const char* name, std::initializer_list<const Tensor*> inputs, const Tensor& result,
-               std::int64_t flops) {
-  RZ_CHECK(value, result.defined(), "{}: the tensor to write to is undefined (default-constructed)", name);
-  std::int64_t bytes = static_cast<std::int64_t>(result.bytes());
-  for (const Tensor* t : inputs) {
-    if (!t) continue;
-    RZ_CHECK(value, t->defined(), "{}: one of its tensors is undefined (default-constructed)", name);
-    RZ_CHECK(device, t->device() == result.device(), "{}: one tensor is on {}, another on {}", name, t->device().text(),
-             result.device().text());
-    bytes += static_cast<std::int64_t>(t->bytes());
-  }
-  note_operation(name, result.shape());
-  trace_operation(name, result.shape(), bytes, flops);
-  return backend(result.device());
-}
-
-void check_dtype(const char* name, const Tensor& a, const Tensor& b) {
-  RZ_CHECK(dtype, a.dtype() == b.dtype(), "{}: {} {} and {} {} need one dtype (convert with to())", name, a.dtype(),
-           a.shape(), b.dtype(), b.shape());
-}
-void check_real(const char* name, const Tensor& x) {
-  RZ_CHECK(dtype, is_real(x.dtype()), "{}: {} {} must be f32 or f64", name, x.dtype(), x.shape());
-}
-void check_shape(const char* name, const char* what, const Tensor& x, const Shape& wanted) {
-  RZ_CHECK(shape, x.shape() == wanted, "{}: {} is {}, but must be {}", name, what, x.shape(), wanted);
-}
-void check_indices(const char* name, const Tensor& indices) {
-  RZ_CHECK(dtype, indices.dtype() == DType::i64, "{}: indices {} {} must be i64", name, indices.dtype(),
-           indices.shape());
-  RZ_CHECK(shape, indices.shape().rank() == 1, "{}: indices {} must have one axis", name, indices.shape());
-}
-int axis_in(const char* name, int axis, const Shape& shape) {
-  const int positive = axis < 0 ? axis + shape.rank() : axis;
-  RZ_CHECK(shape, positive >= 0 && positive < shape.rank(), "{}: there is no axis {} in {}", name, axis, shape);
-  return positive;
-}
-void check_state(const char* name, const Tensor& state) {
-  RZ_CHECK(dtype, state.dtype() == DType::f64, "{}: the step state is {}, but must be f64", name, state.dtype());
-  RZ_CHECK(shape, state.shape() == Shape{state_slots}, "{}: the step state is {}, but must be {}", name, state.shape(),
-           Shape{state_slots});
-}
-const Tensor* if_defined(const Tensor& t) { return t.defined() ? &t : nullptr; }
-// An output that may be left out.
-void check_output(const char* name, const char* what, const Destination& d, const Shape& wanted, const Tensor& x) {
-  if (!d.tensor.defined()) return;
-  check_shape(name, what, d.tensor, wanted);
-  check_dtype(name, x, d.tensor);
-}
-Tensor like(const Tensor& x) { return Tensor(x.shape(), x.dtype(), x.device()); }
-Target none(DType dtype) { return {nullptr, Shape{}, dtype, false}; }
-Target target_or_none(const Destination& d, DType dtype) { return d.tensor.defined() ? d.target() : none(dtype); }
-Operand operand_or_none(const Tensor& t, DType dtype) {
-  return t.defined() ? t.operand() : Operand{nullptr, Shape{}, dtype};
-}
-
-}  // namespace
 
 // ---- elementwise ----
 
@@ -214,6 +152,14 @@ Tensor sum_of_squares(const Tensor& x) {
   Tensor y({1}, DType::f64, x.device());
   Workspace w(pool(x.device()));
   begin("sum_of_squares", {&x}, y, 2 * x.elements()).sum_of_squares(x.operand(), Destination{y}.target(), w);
+  return y;
+}
+
+Tensor normalise(const Tensor& x) {
+  check_real("normalise", x);
+  Tensor y = like(x);
+  Workspace w(pool(x.device()));
+  begin("normalise", {&x}, y, 3 * x.elements()).normalise(x.operand(), Destination{y}.target(), w);
   return y;
 }
 
@@ -476,44 +422,6 @@ Tensor dropout_mask(const RandomKey& key, const Tensor& state, double p, const S
   check_real("dropout", mask);
   begin("dropout_mask", {&state}, mask, 0).dropout_mask(key, state.operand(), p, Destination{mask}.target());
   return mask;
-}
-
-// ---- optimisers ----
-
-namespace {
-void check_update(const char* name, const Tensor& state, const Tensor& gradient, const Tensor& value) {
-  check_state(name, state);
-  check_real(name, value);
-  check_dtype(name, gradient, value);
-  check_shape(name, "the gradient", gradient, value.shape());
-}
-}  // namespace
-
-void sgd(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
-         const Tensor& momentum) {
-  check_update("sgd", state, gradient, value);
-  check_output("sgd", "the momentum", {momentum}, value.shape(), value);
-  begin("sgd", {&state, &gradient, if_defined(momentum)}, value, 4 * value.elements())
-      .sgd(options, state.operand(), gradient.operand(), Destination{value}.target(),
-           target_or_none({momentum}, value.dtype()));
-}
-
-void adagrad(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
-             const Tensor& sum) {
-  check_update("adagrad", state, gradient, value);
-  check_shape("adagrad", "the sum of squares", sum, value.shape());
-  check_dtype("adagrad", value, sum);
-  begin("adagrad", {&state, &gradient, &sum}, value, 6 * value.elements())
-      .adagrad(options, state.operand(), gradient.operand(), Destination{value}.target(), Destination{sum}.target());
-}
-
-void clip_scale(const Tensor& sum_of_squares, double max_norm, const Tensor& state) {
-  check_state("clip_scale", state);
-  RZ_CHECK(dtype, sum_of_squares.dtype() == DType::f64, "clip_scale: the sum of squares is {}, but must be f64",
-           sum_of_squares.dtype());
-  check_shape("clip_scale", "the sum of squares", sum_of_squares, {1});
-  begin("clip_scale", {&sum_of_squares}, state, 0)
-      .clip_scale(sum_of_squares.operand(), max_norm, Destination{state}.target());
 }
 
 // ---- residual ----

@@ -35,6 +35,7 @@ Tensor sum(const Tensor& x);                         // all elements -> scalar
 void sum_to(const Tensor& x, const Destination& y);  // the transpose of broadcasting y's shape to x's
 Tensor argmax_rows(const Tensor& x);                 // [rows, columns] -> i64 [rows]; -1 for a row with a NaN
 Tensor sum_of_squares(const Tensor& x);              // f64 [1]
+Tensor normalise(const Tensor& x);                   // x / ||x||; 0 for 0
 
 // Moving data
 Tensor permute(const Tensor& x, std::span<const int> axes);
@@ -82,6 +83,19 @@ void sgd(const UpdateOptions& options, const Tensor& state, const Tensor& gradie
          const Tensor& momentum);  // momentum may be undefined
 void adagrad(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
              const Tensor& sum);
+void rmsprop(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
+             const Tensor& mean_square, const Tensor& momentum);  // momentum may be undefined
+void adam(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
+          const Tensor& mean, const Tensor& mean_square);
+void lamb(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
+          const Tensor& mean, const Tensor& mean_square);
+void lion(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
+          const Tensor& momentum);
+Tensor momentum_direction(const UpdateOptions& options, const Tensor& state, const Tensor& gradient,
+                          const Tensor& momentum);
+void descend(const UpdateOptions& options, const Tensor& state, double factor, const Tensor& direction,
+             const Tensor& value);
+void moving_average(double decay, const Tensor& state, const Tensor& value, const Tensor& average);
 void clip_scale(const Tensor& sum_of_squares, double max_norm, const Tensor& state);
 
 // Residual

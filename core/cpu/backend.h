@@ -31,6 +31,7 @@ class CpuBackend final : public Backend {
   void reduce(Reduction op, const Operand& x, const Target& y, Workspace& w) override;
   void argmax_rows(const Operand& x, const Target& y) override;
   void sum_of_squares(const Operand& x, const Target& y, Workspace& w) override;
+  void normalise(const Operand& x, const Target& y, Workspace& w) override;
 
   // move.cpp
   void permute(const Operand& x, std::span<const int> axes, const Target& y) override;
@@ -62,6 +63,19 @@ class CpuBackend final : public Backend {
            const Target& momentum) override;
   void adagrad(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
                const Target& sum) override;
+  void rmsprop(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+               const Target& mean_square, const Target& momentum) override;
+  void adam(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+            const Target& mean, const Target& mean_square) override;
+  void lamb(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+            const Target& mean, const Target& mean_square, Workspace& w) override;
+  void lion(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+            const Target& momentum) override;
+  void momentum_direction(const UpdateOptions& options, const Operand& state, const Operand& gradient,
+                          const Target& momentum, const Target& direction) override;
+  void descend(const UpdateOptions& options, const Operand& state, double factor, const Operand& direction,
+               const Target& value) override;
+  void moving_average(double decay, const Operand& state, const Operand& value, const Target& average) override;
   void clip_scale(const Operand& sum_of_squares, double max_norm, const Target& state) override;
 
   // linear.cpp, residual.cpp
@@ -73,6 +87,7 @@ class CpuBackend final : public Backend {
                         const Target& d_f, const Target& d_gates, Workspace& w) override;
 
  private:
+  double squares(const Operand& x, Workspace& w) const;  // their sum
   const Kernels& kernels_;
 };
 

@@ -1,6 +1,8 @@
 // Reductions go axis by axis, the innermost first: each stage cuts the axis into chunks, a piece reduces a chunk to f64
 // partial results, and the partial results are an axis of the next stage. The order of additions is therefore fixed by
 // the shape.
+#include <cmath>
+
 #include "core/cpu/backend.h"
 #include "core/cpu/pieces.h"
 
@@ -140,7 +142,7 @@ void CpuBackend::argmax_rows(const Operand& x, const Target& y) {
   });
 }
 
-void CpuBackend::sum_of_squares(const Operand& x, const Target& y, Workspace& w) {
+double CpuBackend::squares(const Operand& x, Workspace& w) const {
   const std::int64_t n = x.shape.elements(), pieces = ceil_div(n, row_chunk);
   const auto kernel = kernels_.reduce->sum_of_squares[real_index(x.dtype)];
   double* const partial = w.array<double>(pieces);
@@ -150,7 +152,20 @@ void CpuBackend::sum_of_squares(const Operand& x, const Target& y, Workspace& w)
   });
   double sum = 0;
   for (std::int64_t k = 0; k < pieces; ++k) sum += partial[k];
-  write_real(y.data, 0, y.dtype, sum, y.accumulate);
+  return sum;
+}
+
+void CpuBackend::sum_of_squares(const Operand& x, const Target& y, Workspace& w) {
+  write_real(y.data, 0, y.dtype, squares(x, w), y.accumulate);
+}
+
+void CpuBackend::normalise(const Operand& x, const Target& y, Workspace& w) {
+  const double norm = std::sqrt(squares(x, w));
+  if (norm == 0) return fill(0, y);
+  const auto kernel = kernels_.reduce->scale_wide[real_index(x.dtype)];
+  for_ranges(x.dtype, x.shape.elements(), grain, [&](std::int64_t begin, std::int64_t end) {
+    kernel(1 / norm, at(x.data, begin, x.dtype), at(y.data, begin, x.dtype), end - begin);
+  });
 }
 
 }  // namespace rz::cpu

@@ -33,6 +33,7 @@ class ForwardingBackend : public Backend {
   RZ_FORWARD(reduce, (Reduction op, const Operand& x, const Target& y, Workspace& w), (op, x, y, w))
   RZ_FORWARD(argmax_rows, (const Operand& x, const Target& y), (x, y))
   RZ_FORWARD(sum_of_squares, (const Operand& x, const Target& y, Workspace& w), (x, y, w))
+  RZ_FORWARD(normalise, (const Operand& x, const Target& y, Workspace& w), (x, y, w))
   RZ_FORWARD(permute, (const Operand& x, std::span<const int> axes, const Target& y), (x, axes, y))
   RZ_FORWARD(copy_block,
              (const Operand& x, const Shape& x_origin, const Target& y, const Shape& y_origin, const Shape& extent),
@@ -68,6 +69,32 @@ class ForwardingBackend : public Backend {
              (const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
               const Target& sum),
              (options, state, gradient, value, sum))
+  RZ_FORWARD(rmsprop,
+             (const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+              const Target& mean_square, const Target& momentum),
+             (options, state, gradient, value, mean_square, momentum))
+  RZ_FORWARD(adam,
+             (const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+              const Target& mean, const Target& mean_square),
+             (options, state, gradient, value, mean, mean_square))
+  RZ_FORWARD(lamb,
+             (const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+              const Target& mean, const Target& mean_square, Workspace& w),
+             (options, state, gradient, value, mean, mean_square, w))
+  RZ_FORWARD(lion,
+             (const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
+              const Target& momentum),
+             (options, state, gradient, value, momentum))
+  RZ_FORWARD(momentum_direction,
+             (const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& momentum,
+              const Target& direction),
+             (options, state, gradient, momentum, direction))
+  RZ_FORWARD(descend,
+             (const UpdateOptions& options, const Operand& state, double factor, const Operand& direction,
+              const Target& value),
+             (options, state, factor, direction, value))
+  RZ_FORWARD(moving_average, (double decay, const Operand& state, const Operand& value, const Target& average),
+             (decay, state, value, average))
   RZ_FORWARD(clip_scale, (const Operand& sum_of_squares, double max_norm, const Target& state),
              (sum_of_squares, max_norm, state))
   RZ_FORWARD(linear,

@@ -40,6 +40,7 @@ struct ReduceKernels {  // [operation: sum, max]; results in f64
   void (*columns[2][real_types])(const void* x, std::int64_t rows, std::int64_t columns, std::int64_t stride,
                                  double* y);
   double (*sum_of_squares[real_types])(const void* x, std::int64_t n);
+  void (*scale_wide[real_types])(double a, const void* x, void* y, std::int64_t n);  // y = a x, multiplied in f64
   void (*argmax_rows[real_types])(const void* x, std::int64_t rows, std::int64_t columns, std::int64_t* y);
 };
 
@@ -96,18 +97,28 @@ struct RandomKernels {  // y points at element `first`
   void (*dropout_mask[real_types])(const RandomBlock& block, double p, void* y, bool accumulate);
 };
 
-struct UpdateBlock {
+struct UpdateBlock {  // a range of flat parameters; which members a rule reads stands at its kernel
   const void* gradient;
   void* value;
-  void* slot;  // SGD: momentum or null; Adagrad: sum of squares
+  void *slot, *second;  // momentum, mean, sum of squares or mean square, or null; Adam: the mean square
+  void* direction;
   std::int64_t n;
-  double rate, gradient_scale, weight_decay, momentum, eps;
-  bool nesterov;
+  double rate, gradient_scale, weight_decay, momentum, beta1, beta2, eps;
+  double mean_correction, square_correction;  // 1 / (1 - beta^step)
+  double factor;                              // of the direction
+  bool nesterov, decoupled;
 };
 
 struct OptimizerKernels {
   void (*sgd[real_types])(const UpdateBlock& block);
   void (*adagrad[real_types])(const UpdateBlock& block);
+  void (*rmsprop[real_types])(const UpdateBlock& block);
+  void (*adam[real_types])(const UpdateBlock& block);
+  void (*lamb_direction[real_types])(const UpdateBlock& block);
+  void (*lion[real_types])(const UpdateBlock& block);
+  void (*momentum_direction[real_types])(const UpdateBlock& block);
+  void (*descend[real_types])(const UpdateBlock& block);
+  void (*moving_average[real_types])(const void* value, void* average, std::int64_t n, double decay);
 };
 
 struct ResidualKernels {

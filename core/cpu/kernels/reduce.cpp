@@ -90,6 +90,14 @@ double sum_of_squares(const void* x_data, std::int64_t n) {
 }
 
 template <class T>
+void scale_wide(double a, const void* x_data, void* y_data, std::int64_t n) {
+  const T* x = static_cast<const T*>(x_data);
+  T* y = static_cast<T*>(y_data);
+  RZ_INDEPENDENT
+  for (std::int64_t i = 0; i < n; ++i) y[i] = static_cast<T>(a * static_cast<double>(x[i]));
+}
+
+template <class T>
 void argmax_rows(const void* x_data, std::int64_t rows, std::int64_t columns, std::int64_t* y) {
   for (std::int64_t r = 0; r < rows; ++r) {
     const T* x = static_cast<const T*>(x_data) + r * columns;
@@ -114,6 +122,7 @@ constinit const ReduceKernels reduce_kernels = {
     .rows = {{rows<Sum, float>, rows<Sum, double>}, {rows<Max, float>, rows<Max, double>}},
     .columns = {{columns<Sum, float>, columns<Sum, double>}, {columns<Max, float>, columns<Max, double>}},
     .sum_of_squares = {sum_of_squares<float>, sum_of_squares<double>},
+    .scale_wide = {scale_wide<float>, scale_wide<double>},
     .argmax_rows = {argmax_rows<float>, argmax_rows<double>},
 };
 }  // namespace RZ_ISA
