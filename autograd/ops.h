@@ -54,6 +54,11 @@ Variable spread_columns(const Variable& x, std::span<const std::int64_t> columns
 Variable softmax(const Variable& x);  // over the last axis
 // Mean over the rows that count, in nats.   logits [rows, classes], labels i64 [rows].
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const CrossEntropyOptions& options = {});
+// A part's share of a batch's mean: the sum over its rows that count, divided by `count`, one number of the logits'
+// type on the device: the rows of the whole batch that count. Shares and their gradients add up to those of the batch.
+Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const CrossEntropyOptions& options,
+                               const Tensor& count);
+Tensor counted_rows(const Tensor& labels, const CrossEntropyOptions& options, DType dtype);  // scalar
 Variable layer_norm(const Variable& x, const Variable& gain, const Variable& bias,
                     double eps = 1e-5);  // over the last axis; gain, bias [columns]
 

@@ -27,15 +27,19 @@ Tensor target_of(const Tensor& logits, const Tensor& labels, const CrossEntropyO
 }
 }  // namespace
 
-// y = sum of losses / n over the n rows that count.   d_logits = (softmax - target) d_y / n
+// y = sum of losses / n over the rows that count, n of them unless another n is given.   d_logits = (softmax - target)
+// d_y / n
 //   t_y = sum of (softmax - target) t_logits / n
-Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const CrossEntropyOptions& options) {
+Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const CrossEntropyOptions& options,
+                               const Tensor& given) {
   RZ_CHECK(value, options.label_smoothing >= 0 && options.label_smoothing <= 1,
            "softmax_cross_entropy: a label smoothing of {} was given, but it must lie in [0, 1]",
            options.label_smoothing);
+  RZ_CHECK(shape, !given.defined() || given.elements() == 1,
+           "softmax_cross_entropy: the count of rows {} must be one number", given.shape());
   const ops::CrossEntropy result = ops::softmax_cross_entropy(
       logits.value(), labels, options, detail::wants_rule(std::initializer_list<const Variable*>{&logits}));
-  const Tensor count = ops::sum(result.counted);
+  const Tensor count = given.defined() ? given : ops::sum(result.counted);
   return record(
       "softmax_cross_entropy", {logits}, ops::divide(ops::sum(result.losses), count),
       [d_logits = result.d_logits, count](const Tensor& d_y, Gradients& d) {
@@ -48,6 +52,15 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, con
         const int classes_and_rows[] = {1, 2};
         return sum(multiply(difference, t[0]), classes_and_rows);
       });
+}
+
+Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const CrossEntropyOptions& options) {
+  return softmax_cross_entropy(logits, labels, options, Tensor());
+}
+
+Tensor counted_rows(const Tensor& labels, const CrossEntropyOptions& options, DType dtype) {
+  const Tensor logits = Tensor::zeros({labels.elements(), 1}, dtype, labels.device());  // only the labels matter
+  return ops::sum(ops::softmax_cross_entropy(logits, labels, options, false).counted);
 }
 
 }  // namespace rz

@@ -42,6 +42,10 @@ std::vector<OpRow> softmax_rows() {
   row("softmax_cross_entropy", "one class", {3, 1}, {}, loss(0, false));
   row("softmax_cross_entropy", "another ignored label", {4, 3}, {},
       [](Inputs x) { return softmax_cross_entropy(x[0], integers_like(x[0], {2, 1, 2, 0}), {.ignored_label = 2}); });
+  row("softmax_cross_entropy", "a part's share of a batch of 7", {5, 3}, {}, [=](Inputs x) {
+    const Tensor count = Tensor::full({}, 7, x[0].dtype(), x[0].value().device());
+    return softmax_cross_entropy(x[0], labels_for(x[0], true), {}, count);
+  });
   return rows;
 }
 
