@@ -14,12 +14,12 @@ class Sgd final : public Optimizer {
 
  private:
   void update(ParameterStore& store, Role role, const UpdateOptions& update, const Tensor& state) const override {
-    const Tensor momentum = options_.momentum == 0 ? Tensor() : store.slot("momentum", role);
+    const Tensor momentum = *options_.momentum == 0 ? Tensor() : store.slot("momentum", role);
     ops::sgd(update, state, store.gradients(role), store.values(role), momentum);
   }
   std::span<const std::string_view> slots() const override {
     static constexpr std::string_view names[] = {"momentum"};
-    return std::span(names).first(options_.momentum == 0 ? 0 : 1);
+    return std::span(names).first(*options_.momentum == 0 ? 0 : 1);
   }
 };
 

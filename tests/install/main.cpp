@@ -20,7 +20,7 @@ int main() {
     rz::Tape tape;
     const rz::Variable loss = rz::softmax_cross_entropy(net(batch.images), batch.labels);
     tape.backward(loss);
-    state.set(++step, optimizer->options().learning_rate);
+    state.set(++step, optimizer->learning_rate());
     optimizer->step(net.parameters(), state);
     if (step % 50 == 0) std::printf("step %3d  loss %.3f\n", step, loss.item());
   }

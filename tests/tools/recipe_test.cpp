@@ -154,6 +154,61 @@ TEST_CASE("recipe: what is written reads back to the same recipe") {
         std::vector<std::string>{"model.depth", "train.seed"});
 }
 
+TEST_CASE("recipe: optimisers and schedules take their own keys, with their own defaults") {
+  const Recipe adam = with({"optimizer.name=adam", "optimizer.beta2=0.99", "schedule.name=cosine"});
+  CHECK(adam.optimizer.learning_rate == 1e-3);
+  CHECK(adam.optimizer.beta1 == 0.9);
+  CHECK(adam.optimizer.beta2 == 0.99);
+  CHECK(adam.schedule.final_fraction == 0.0);
+  const std::string text = tool::to_toml(adam);
+  CHECK(mentions(text,
+                 {"name = \"adam\"\nlearning_rate = 0.001\nweight_decay = 0\nbeta1 = 0.9\nbeta2 = 0.99\neps = 1e-08",
+                  "[schedule]\nname = \"cosine\"\nfinal_fraction = 0\n"}));
+  for (const char* absent : {"momentum", "nesterov", "alpha", "trust_ratio", "gamma", "warmup"})
+    CHECK_MESSAGE(text.find(absent) == std::string::npos, absent);
+  for (const std::string_view name : optim::optimizer_names()) {
+    const Recipe r =
+        with({"optimizer.name=" + std::string(name), "schedule.name=multi_step", "schedule.milestones=[3, 8]"});
+    const Recipe again = parse_recipe(tool::to_toml(r), "again.toml");
+    CHECK(tool::to_toml(again) == tool::to_toml(r));
+  }
+  CHECK(mentions(tool::to_toml(with({"optimizer.name=lamb", "optimizer.bias.trust_ratio=true"})),
+                 {"bias_correction = true", "[optimizer.weight]", "trust_ratio = true", "[optimizer.bias]",
+                  "trust_ratio = true", "[optimizer.residual_weight]", "trust_ratio = false"}));
+  CHECK(mentions(error_of("[optimizer]\nname = \"adam\"\nmomentum = 0.9"),
+                 {"r.toml: optimizer.momentum belongs to sgd, rmsprop and muon, but optimizer.name is adam"}));
+  CHECK(mentions(error_of("", {"optimizer.name=sgd", "optimizer.eps=0"}), {"optimizer.eps belongs to", "is sgd"}));
+  CHECK(mentions(error_of("", {"optimizer.norm.trust_ratio=true"}), {"trust_ratio belongs to lamb", "is adagrad"}));
+  CHECK(mentions(error_of("[schedule]\nwarmup_fraction = 0.1"),
+                 {"r.toml: schedule.warmup_fraction belongs to one_cycle, but schedule.name is constant"}));
+  CHECK(mentions(error_of("", {"schedule.name=step"}), {"step_size"}));
+  CHECK(mentions(error_of("", {"schedule.name=multi_step", "schedule.milestones=[5, 3]"}), {"3 after 5", "ascending"}));
+  CHECK(mentions(error_of("", {"schedule.name=multi_step", "schedule.milestones=5"}),
+                 {"schedule.milestones is 5", "list"}));
+  CHECK(
+      mentions(error_of("", {"schedule.name=linear_warmup", "schedule.after=cosin"}), {"schedule.after", "'cosine'"}));
+}
+
+TEST_CASE("recipe: --set of another optimiser or schedule forgets the defaults of the file's own") {
+  const std::string adagrad = tool::to_toml(with({"schedule.name=one_cycle"}));
+  const Recipe r =
+      parse_recipe(adagrad, "r.toml", std::vector<std::string>{"optimizer.name=adam", "schedule.name=constant"});
+  CHECK(r.optimizer.eps == 1e-8);            // not Adagrad's
+  CHECK(r.optimizer.learning_rate == 0.01);  // what every rule has stays
+  const std::string sgd = tool::to_toml(with({"optimizer.name=sgd", "optimizer.momentum=0.9"}));
+  CHECK(mentions(error_of(sgd, {"optimizer.name=adam"}), {"optimizer.momentum belongs to"}));
+  CHECK(error_of(sgd, {"optimizer.name=rmsprop"}).empty());
+}
+
+TEST_CASE("recipe: averages and micro-batches") {
+  CHECK(with({"train.ema=0.999"}).train.ema == 0.999);
+  CHECK(with({"train.micro_batches=100"}).train.micro_batches == 100);
+  CHECK(mentions(error_of("", {"train.ema=1"}), {"ema", "[0, 1)"}));
+  CHECK(mentions(error_of("", {"train.micro_batches=0"}), {"train.micro_batches is 0"}));
+  CHECK(mentions(error_of("", {"train.batch_size=4", "train.micro_batches=8"}),
+                 {"train.micro_batches is 8, but train.batch_size is 4"}));
+}
+
 TEST_CASE("recipe: the recipes of the project") {
   const std::string folder = RZ_TEST_SOURCE_DIR "/../tools/recipes/";
   for (const std::string form : {"deep", "residual", "deep_layer_norm", "rezero"}) {
@@ -179,4 +234,17 @@ TEST_CASE("recipe: the summary of a model folds equal layers") {
   CHECK(mentions(summary, {"norm(F(x))", "relu(W x + b)", "linear_layers.{0..11}.weight", "[8, 8]", "768", "weight",
                            "ln.weight", "norm", "total"}));
   CHECK(std::count(summary.begin(), summary.end(), '\n') < 16);
+}
+
+TEST_CASE("recipe: the summary tells the optimiser with its numbers") {
+  const auto summary = [](const std::vector<std::string>& settings) {
+    const Recipe r = with(settings);
+    return tool::model_summary(r, *tool::declare_model(r));
+  };
+  CHECK(mentions(summary({"optimizer.name=lamb"}),
+                 {"optimizer lamb: learning_rate 0.001, weight_decay 0.01, beta1 0.9, beta2 0.999, eps 1e-06, "
+                  "bias_correction true, trust_ratio of weight, embedding; schedule constant\n"}));
+  CHECK(mentions(summary({"optimizer.name=muon", "schedule.name=cosine"}),
+                 {"optimizer muon:", "momentum 0.95", "for matrices of weights, AdamW for the rest",
+                  "schedule cosine: final_fraction 0"}));
 }

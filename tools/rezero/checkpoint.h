@@ -1,6 +1,6 @@
 // Checkpoints: weights and all that a run needs to go on bit for bit, as safetensors. Parameters stand under the
 // authors' names; everything else has a name with a slash, which load_weights passes over:
-//   optimizer/SLOT/NAME         per parameter
+//   optimizer/SLOT/NAME         per parameter; the slot ema holds the averages of the weights
 //   loader/epoch, loader/position, random/seed            i64 [1]
 //   train/step, train/epoch_*, train/best_*               i64 or f64 [1]
 #pragma once
@@ -43,6 +43,8 @@ TrainState load_checkpoint(std::string_view path, ParameterStore& store);
 // names share too many is named. F32 and F64 are converted to the store's type; other types and values that are not
 // finite are refused by name. Names with a slash are passed over.   Throws: file
 void load_weights(std::string_view path, ParameterStore& store);
+// The same for the averages of the weights in a checkpoint.   Throws: file (it holds none)
+void load_averages(std::string_view path, ParameterStore& store);
 void assign_weights(const SafetensorsContents& contents, std::string_view what, ParameterStore& store);
 
 std::vector<std::int64_t> checkpoint_steps(std::string_view folder);      // of its step-N.safetensors, ascending

@@ -30,7 +30,7 @@ void fill_in(Recipe& recipe, const DataSplits& data);
 Recipe completed(Recipe recipe);
 
 // The table of parameters (name, shape, parameters, role; equal layers in one row: linear_layers.{0..63}.weight), then
-// the formula and the total.
+// the formula, the optimiser with its numbers, and the total.
 std::string model_summary(const Recipe& recipe, const nn::Model& model);
 
 }  // namespace rz::tool

@@ -10,6 +10,7 @@
 #include "data/file.h"
 #include "data/text.h"
 #include "nn/models/fully_connected.h"
+#include "optim/ema.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/recipe_keys.h"
 
@@ -166,6 +167,26 @@ void check_data_keys(const Recipe& recipe, const Names& set, std::string_view fi
   }
 }
 
+template <class Rows>
+auto row_named(const Rows& rows, const std::string& name) {
+  return *std::ranges::find_if(rows, [&](const auto& row) { return row.name == name; });
+}
+
+// When --set chooses another optimiser or schedule, what the file says of the keys of its own is forgotten where it
+// says no more than their defaults, as the recipe.toml of a run does.
+void forget_defaults(Recipe& recipe, const Recipe& file, const Names& set_by_file,
+                     std::span<const std::string> settings) {
+  Recipe plain;
+  plain.optimizer = row_named(optim::optimizer_rules(), file.optimizer.name);
+  plain.schedule = row_named(optim::schedule_rows(), file.schedule.name);
+  for (const Key& key : keys()) {
+    if (!key.forget || !set_by_file.contains(key.full()) || is_set(settings, key.full())) continue;
+    const bool changed = key.section == "schedule" ? recipe.schedule.name != file.schedule.name
+                                                   : recipe.optimizer.name != file.optimizer.name;
+    if (changed && key.write(file) == key.write(plain)) key.forget(recipe);
+  }
+}
+
 // Fills in what follows from other keys, and checks them together.
 void resolve(Recipe& r, const Names& set, std::string_view file) {
   const auto fail = [&](std::string_view message) { throw UsageError(fmt::format("{}: {}", file, message)); };
@@ -184,8 +205,12 @@ void resolve(Recipe& r, const Names& set, std::string_view file) {
   check_data_keys(r, set, file);
   if (!set.contains("train.epochs")) r.train.epochs = r.train.steps > 0 ? 0 : 10;
   if (r.train.epochs == 0 && r.train.steps == 0) fail("train.epochs and train.steps are both 0 (set one of them)");
-  checked_usage(file, [&] { optim::Optimizer::create(r.optimizer); });
-  checked_usage(file, [&] { optim::Schedule(r.schedule, r.optimizer.learning_rate, 1); });
+  if (r.train.micro_batches > r.train.batch_size)
+    fail(fmt::format("train.micro_batches is {}, but train.batch_size is {} (each part needs an example)",
+                     r.train.micro_batches, r.train.batch_size));
+  checked_usage(file, [&] { r.optimizer = optim::resolved(r.optimizer); });
+  checked_usage(file, [&] { r.schedule = optim::resolved(r.schedule); });
+  if (r.train.ema > 0) checked_usage(file, [&] { optim::Ema(r.train.ema); });
 }
 
 }  // namespace
@@ -201,7 +226,10 @@ Recipe parse_recipe(std::string_view text, std::string_view file_name, std::span
                                       : "";
     throw UsageError(fmt::format("{}: {}{}", place(file_name, error.source()), printable(error.description()), hint));
   }
+  const Recipe file = recipe;
+  const Names set_by_file = set;
   for (const std::string& setting : settings) apply_setting(setting, recipe, set);
+  forget_defaults(recipe, file, set_by_file, settings);
   resolve(recipe, set, file_name);
   return recipe;
 }

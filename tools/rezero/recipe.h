@@ -51,11 +51,13 @@ struct TrainRecipe {
   std::int64_t epochs = 0;  // 0: no limit (then there are steps). Default: 10, or 0 when steps are given
   std::int64_t steps = 0;   // 0: no limit
   std::int64_t batch_size = 100;
+  std::int64_t micro_batches = 1;  // parts of a batch, whose gradients are added up: memory of one part
   std::int64_t seed = 1;
   std::int64_t threads = 0;  // 0: all cores
   std::string device = "cpu";
   DType precision = DType::f32;  // or f64
   double label_smoothing = 0;
+  double ema = 0;  // decay of the average of the weights, which validation then uses; 0: none
   std::int64_t log_every = 10;
   bool monitor = true;  // writes what moved in the logged steps
 };
@@ -86,6 +88,11 @@ DatasetOptions dataset_options(const Recipe& recipe);
 
 // All keys with their values: reading it again gives the same recipe.
 std::string to_toml(const Recipe& recipe);
+
+// The section's keys that the recipe uses, but for its name: "learning_rate 0.001, weight_decay 0, beta1 0.9, ...".
+std::string settings_text(const Recipe& recipe, std::string_view section);
+// A line per optimiser (section "optimizer") or schedule ("schedule"): its name, its keys and their defaults.
+std::string choices_text(std::string_view section);
 
 // "model.depth" and so on, in the order of to_toml.
 std::vector<std::string> recipe_keys();

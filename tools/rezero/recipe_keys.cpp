@@ -29,7 +29,7 @@ std::string text(double value) { return fmt::format("{}", value); }
 Key key(std::string_view name, std::function<void(Recipe&, const Value&)> read,
         std::function<std::string(const Recipe&)> write) {
   const std::size_t dot = name.rfind('.');
-  return {std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)), std::move(read), std::move(write), ""};
+  return {std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)), std::move(read), std::move(write), {}, {}};
 }
 
 Key integer(std::string_view name, Field<std::int64_t> field, std::int64_t low, std::int64_t high = no_end) {
@@ -44,9 +44,10 @@ Key real(std::string_view name, Field<double> field, double low, double high = i
       [=](const Recipe& r) { return text(get(field, r)); });
 }
 
-Key optional_real(std::string_view name, Field<std::optional<double>> field, double low) {
+Key optional_real(std::string_view name, Field<std::optional<double>> field, double low, double high = infinity,
+                  bool open = false) {
   return key(
-      name, [=](Recipe& r, const Value& v) { field(r) = real_in(v, low, infinity, false); },
+      name, [=](Recipe& r, const Value& v) { field(r) = real_in(v, low, high, open); },
       [=](const Recipe& r) { return get(field, r) ? text(*get(field, r)) : ""; });
 }
 
@@ -151,6 +152,35 @@ std::vector<std::string_view> data_names() {
 }
 std::vector<std::string_view> copy(std::span<const std::string_view> names) { return {names.begin(), names.end()}; }
 
+// Keys that only some optimisers, or schedules, have.
+template <class T>
+Key of_some(Key inner, Field<std::optional<T>> field) {
+  inner.forget = [=](Recipe& r) { field(r).reset(); };
+  return inner;
+}
+Key some_real(std::string_view name, Field<std::optional<double>> field, double low, double high = infinity,
+              bool open = false) {
+  return of_some(optional_real(name, field, low, high, open), field);
+}
+Key some_integer(std::string_view name, Field<std::optional<std::int64_t>> field) {
+  return of_some(key(
+                     name, [=](Recipe& r, const Value& v) { field(r) = integer_in(v, 1, million * million); },
+                     [=](const Recipe& r) { return get(field, r) ? std::to_string(*get(field, r)) : ""; }),
+                 field);
+}
+Key some_flag(std::string_view name, Field<std::optional<bool>> field) {
+  return of_some(key(
+                     name,
+                     [=](Recipe& r, const Value& v) {
+                       if (v.kind != Value::boolean) refuse(v, "true or false");
+                       field(r) = v.truth;
+                     },
+                     [=](const Recipe& r) { return !get(field, r)   ? ""
+                                                   : *get(field, r) ? "true"
+                                                                    : "false"; }),
+                 field);
+}
+
 #define RZ_FIELD(member) [](Recipe& r) -> auto& { return r.member; }
 
 void add_model(std::vector<Key>& list) {
@@ -224,11 +254,16 @@ void add_data(std::vector<Key>& list) {
 
 void add_optimizer(std::vector<Key>& list) {
   list.push_back(word("optimizer.name", RZ_FIELD(optimizer.name), copy(optim::optimizer_names())));
-  list.push_back(real("optimizer.learning_rate", RZ_FIELD(optimizer.learning_rate), 0));
-  list.push_back(real("optimizer.weight_decay", RZ_FIELD(optimizer.weight_decay), 0));
-  list.push_back(real("optimizer.momentum", RZ_FIELD(optimizer.momentum), 0));
-  list.push_back(boolean("optimizer.nesterov", RZ_FIELD(optimizer.nesterov)));
-  list.push_back(real("optimizer.eps", RZ_FIELD(optimizer.eps), 0));
+  list.push_back(optional_real("optimizer.learning_rate", RZ_FIELD(optimizer.learning_rate), 0));
+  list.push_back(optional_real("optimizer.weight_decay", RZ_FIELD(optimizer.weight_decay), 0));
+  list.push_back(some_real("optimizer.momentum", RZ_FIELD(optimizer.momentum), 0));
+  list.push_back(some_flag("optimizer.nesterov", RZ_FIELD(optimizer.nesterov)));
+  list.push_back(some_real("optimizer.alpha", RZ_FIELD(optimizer.alpha), 0, 1));
+  list.push_back(some_real("optimizer.beta1", RZ_FIELD(optimizer.beta1), 0, 1));
+  list.push_back(some_real("optimizer.beta2", RZ_FIELD(optimizer.beta2), 0, 1));
+  list.push_back(some_real("optimizer.eps", RZ_FIELD(optimizer.eps), 0));
+  list.push_back(some_flag("optimizer.bias_correction", RZ_FIELD(optimizer.bias_correction)));
+  list.push_back(some_real("optimizer.fallback_learning_rate", RZ_FIELD(optimizer.fallback_learning_rate), 0));
   list.push_back(real("optimizer.clip_norm", RZ_FIELD(optimizer.clip_norm), 0));
   for (const Role role : all_roles) {
     const std::string section = "optimizer." + std::string(name(role));
@@ -236,18 +271,48 @@ void add_optimizer(std::vector<Key>& list) {
         real(section + ".rate_factor", [role](Recipe& r) -> double& { return r.optimizer.role(role).rate_factor; }, 0));
     list.push_back(optional_real(
         section + ".weight_decay", [role](Recipe& r) -> auto& { return r.optimizer.role(role).weight_decay; }, 0));
+    list.push_back(
+        some_flag(section + ".trust_ratio", [role](Recipe& r) -> auto& { return r.optimizer.role(role).trust_ratio; }));
   }
 }
 
-void add_train(std::vector<Key>& list) {
+void add_schedule(std::vector<Key>& list) {
   list.push_back(word("schedule.name", RZ_FIELD(schedule.name), copy(optim::schedule_names())));
-  list.push_back(real("schedule.warmup_fraction", RZ_FIELD(schedule.warmup_fraction), 0, 1));
-  list.push_back(real("schedule.start_divisor", RZ_FIELD(schedule.start_divisor), 0, infinity, true));
-  list.push_back(real("schedule.final_divisor", RZ_FIELD(schedule.final_divisor), 0, infinity, true));
+  list.push_back(some_real("schedule.warmup_fraction", RZ_FIELD(schedule.warmup_fraction), 0, 1));
+  list.push_back(some_real("schedule.start_divisor", RZ_FIELD(schedule.start_divisor), 0, infinity, true));
+  list.push_back(some_real("schedule.final_divisor", RZ_FIELD(schedule.final_divisor), 0, infinity, true));
+  list.push_back(some_integer("schedule.step_size", RZ_FIELD(schedule.step_size)));
+  const Field<std::optional<std::vector<std::int64_t>>> milestones = RZ_FIELD(schedule.milestones);
+  list.push_back(of_some(key(
+                             "schedule.milestones",
+                             [=](Recipe& r, const Value& v) {
+                               if (v.kind != Value::list || v.items.empty())
+                                 refuse(v, "a list of steps, such as [1000, 2000]");
+                               milestones(r).emplace();
+                               for (const Value& item : v.items)
+                                 milestones(r)->push_back(integer_in(item, 1, million * million));
+                             },
+                             [=](const Recipe& r) {
+                               return get(milestones, r) ? fmt::format("[{}]", fmt::join(*get(milestones, r), ", "))
+                                                         : "";
+                             }),
+                         milestones));
+  list.push_back(some_real("schedule.gamma", RZ_FIELD(schedule.gamma), 0, infinity, true));
+  list.push_back(some_integer("schedule.warmup_steps", RZ_FIELD(schedule.warmup_steps)));
+  const Field<std::optional<std::string>> after = RZ_FIELD(schedule.after);
+  list.push_back(
+      of_some(key(
+                  "schedule.after", [=](Recipe& r, const Value& v) { after(r) = word_of(v, optim::after_names()); },
+                  [=](const Recipe& r) { return get(after, r) ? toml_string(*get(after, r)) : ""; }),
+              after));
+  list.push_back(some_real("schedule.final_fraction", RZ_FIELD(schedule.final_fraction), 0, 1));
+}
 
+void add_train(std::vector<Key>& list) {
   list.push_back(integer("train.epochs", RZ_FIELD(train.epochs), 0, 1000 * million));
   list.push_back(integer("train.steps", RZ_FIELD(train.steps), 0, million * million));
   list.push_back(integer("train.batch_size", RZ_FIELD(train.batch_size), 1, million));
+  list.push_back(integer("train.micro_batches", RZ_FIELD(train.micro_batches), 1, million));
   list.push_back(integer("train.seed", RZ_FIELD(train.seed), 0));
   list.push_back(integer("train.threads", RZ_FIELD(train.threads), 0, 1024));
   list.push_back(word("train.device", RZ_FIELD(train.device), {"cpu"}));
@@ -259,6 +324,7 @@ void add_train(std::vector<Key>& list) {
       },
       [](const Recipe& r) { return toml_string(name(r.train.precision)); }));
   list.push_back(real("train.label_smoothing", RZ_FIELD(train.label_smoothing), 0, 1));
+  list.push_back(real("train.ema", RZ_FIELD(train.ema), 0, 1));
   list.push_back(integer("train.log_every", RZ_FIELD(train.log_every), 1, 1000 * million));
   list.push_back(boolean("train.monitor", RZ_FIELD(train.monitor)));
 
@@ -284,6 +350,7 @@ std::span<const Key> keys() {
     add_model(list);
     add_data(list);
     add_optimizer(list);
+    add_schedule(list);
     add_train(list);
     return list;
   }();

@@ -16,6 +16,8 @@ struct Key {
   std::function<void(Recipe&, const Value&)> read;  // Throws: UsageError, as "is a string, but must be an integer"
   std::function<std::string(const Recipe&)> write;  // the value as TOML; "" where the recipe has none
   std::string dataset{};                            // the one to which it belongs; empty: all
+  std::function<void(Recipe&)> forget{};            // as if never set; of keys that only some optimisers, or schedules,
+                                                    // have
   std::string full() const { return section + "." + name; }
 };
 

@@ -32,6 +32,8 @@ void check_options(const SourceOptions& options) {
         "--checkpoint: only a run has checkpoints (name RUN; with --recipe, --weights FILE reads weights)");
   if (!options.checkpoint.empty() && !options.weights.empty())
     throw UsageError("--weights: --checkpoint names weights too (give one of the two)");
+  if (options.ema && !run && options.weights.empty())
+    throw UsageError("--ema: initial weights have no averages (name RUN, or --weights FILE with a checkpoint)");
   if (!options.settings.empty() && !recipe)
     throw UsageError("--set: a run's recipe stands as it is (--set belongs to --recipe FILE)");
 }
@@ -64,6 +66,7 @@ void add_source(CLI::App& command, SourceOptions& options) {
       ->allow_extra_args(false);
   command.add_option("--weights", options.weights, "Weights under the authors' names, F32 or F64")
       ->type_name("FILE.safetensors");
+  command.add_flag("--ema", options.ema, "The averages of the weights (train.ema) in place of the weights");
 }
 
 Source open_source(const SourceOptions& options, DType precision) {
@@ -82,7 +85,12 @@ Source open_source(const SourceOptions& options, DType precision) {
   source.model = build_model(source.recipe, precision);
   source.weights =
       weights.empty() ? fmt::format("initial ones of seed {}", source.recipe.train.seed) : absolute(weights);
-  if (!weights.empty()) load_weights(weights, source.model->parameters());
+  if (options.ema) {
+    load_averages(weights, source.model->parameters());
+    source.weights += " (averages)";
+  } else if (!weights.empty()) {
+    load_weights(weights, source.model->parameters());
+  }
   source.model->set_training(false);
   return source;
 }

@@ -1,6 +1,6 @@
 // The network that a subcommand analyses: RUN [--checkpoint STEP|last|best|initial], or --recipe R [--set ...]...; with
-// --weights FILE its parameters come from a file. Also the inputs it is given: images, opened only when wanted, or
-// arrays of .npy files.
+// --weights FILE its parameters come from a file, with --ema they are the averages that the file holds. Also the inputs
+// it is given: images, opened only when wanted, or arrays of .npy files.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ namespace rz::tool {
 struct SourceOptions {
   std::string run, checkpoint, recipe, weights;  // empty: not given
   std::vector<std::string> settings;
+  bool ema = false;
 };
 void add_source(CLI::App& command, SourceOptions& options);
 
@@ -32,7 +33,8 @@ struct Source {
   std::unique_ptr<nn::Model> model;  // on the recipe's device, in evaluation mode
 };
 // Weights are read in their own type and rounded at most once, to `precision`.
-// Throws: file; UsageError (not one of RUN and --recipe; --checkpoint without RUN or with --weights; --set with RUN).
+// Throws: file; UsageError (not one of RUN and --recipe; --checkpoint without RUN or with --weights; --set with RUN;
+// --ema without a file).
 Source open_source(const SourceOptions& options, DType precision);
 
 // The [data] of the recipe has inputs and classes of the model's sizes. Of npy and csv it is assumed.

@@ -75,6 +75,19 @@ std::string headline(const Recipe& recipe, const nn::Model& model) {
                      constants.empty() ? "" : "constants: " + constants + "\n", nn::row(nn::form_named(m.form)).source);
 }
 
+// "optimizer lamb: learning_rate 0.001, ..., eps 1e-06, trust_ratio of weight, embedding; schedule constant"
+std::string optimizer_line(const Recipe& recipe) {
+  std::string trusted, more;
+  for (const Role role : all_roles)
+    if (recipe.optimizer.role(role).trust_ratio.value_or(false))
+      trusted += (trusted.empty() ? "" : ", ") + std::string(name(role));
+  if (recipe.optimizer.name == "lamb") more = ", trust_ratio of " + (trusted.empty() ? "nothing" : trusted);
+  if (recipe.optimizer.name == "muon") more = ", for matrices of weights, AdamW for the rest";
+  const std::string schedule = settings_text(recipe, "schedule");
+  return fmt::format("optimizer {}: {}{}; schedule {}{}{}\n", recipe.optimizer.name, settings_text(recipe, "optimizer"),
+                     more, recipe.schedule.name, schedule.empty() ? "" : ": ", schedule);
+}
+
 }  // namespace
 
 std::string model_summary(const Recipe& recipe, const nn::Model& model) {
@@ -86,7 +99,7 @@ std::string model_summary(const Recipe& recipe, const nn::Model& model) {
   for (const Row& row : rows)
     cells.push_back({row.name(), text(row.shape), count(row.parameters), std::string(name(row.role))});
   cells.push_back({"total", "", count(store.scalars()), ""});
-  return headline(recipe, model) + "\n" + table_text(cells, "llrl") + "\n";
+  return headline(recipe, model) + optimizer_line(recipe) + "\n" + table_text(cells, "llrl") + "\n";
 }
 
 }  // namespace rz::tool

@@ -32,7 +32,7 @@ bool is_fixed(std::string_view key) {
   for (const std::string_view section : {"model.", "data."})
     if (key.starts_with(section) && key != "data.path") return true;
   return key == "optimizer.name" || key == "train.batch_size" || key == "train.seed" || key == "train.precision" ||
-         key == "train.device";
+         key == "train.device" || key == "train.ema";
 }
 
 Recipe resumed_recipe(const Options& options) {
@@ -151,6 +151,9 @@ std::string footer() {
     }
     text += " " + key.substr(dot + 1);
   }
+  text += "\n\nOptimisers, with the keys that each uses and their defaults\n" + choices_text("optimizer");
+  text += "\nSchedules (steps count from 1; step_size and milestones have to be given)\n" + choices_text("schedule");
+  text.pop_back();
   return text;
 }
 

@@ -42,13 +42,14 @@ Trainer::Trainer(const Recipe& recipe, const DataSplits& data, nn::Model& model,
       optimizer_(optim::Optimizer::create(recipe.optimizer)),
       loader_(data.train, loader_options(recipe.train)),
       total_(count_steps(recipe.train, loader_.batches())),
-      schedule_(recipe.schedule, recipe.optimizer.learning_rate, total_),
+      schedule_(recipe.schedule, optimizer_->learning_rate(), total_),
       step_state_(model.parameters().device()),
       checkpoints_(paths, recipe.checkpoint.keep) {
   model.set_training(true);
   // All memory that outlives a step is there before the first: peak_bytes of a step is then the same after a resume.
   optimizer_->prepare(model.parameters());
   model.parameters().gradients();
+  if (recipe.train.ema > 0) ema_.emplace(recipe.train.ema).prepare(model.parameters());
   const std::int64_t size = data.train.size(), batch = recipe.train.batch_size;
   if (size >= batch) add_step(batch);
   if (size % batch != 0) add_step(size % batch);
@@ -80,7 +81,8 @@ void Trainer::go_on() {
 
 void Trainer::add_step(std::int64_t rows) {
   const CrossEntropyOptions loss{.label_smoothing = recipe_.train.label_smoothing};
-  steps_.push_back(std::make_unique<TrainingStep>(model_, *optimizer_, step_state_, loss, rows));
+  steps_.push_back(std::make_unique<TrainingStep>(model_, *optimizer_, ema_ ? &*ema_ : nullptr, step_state_, loss, rows,
+                                                  recipe_.train.micro_batches));
 }
 
 TrainingStep& Trainer::step_for(std::int64_t rows) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,11 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "nn/module.h"
+#include "optim/ema.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
 #include "tools/rezero/checkpoint_writer.h"
+#include "tools/rezero/evaluate.h"
 #include "tools/rezero/metrics.h"
 #include "tools/rezero/monitor.h"
 #include "tools/rezero/progress.h"
@@ -55,6 +58,7 @@ class Trainer {
   Taken take_step(const Batch& batch);
   void check_finite(const Taken& taken, const TrainState& before);
   Metrics line(const Taken& taken, const Speed& speed);
+  Evaluation validate();
   bool end_epoch(const Taken& taken);  // whether it is the best so far
   void begin_epoch();
   void forget_best(const TrainState& before);
@@ -71,6 +75,7 @@ class Trainer {
   nn::Model& model_;
   const RunPaths& paths_;
   std::unique_ptr<optim::Optimizer> optimizer_;
+  std::optional<optim::Ema> ema_;
   Loader loader_;
   std::int64_t total_;
   optim::Schedule schedule_;

@@ -6,7 +6,6 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "data/text.h"
-#include "tools/rezero/evaluate.h"
 #include "tools/rezero/timing.h"
 #include "tools/rezero/trainer.h"
 
@@ -53,13 +52,20 @@ Metrics Trainer::line(const Taken& taken, const Speed& speed) {
   return m;
 }
 
+// Of the averages of the weights when they are kept.
+Evaluation Trainer::validate() {
+  if (!ema_) return evaluate(model_, data_.validation);
+  const optim::AveragedWeights averaged(model_.parameters());
+  return evaluate(model_, data_.validation);
+}
+
 bool Trainer::end_epoch(const Taken& taken) {
   Metrics m = line(taken, epoch_speed_);
   epoch_speed_ = {};
   m.of_epoch = true;
   m.train_loss = state_.epoch_loss_sum / static_cast<double>(state_.epoch_steps);
   m.train_accuracy = static_cast<double>(state_.epoch_correct) / static_cast<double>(state_.epoch_examples);
-  const Evaluation validation = evaluate(model_, data_.validation);
+  const Evaluation validation = validate();
   m.validation_loss = validation.loss;
   m.validation_accuracy = validation.accuracy;
   m.seconds = state_.seconds = seconds_now() - began_;

@@ -1,5 +1,6 @@
 // One step of training for batches of one shape: forward, loss, backward and update as a Step on inputs at fixed
-// addresses.
+// addresses. A batch may be taken in parts, one after the other: the gradients are those of the whole batch's mean loss
+// to rounding, in the memory of one part. What looks at a batch as a whole (batch norm) then sees a part.
 #pragma once
 
 #include <cmath>
@@ -9,15 +10,17 @@
 #include "core/step.h"
 #include "data/loader.h"
 #include "nn/module.h"
+#include "optim/ema.h"
 #include "optim/optimizer.h"
 
 namespace rz::tool {
 
 class TrainingStep {
  public:
-  // All but the sizes must outlive the step.
-  TrainingStep(nn::Model& model, const optim::Optimizer& optimizer, const StepState& state,
-               const CrossEntropyOptions& loss, std::int64_t rows);
+  // All but the sizes must outlive the step; `ema` may be null. `parts`: at least 1, at most as many as there are rows
+  // count; their sizes differ by one at most.
+  TrainingStep(nn::Model& model, const optim::Optimizer& optimizer, const optim::Ema* ema, const StepState& state,
+               const CrossEntropyOptions& loss, std::int64_t rows, std::int64_t parts = 1);
 
   void run(const Batch& batch);  // the state is that of the step (StepState::set)
   std::int64_t rows() const { return labels_.elements(); }
@@ -29,11 +32,19 @@ class TrainingStep {
   std::string first_nonfinite() const;
 
  private:
-  Variable loss_of(const Variable& logits) const;
+  struct Part {  // rows of the batch
+    std::int64_t first, count;
+  };
+  Part part(std::int64_t index) const;
+  // The part's share of the batch's mean loss.
+  Variable loss_of(const Variable& logits, const Part& rows, const Tensor& counted) const;
+  Tensor counted() const;  // rows of the whole batch that count; undefined for a batch in one part
   nn::Model& model_;
   const optim::Optimizer& optimizer_;
+  const optim::Ema* ema_;
   const StepState& state_;
   CrossEntropyOptions loss_options_;
+  std::int64_t parts_;
   Tensor images_, labels_, loss_, predictions_;
   Step step_;
 };

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "data/file.h"
 #include "data/text.h"
+#include "optim/ema.h"
 #include "tools/rezero/checkpoint.h"
 
 namespace rz::tool {
@@ -94,6 +95,16 @@ void assign_weights(const SafetensorsContents& contents, std::string_view what, 
 
 void load_weights(std::string_view path, ParameterStore& store) {
   assign_weights(load_safetensors(path), absolute(path), store);
+}
+
+void load_averages(std::string_view path, ParameterStore& store) {
+  const std::string prefix = std::string("optimizer/") + optim::Ema::slot + "/";
+  SafetensorsContents averages = load_safetensors(path);
+  std::erase_if(averages.tensors, [&](const NamedTensor& t) { return !t.name.starts_with(prefix); });
+  RZ_CHECK(file, !averages.tensors.empty(),
+           "{}: holds no averages of the weights (train.ema was 0 when it was written)", absolute(path));
+  for (NamedTensor& t : averages.tensors) t.name.erase(0, prefix.size());
+  assign_weights(averages, absolute(path), store);
 }
 
 }  // namespace rz::tool

@@ -1,0 +1,152 @@
+#include "optim/options.h"
+
+#include <cmath>
+
+#include "core/error.h"
+#include "core/nearest.h"
+
+namespace rz::optim {
+
+namespace {
+
+// PyTorch's defaults where PyTorch has the rule. LAMB: You et al. 2020; Lion: Chen et al. 2023; Muon: Jordan 2024.
+std::vector<OptimizerOptions> make_rules() {
+  std::vector<OptimizerOptions> table{
+      {.name = "sgd", .learning_rate = 0.01, .weight_decay = 0, .momentum = 0, .nesterov = false},
+      {.name = "adagrad", .learning_rate = 0.01, .weight_decay = 0, .eps = 1e-10},
+      {.name = "rmsprop", .learning_rate = 0.01, .weight_decay = 0, .momentum = 0, .alpha = 0.99, .eps = 1e-8},
+      {.name = "adam", .learning_rate = 1e-3, .weight_decay = 0, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
+      {.name = "adamw", .learning_rate = 1e-3, .weight_decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8},
+      {.name = "lamb",
+       .learning_rate = 1e-3,
+       .weight_decay = 0.01,
+       .beta1 = 0.9,
+       .beta2 = 0.999,
+       .eps = 1e-6,
+       .bias_correction = true},
+      {.name = "lion", .learning_rate = 1e-4, .weight_decay = 0, .beta1 = 0.9, .beta2 = 0.99},
+      {.name = "muon",
+       .learning_rate = 0.02,
+       .weight_decay = 0,
+       .momentum = 0.95,
+       .nesterov = true,
+       .beta1 = 0.9,
+       .beta2 = 0.95,
+       .eps = 1e-10,
+       .fallback_learning_rate = 3e-4},
+  };
+  for (OptimizerOptions& rule : table)
+    if (rule.name == "lamb")
+      for (const Role role : all_roles) rule.role(role).trust_ratio = role == Role::weight || role == Role::embedding;
+  return table;
+}
+
+const std::vector<OptimizerOptions>& rules() {
+  static const std::vector<OptimizerOptions> table = make_rules();
+  return table;
+}
+
+const OptimizerOptions& rule_named(const std::string& name) {
+  std::string known;
+  for (const OptimizerOptions& rule : rules()) {
+    if (rule.name == name) return rule;
+    known += (known.empty() ? "" : ", ") + rule.name;
+  }
+  const std::string close = nearest(name, optimizer_names());
+  RZ_FAIL(value, "optimizer: '{}' is not known{}; there are {}", name,
+          close.empty() ? "" : " (did you mean '" + close + "'?)", known);
+}
+
+// "sgd, rmsprop and muon"
+std::string listed(const std::vector<std::string_view>& names) {
+  std::string text;
+  for (std::size_t k = 0; k < names.size(); ++k)
+    text += (k == 0 ? "" : k + 1 == names.size() ? " and " : ", ") + std::string(names[k]);
+  return text;
+}
+
+// Takes the default, or refuses what the rule does not use.
+template <class Key>
+void resolve_key(const Key& key, const OptimizerOptions& rule, OptimizerOptions& options) {
+  auto& value = options.*key.member;
+  const auto& standard = rule.*key.member;
+  if (!standard && value) {
+    std::vector<std::string_view> users;
+    for (const OptimizerOptions& row : rules())
+      if (row.*key.member) users.push_back(row.name);
+    RZ_FAIL(value, "optimizer.{} belongs to {}, but optimizer.name is {}", key.name, listed(users), rule.name);
+  }
+  if (!value) value = standard;
+}
+
+void check_not_negative(const std::string& what, double value) {
+  RZ_CHECK(value, std::isfinite(value) && value >= 0, "optimizer: {} is {}, but must be a number of at least 0", what,
+           value);
+}
+
+void check(const OptimizerOptions& options) {
+  for (const RealKey& key : real_keys())
+    if (options.*key.member) check_not_negative(std::string(key.name), *(options.*key.member));
+  check_not_negative("clip_norm", options.clip_norm);
+  for (const RealKey& key : {RealKey{"alpha", &OptimizerOptions::alpha}, RealKey{"beta1", &OptimizerOptions::beta1},
+                             RealKey{"beta2", &OptimizerOptions::beta2}})
+    RZ_CHECK(value, (options.*key.member).value_or(0) < 1, "optimizer: {} is {}, but must lie in [0, 1)", key.name,
+             *(options.*key.member));
+  RZ_CHECK(value, !options.nesterov.value_or(false) || options.momentum.value_or(0) > 0,
+           "optimizer: nesterov is on and momentum is {}, but Nesterov's step needs a momentum (0.9 is usual)",
+           options.momentum.value_or(0));
+  for (const Role role : all_roles) {
+    const std::string of_role = " of role " + std::string(name(role));
+    check_not_negative("rate_factor" + of_role, options.role(role).rate_factor);
+    check_not_negative("weight_decay" + of_role, options.role(role).weight_decay.value_or(0));
+  }
+}
+
+}  // namespace
+
+std::span<const RealKey> real_keys() {
+  using O = OptimizerOptions;
+  static constexpr RealKey keys[] = {{"learning_rate", &O::learning_rate},
+                                     {"weight_decay", &O::weight_decay},
+                                     {"momentum", &O::momentum},
+                                     {"alpha", &O::alpha},
+                                     {"beta1", &O::beta1},
+                                     {"beta2", &O::beta2},
+                                     {"eps", &O::eps},
+                                     {"fallback_learning_rate", &O::fallback_learning_rate}};
+  return keys;
+}
+
+std::span<const FlagKey> flag_keys() {
+  static constexpr FlagKey keys[] = {{"nesterov", &OptimizerOptions::nesterov},
+                                     {"bias_correction", &OptimizerOptions::bias_correction}};
+  return keys;
+}
+
+std::span<const OptimizerOptions> optimizer_rules() { return rules(); }
+
+std::span<const std::string_view> optimizer_names() {
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> list;
+    for (const OptimizerOptions& rule : rules()) list.emplace_back(rule.name);
+    return list;
+  }();
+  return names;
+}
+
+OptimizerOptions resolved(OptimizerOptions options) {
+  const OptimizerOptions& rule = rule_named(options.name);
+  for (const RealKey& key : real_keys()) resolve_key(key, rule, options);
+  for (const FlagKey& key : flag_keys()) resolve_key(key, rule, options);
+  for (const Role role : all_roles) {
+    std::optional<bool>& trust_ratio = options.role(role).trust_ratio;
+    const std::optional<bool>& standard = rule.role(role).trust_ratio;
+    RZ_CHECK(value, standard || !trust_ratio, "optimizer.{}.trust_ratio belongs to lamb, but optimizer.name is {}",
+             name(role), rule.name);
+    if (!trust_ratio) trust_ratio = standard;
+  }
+  check(options);
+  return options;
+}
+
+}  // namespace rz::optim
