@@ -73,6 +73,20 @@ TEST_CASE("bench: a Jacobian and its singular values") {
                  {"16 x 16", "singular values"}));
 }
 
+TEST_CASE("bench: updates of every rule") {
+  for (const char* rule : {"sgd", "adagrad", "rmsprop", "adam", "adamw", "lamb", "lion", "muon"}) {
+    const json r = bench({"optimizer", "--name", rule, "--parameters", "3000", "--steps", "2"});
+    CHECK(r["name"] == rule);
+    CHECK(r["gb_per_s"].get<double>() > 0);
+    CHECK(close(
+        r["fraction_of_bandwidth"].get<double>() * r["bandwidth_gb_per_s"].get<double>() / r["gb_per_s"].get<double>(),
+        1, 1e-12));
+  }
+  CHECK(bench({"optimizer", "--parameters", "3000", "--steps", "2"})["bytes_per_step"] == 3000 * 4 * 8);
+  CHECK(mentions(run_command({"bench", "optimizer", "--parameters", "2000000", "--steps", "1"}).out,
+                 {"Update by adam of 2,000,000 weights", "median", "GB/s", "of an update in place"}));
+}
+
 TEST_CASE("bench: what the machine can do [slow]") {
   const json r = bench({"machine", "--threads", "2"});
   CHECK(r["threads"] == json{1, 2});
@@ -91,6 +105,8 @@ TEST_CASE("bench: wrong usage") {
   check_error({"bench", "fc", "--steps", "many"}, {"--steps"});
   check_error({"bench", "fc", "--form", "rezro"}, {"form", "rezro", "rezero"});
   check_error({"bench", "machine", "--depth", "3"}, {"--depth"});
+  check_error({"bench", "optimizer", "--name", "adm"}, {"--name"});
+  check_error({"bench", "optimizer", "--depth", "3"}, {"--depth"});
   CHECK(run_command({"bench", "jacobian", "--depth", "1", "--width", "2", "--steps", "1"}, {"/dev/full", {}, {}})
             .exit_code == 1);
 }

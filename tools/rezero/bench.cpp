@@ -4,8 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "core/parallel.h"
+#include "optim/options.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/terminal.h"
 
@@ -25,28 +28,42 @@ CLI::App& add_benchmark(CLI::App& bench, const char* name, const char* summary, 
   return command;
 }
 
+void add_count(CLI::App& command, const char* name, std::int64_t& value, std::int64_t least, std::int64_t most,
+               const char* text) {
+  command.add_option(name, value, text)
+      ->type_name("N")
+      ->check(CLI::Range(least, most).description(""))
+      ->capture_default_str();
+}
+
+constexpr std::int64_t many = std::int64_t{1} << 24;
+
+void add_repetitions(CLI::App& command, BenchOptions& options) {
+  add_count(command, "--steps", options.steps, 1, many, "Timed repetitions");
+  add_count(command, "--warmup", options.warmup, 1, many, "Repetitions before");
+}
+
 void add_sizes(CLI::App& command, BenchOptions& options) {
-  const auto add = [&](const char* name, std::int64_t& value, std::int64_t least, const char* text) {
-    command.add_option(name, value, text)
-        ->type_name("N")
-        ->check(CLI::Range(least, std::int64_t{1} << 24).description(""))
-        ->capture_default_str();
-  };
-  add("--depth", options.depth, 1, "Layers of the stack");
-  add("--width", options.width, 1, "Units of a layer");
-  add("--steps", options.steps, 1, "Timed repetitions");
-  add("--warmup", options.warmup, 1, "Repetitions before");
+  add_count(command, "--depth", options.depth, 1, many, "Layers of the stack");
+  add_count(command, "--width", options.width, 1, many, "Units of a layer");
+  add_repetitions(command, options);
+}
+
+std::vector<std::string> optimizer_names() {
+  return {optim::optimizer_names().begin(), optim::optimizer_names().end()};
 }
 
 }  // namespace
 
 Command make_bench(CLI::App& app) {
   const auto options = std::make_shared<Options>();
-  CLI::App* const command = app.add_subcommand("bench", "Time training steps, Jacobians, and what the machine can do");
+  CLI::App* const command =
+      app.add_subcommand("bench", "Time training steps, Jacobians, updates, and what the machine can do");
   command->require_subcommand(0, 1);  // none: run() says what there is
   command->footer(
       "\nExamples:\n"
       "  rezero bench fc --depth 32 --width 256 --batch 128 --steps 50\n"
+      "  rezero bench optimizer --name adam --parameters 100000000\n"
       "  rezero bench machine --json\n"
       "`rezero bench NAME --help` lists the options of one.");
   CLI::App& fc =
@@ -60,15 +77,24 @@ Command make_bench(CLI::App& app) {
   CLI::App& jacobian =
       add_benchmark(*command, "jacobian", "Jacobian of a stack in f64 and its singular values", *options);
   add_sizes(jacobian, options->bench);
+  CLI::App& optimizer =
+      add_benchmark(*command, "optimizer", "Updates of many weights, against the memory's bandwidth", *options);
+  add_count(optimizer, "--parameters", options->bench.parameters, 1, std::int64_t{1} << 32, "Weights, in f32");
+  add_repetitions(optimizer, options->bench);
+  optimizer.add_option("--name", options->bench.optimizer, "Update rule")
+      ->type_name("NAME")
+      ->check(CLI::IsMember(optimizer_names()).description(""))
+      ->capture_default_str();
   CLI::App& machine = add_benchmark(*command, "machine",
                                     "FMA peak, memory bandwidth and matrix products on 1 and on all threads", *options);
-  return {command, [options, &fc, &jacobian, &machine] {
-            if (!fc.parsed() && !jacobian.parsed() && !machine.parsed())
-              throw UsageError("bench: nothing was named to measure (fc, jacobian or machine)");
+  return {command, [options, &fc, &jacobian, &optimizer, &machine] {
+            if (!fc.parsed() && !jacobian.parsed() && !optimizer.parsed() && !machine.parsed())
+              throw UsageError("bench: nothing was named to measure (fc, jacobian, optimizer or machine)");
             set_threads(options->threads);
-            print(fc.parsed()         ? bench_fc(options->bench)
-                  : jacobian.parsed() ? bench_jacobian(options->bench)
-                                      : bench_machine(options->bench.json));
+            print(fc.parsed()          ? bench_fc(options->bench)
+                  : jacobian.parsed()  ? bench_jacobian(options->bench)
+                  : optimizer.parsed() ? bench_optimizer(options->bench)
+                                       : bench_machine(options->bench.json));
             return static_cast<int>(exit_success);
           }};
 }

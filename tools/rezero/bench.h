@@ -11,6 +11,8 @@ struct BenchOptions {
   std::int64_t depth = 32, width = 256, batch = 128;
   std::int64_t steps = 20, warmup = 3;
   std::string form = "rezero";
+  std::string optimizer = "adam";
+  std::int64_t parameters = 100'000'000;
   bool json = false;
 };
 
@@ -20,6 +22,10 @@ struct BenchOptions {
 std::string bench_fc(const BenchOptions& options);
 // The Jacobian of the stack at one input in f64, and its singular values.
 std::string bench_jacobian(const BenchOptions& options);
+// Optimiser steps over weights in f32: the norm of the gradient and the update. Bytes count each array of a pass once,
+// an array that is updated in place twice; the bandwidth is that of an update in place, measured between the steps
+// (medians).
+std::string bench_optimizer(const BenchOptions& options);
 // FMA peak, memory bandwidth and matrix products at our shapes, on 1 and on all threads.
 std::string bench_machine(bool json);
 
