@@ -149,7 +149,7 @@ std::string one_step(nn::Model& model, const optim::Optimizer& optimizer, const 
   const Tensor x = Tensor::of({1, model.input_shape().elements()}, example);
   const Tensor label = Tensor::of_integers({1}, std::vector<std::int64_t>{0});
   StepState state;
-  state.set(step, recipe.optimizer.learning_rate);
+  state.set(step, optimizer.learning_rate());
   Narrator narrator(store);
   narrator.name(x, "x");
   narrator.text = fmt::format("Step {}. Example x = {}, label 0\n\nForward\n", step, numbers(x));
@@ -163,8 +163,7 @@ std::string one_step(nn::Model& model, const optim::Optimizer& optimizer, const 
   std::vector<Tensor> before;
   for (int i = 0; i < store.size(); ++i) before.push_back(store[i].value().clone());
   optimizer.step(store, state);
-  return narrator.text +
-         fmt::format("\nUpdate ({}, rate {:g})\n", recipe.optimizer.name, recipe.optimizer.learning_rate) +
+  return narrator.text + fmt::format("\nUpdate ({}, rate {:g})\n", recipe.optimizer.name, optimizer.learning_rate()) +
          update_text(store, before) + "\n" + moral(model, step) + "\n";
 }
 

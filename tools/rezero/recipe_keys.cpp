@@ -29,7 +29,8 @@ std::string text(double value) { return fmt::format("{}", value); }
 Key key(std::string_view name, std::function<void(Recipe&, const Value&)> read,
         std::function<std::string(const Recipe&)> write) {
   const std::size_t dot = name.rfind('.');
-  return {std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)), std::move(read), std::move(write), {}, {}};
+  return {
+      std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)), std::move(read), std::move(write), {}, {}};
 }
 
 Key integer(std::string_view name, Field<std::int64_t> field, std::int64_t low, std::int64_t high = no_end) {
