@@ -117,7 +117,7 @@ TEST_SUITE("data/npy") {
   }
 
   TEST_CASE("npy: a header that is longer than usual") {
-    for (const std::size_t length : {400, 10000}) {
+    for (const std::size_t length : {400UL, 10000UL}) {
       std::string dict = header("<i4", "(1,)");
       dict.insert(dict.size() - 1, length - dict.size(), ' ');
       CHECK(parse_npy(file_of(dict, std::string("\7\0\0\0", 4))).to_integers() == std::vector<std::int64_t>{7});

@@ -93,7 +93,7 @@ TEST_CASE("md5: the values of RFC 1321, and pieces") {
   CHECK(tool::md5_of("12345678901234567890123456789012345678901234567890123456789012345678901234567890") ==
         "57edf4a22be3c955ac49da2e2107b67a");
   const std::string bytes = noise(1000);
-  for (const std::size_t piece : {1, 7, 55, 56, 63, 64, 65, 300}) {
+  for (const std::size_t piece : {1UL, 7UL, 55UL, 56UL, 63UL, 64UL, 65UL, 300UL}) {
     tool::Md5 sum;
     for (std::size_t at = 0; at < bytes.size(); at += piece) sum.add(&bytes[at], std::min(piece, bytes.size() - at));
     CHECK(sum.text() == tool::md5_of(bytes));
