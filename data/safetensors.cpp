@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "data/checksum.h"
 #include "data/file.h"
+#include "data/half.h"
 #include "data/text.h"
 
 namespace rz {
@@ -103,26 +104,31 @@ std::uint64_t header_length(std::string_view first_bytes, std::uint64_t file_byt
   return length;
 }
 
-// Reads all tensors by read(entry, destination) and compares their checksum with that of the header.
+// The tensor of an entry whose bytes read(entry, destination) gets; they are added to `checksum` as they stand in the
+// file.
 template <class Read>
-SafetensorsContents collect(const SafetensorsHeader& header, std::string_view what, Read&& read) {
-  SafetensorsContents contents;
-  contents.metadata = header.metadata;
+Tensor tensor_of(const SafetensorsEntry& entry, Checksum* checksum, Read&& read) {
+  Tensor tensor(entry.shape, entry.dtype);
+  const bool widened = entry.stored == "F16";
+  std::vector<std::uint16_t> halves(widened ? static_cast<std::size_t>(tensor.elements()) : 0);
+  void* const destination = widened ? halves.data() : tensor.raw();
+  read(entry, destination);
+  if (checksum) checksum->add(destination, entry.bytes);
+  if (widened) std::ranges::transform(halves, tensor.data<float>(), float_of_half);
+  return tensor;
+}
+
+// All tensors of a file, in its order, then the comparison of their checksum with that of the header.
+template <class Read, class Take>
+void read_tensors(const SafetensorsHeader& header, std::string_view what, Read&& read, Take&& take) {
   Checksum checksum;
   const auto wanted = header.metadata.find("checksum");
   const bool check = wanted != header.metadata.end() && wanted->second.starts_with(checksum_kind);
-  for (const SafetensorsEntry& entry : header.entries) {
-    Tensor tensor(entry.shape, entry.dtype);
-    read(entry, tensor.raw());
-    if (check) checksum.add(tensor.raw(), tensor.bytes());
-    contents.tensors.push_back({entry.name, std::move(tensor)});
-  }
-  if (check) {
-    const std::string found = checksum.text();
-    RZ_CHECK(file, found == wanted->second, "{}: is damaged: the checksum of its tensors is {}, its header says {}",
-             what, found, printable(wanted->second));
-  }
-  return contents;
+  for (const SafetensorsEntry& entry : header.entries) take(entry, tensor_of(entry, check ? &checksum : nullptr, read));
+  if (!check) return;
+  const std::string found = checksum.text();
+  RZ_CHECK(file, found == wanted->second, "{}: is damaged: the checksum of its tensors is {}, its header says {}", what,
+           found, printable(wanted->second));
 }
 
 }  // namespace
@@ -155,15 +161,25 @@ SafetensorsContents parse_safetensors(std::string_view bytes, std::string_view w
   const std::uint64_t length = header_length(bytes.substr(0, length_bytes), bytes.size(), what);
   const std::string_view data = bytes.substr(length_bytes + length);
   const SafetensorsHeader header = parse_safetensors_header(bytes.substr(length_bytes, length), data.size(), what);
-  return collect(header, what, [&](const SafetensorsEntry& entry, void* destination) {
-    if (entry.bytes) std::memcpy(destination, data.data() + entry.offset, entry.bytes);
-  });
+  SafetensorsContents contents{{}, header.metadata};
+  read_tensors(
+      header, what,
+      [&](const SafetensorsEntry& entry, void* destination) {
+        if (entry.bytes) std::memcpy(destination, data.data() + entry.offset, entry.bytes);
+      },
+      [&](const SafetensorsEntry& entry, Tensor tensor) {
+        contents.tensors.push_back({entry.name, std::move(tensor)});
+      });
+  return contents;
 }
 
 SafetensorsContents load_safetensors(std::string_view path) {
   const SafetensorsFile file(path);
-  return collect({file.entries(), file.metadata()}, file.path(),
-                 [&](const SafetensorsEntry& entry, void* destination) { file.read_into(entry, destination); });
+  SafetensorsContents contents{{}, file.metadata()};
+  file.read_all([&](const SafetensorsEntry& entry, Tensor tensor) {
+    contents.tensors.push_back({entry.name, std::move(tensor)});
+  });
+  return contents;
 }
 
 SafetensorsFile::SafetensorsFile(std::string_view path) : path_(absolute(path)) {
@@ -200,13 +216,18 @@ const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
 }
 
 Tensor SafetensorsFile::read(const SafetensorsEntry& entry) const {
-  Tensor tensor(entry.shape, entry.dtype);
-  read_into(entry, tensor.raw());
-  return tensor;
+  return tensor_of(entry, nullptr, [this](const SafetensorsEntry& one, void* destination) {
+    read_at(data_start_ + one.offset, destination, one.bytes);
+  });
 }
 
-void SafetensorsFile::read_into(const SafetensorsEntry& entry, void* destination) const {
-  read_at(data_start_ + entry.offset, destination, entry.bytes);
+void SafetensorsFile::read_all(const std::function<void(const SafetensorsEntry&, Tensor)>& take) const {
+  read_tensors(
+      header_, path_,
+      [this](const SafetensorsEntry& entry, void* destination) {
+        read_at(data_start_ + entry.offset, destination, entry.bytes);
+      },
+      take);
 }
 
 void SafetensorsFile::read_at(std::uint64_t offset, void* destination, std::uint64_t bytes) const {

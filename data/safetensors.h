@@ -1,11 +1,13 @@
 // The safetensors format: 8 bytes length (little-endian), a JSON header of that length, the bytes of the tensors
 // without gaps.
 //   {"__metadata__": {"key": "value"}, "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, ...}
-// Types: F64 F32 BF16 I64 I32 U8; up to 6 dimensions. Our files hold "checksum" (data/checksum.h) of all tensor bytes
-// in __metadata__; where it is present it is checked, files of others load without.
+// Types: F64 F32 BF16 I64 I32 U8, and in files of others F16, which is read as f32 (exactly), and BOOL, read as u8; up
+// to 6 dimensions. Our files hold "checksum" (data/checksum.h) of all tensor bytes in __metadata__; where it is present
+// it is checked, files of others load without.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
@@ -38,10 +40,11 @@ SafetensorsContents parse_safetensors(std::string_view bytes, std::string_view w
 
 struct SafetensorsEntry {
   std::string name;
-  DType dtype = DType::f32;
+  DType dtype = DType::f32;  // in memory
+  std::string_view stored;   // in the file, by the format's name: "F32", "F16"
   Shape shape;
   std::uint64_t offset = 0;  // from the first tensor byte
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = 0;   // in the file
 };
 
 struct SafetensorsHeader {
@@ -53,7 +56,7 @@ struct SafetensorsHeader {
 // `data_bytes` that follow it.   Throws: file
 SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_bytes, std::string_view what);
 
-// An open file from which single tensors are read; the checksum is checked by load_safetensors only.
+// An open file from which single tensors are read. The checksum is checked when all are: read_all, load_safetensors.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(std::string_view path);  // Throws: file
@@ -66,7 +69,9 @@ class SafetensorsFile {
   const Metadata& metadata() const { return header_.metadata; }
   const SafetensorsEntry* find(std::string_view name) const;  // null: not there
   Tensor read(const SafetensorsEntry& entry) const;           // Throws: file
-  void read_into(const SafetensorsEntry& entry, void* destination) const;
+  // All tensors in the order of the file, one at a time in memory unless `take` keeps them.   Throws: file (unreadable,
+  // or the checksum differs: known only after the last one)
+  void read_all(const std::function<void(const SafetensorsEntry&, Tensor)>& take) const;
 
  private:
   void read_at(std::uint64_t offset, void* destination, std::uint64_t bytes) const;

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "data/file.h"
@@ -88,6 +89,30 @@ TEST_SUITE("data/safetensors") {
     CHECK(load_safetensors(folder / "a").tensors.empty());
   }
 
+  TEST_CASE("safetensors: halves are read as f32 exactly, truth values as u8") {
+    const TemporaryFolder folder;
+    std::string bytes = file_of(R"({"h":{"dtype":"F16","shape":[2,4],"data_offsets":[0,16]},)"
+                                R"("b":{"dtype":"BOOL","shape":[3],"data_offsets":[16,19]}})",
+                                19);
+    const std::uint16_t halves[] = {0x3C00, 0xC000, 0x7BFF, 0x0001, 0x03FF, 0x8000, 0xFC00, 0x7E00};
+    std::memcpy(bytes.data() + bytes.size() - 19, halves, 16);
+    write_atomically(folder / "a", bytes);
+    const SafetensorsFile file(folder / "a");
+    REQUIRE(file.find("h"));
+    CHECK(file.find("h")->stored == "F16");
+    CHECK(file.find("h")->bytes == 16);
+    CHECK(file.find("b")->stored == "BOOL");
+    for (const Tensor& h : {file.read(*file.find("h")), *parse_safetensors(bytes).find("h")}) {
+      const std::vector<double> read = h.to_vector();
+      CHECK(h.dtype() == DType::f32);
+      CHECK(std::vector(read.begin(), read.begin() + 5) == std::vector<double>{1, -2, 65504, 0x1p-24, 1023 * 0x1p-24});
+      CHECK((read[5] == 0 && std::signbit(read[5])));
+      CHECK((std::isinf(read[6]) && read[6] < 0));
+      CHECK(std::isnan(read[7]));
+    }
+    CHECK(file.read(*file.find("b")).to_integers() == std::vector<std::int64_t>{1, 1, 1});
+  }
+
   TEST_CASE("safetensors: any flipped bit is noticed") {
     const TemporaryFolder folder;
     save_safetensors(folder / "a", std::vector<NamedTensor>{{"w", normal_input({4}, "flip")}});
@@ -133,7 +158,7 @@ TEST_SUITE("data/safetensors") {
     CHECK(mentions(refused(R"({"w\n":{}})", 0), {"tensor 'w\\x0a' has no dtype"}));
     CHECK(mentions(refused(R"({"__metadata__":[]})", 0), {"__metadata__ is no JSON object"}));
     CHECK(mentions(refused(R"({"__metadata__":{"k":1}})", 0), {"'k' is no text"}));
-    CHECK(mentions(refused(one("F16", "[1]", "[0,2]"), 2), {"'w' has the type F16, which is not read"}));
+    CHECK(mentions(refused(one("F8_E4M3", "[2]", "[0,2]"), 2), {"'w' has the type F8_E4M3, which is not read"}));
     CHECK(mentions(refused(R"({"w":{"dtype":1}})", 0), {"dtype that is no text"}));
     CHECK(mentions(refused(one("F32", "3", "[0,4]"), 4), {"shape that is no list"}));
     CHECK(mentions(refused(one("F32", "[1,1,1,1,1,1,1]", "[0,4]"), 4), {"'w' has 7 dimensions"}));
@@ -143,6 +168,7 @@ TEST_SUITE("data/safetensors") {
     CHECK(mentions(refused(one("F32", "[4294967296,4294967296,0]", "[0,0]"), 0), {"64 bits"}));
     CHECK(mentions(refused(one("F64", "[18446744073709551615]", "[0,0]"), 0), {"64 bits"}));
     CHECK(mentions(refused(one("F32", "[2]", "[0,4]"), 4), {"has 4 bytes, but its shape [2] and type f32 need 8"}));
+    CHECK(mentions(refused(one("F16", "[2]", "[0,8]"), 8), {"has 8 bytes, but its shape [2] and type f16 need 4"}));
     CHECK(mentions(refused(one("F32", "[1]", "[4,0]"), 4), {"ends at byte 0, before it begins"}));
     CHECK(mentions(refused(one("F32", "[1]", "[0]"), 4), {"not two whole numbers"}));
     CHECK(mentions(refused(one("F32", "[1]", "[0,18446744073709551612]"), 4), {"18,446,744,073,709,551,612"}));

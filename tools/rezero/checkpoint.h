@@ -40,11 +40,12 @@ std::uint64_t checkpoint_bytes(ParameterStore& store);
 TrainState load_checkpoint(std::string_view path, ParameterStore& store);
 
 // Strict: every missing, unexpected or misshaped name is listed in one error, and a prefix such as "module." that all
-// names share too many is named. F32 and F64 are converted to the store's type; other types and values that are not
-// finite are refused by name. Names with a slash are passed over.   Throws: file
+// names share too many is named. F64, F32, F16 and BF16 are converted to the store's type; other types and values that
+// are not finite are refused by name. Names with a slash are passed over.   Throws: file
 void load_weights(std::string_view path, ParameterStore& store);
 // The same for the averages of the weights in a checkpoint.   Throws: file (it holds none)
 void load_averages(std::string_view path, ParameterStore& store);
+bool is_parameter_name(std::string_view name);  // it has no slash
 void assign_weights(const SafetensorsContents& contents, std::string_view what, ParameterStore& store);
 
 std::vector<std::int64_t> checkpoint_steps(std::string_view folder);      // of its step-N.safetensors, ascending

@@ -64,7 +64,7 @@ void add_source(CLI::App& command, SourceOptions& options) {
   command.add_option("--set", options.settings, "A value in place of the recipe's; may be given several times")
       ->type_name("SECTION.KEY=VALUE")
       ->allow_extra_args(false);
-  command.add_option("--weights", options.weights, "Weights under the authors' names, F32 or F64")
+  command.add_option("--weights", options.weights, "Weights under the authors' names, F64, F32, F16 or BF16")
       ->type_name("FILE.safetensors");
   command.add_flag("--ema", options.ema, "The averages of the weights (train.ema) in place of the weights");
 }

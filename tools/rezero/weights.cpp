@@ -1,100 +1,132 @@
-// Reading parameters from a file of tensors.
+// rezero weights: what is in a checkpoint or in a file of weights, and the same in another format.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
-#include <string>
-#include <vector>
+#include <filesystem>
+#include <memory>
 
-#include "core/error.h"
 #include "data/file.h"
 #include "data/text.h"
 #include "optim/ema.h"
 #include "tools/rezero/checkpoint.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/run.h"
+#include "tools/rezero/source.h"
+#include "tools/rezero/tensor_file.h"
+#include "tools/rezero/terminal.h"
+#include "tools/rezero/weights_text.h"
 
 namespace rz::tool {
 namespace {
 
-bool is_parameter_name(std::string_view name) { return name.find('/') == std::string_view::npos; }
+namespace fs = std::filesystem;
 
-struct Mismatch {
-  std::vector<std::string> missing, unexpected, misshaped;
-  bool any() const { return !missing.empty() || !unexpected.empty() || !misshaped.empty(); }
+struct Options {
+  std::string source, checkpoint, to, prefix;
+  bool all = false, json = false;
 };
 
-// Of the file's names without their first `prefix` characters.
-Mismatch compare(const SafetensorsContents& contents, const ParameterStore& store, std::size_t prefix = 0) {
-  Mismatch result;
-  std::vector<bool> found(static_cast<std::size_t>(store.size()), false);
-  for (const NamedTensor& t : contents.tensors) {
-    if (!is_parameter_name(t.name)) continue;
-    const Parameter parameter = store.find(t.name.substr(std::min(prefix, t.name.size())));
-    if (!parameter.defined()) {
-      result.unexpected.push_back(printable(t.name));
-      continue;
+std::string path_of(const Options& options) {
+  std::error_code ignored;
+  if (options.source.empty()) throw UsageError("weights: no file was given (rezero weights RUN|FILE)");
+  if (fs::is_directory(options.source, ignored))
+    return checkpoint_path(options.source, options.checkpoint.empty() ? "last" : options.checkpoint);
+  if (!options.checkpoint.empty())
+    throw UsageError(
+        fmt::format("--checkpoint: {} is no run, whose checkpoints have names", printable(options.source)));
+  return absolute(options.source);
+}
+
+void check_options(const Options& options, const std::string& path) {
+  if (options.to.empty()) return;
+  format_of_target(options.to);
+  std::error_code ignored;
+  if (fs::equivalent(path, options.to, ignored))
+    throw UsageError(fmt::format("--to: {} is the file that is read (give another name)", printable(options.to)));
+  check_target(options.to);
+}
+
+struct Contents {
+  WeightsList list;
+  std::vector<NamedTensor> tensors;  // kept only to be written
+};
+
+Contents read(const Options& options, const std::string& path) {
+  Contents contents;
+  contents.list.file = path;
+  bool any = false;
+  contents.list.metadata = read_tensor_file(path, [&](StoredTensor t) {
+    any = true;
+    if (!t.name.starts_with(options.prefix)) return;
+    t.name.erase(0, options.prefix.size());
+    if (!options.all && !is_parameter_name(t.name)) {
+      ++contents.list.beside;
+      return;
     }
-    found[static_cast<std::size_t>(parameter.index())] = true;
-    if (!(parameter.shape() == t.tensor.shape()))
-      result.misshaped.push_back(
-          fmt::format("{} {} (the model's is {})", t.name, text(t.tensor.shape()), text(parameter.shape())));
+    if (t.name.empty())
+      throw UsageError(fmt::format("--prefix: of a name {} leaves nothing", printable(options.prefix)));
+    contents.list.weights.push_back(measure(t));
+    if (!options.to.empty()) contents.tensors.push_back({std::move(t.name), std::move(t.tensor)});
+  });
+  if (any && !options.prefix.empty() && contents.list.weights.empty() && contents.list.beside == 0)
+    throw UsageError(fmt::format("--prefix: no name in {} begins with {}", path, printable(options.prefix)));
+  return contents;
+}
+
+// Parameters alone are no checkpoint of ours any more; "pt" is what Transformers and others want to read there.
+Metadata metadata_to_write(const Options& options, const Metadata& before) {
+  Metadata metadata = before;
+  std::string& format = metadata["format"];
+  if (format.empty() || (format.starts_with("rezero") && !(options.all && options.prefix.empty()))) format = "pt";
+  return metadata;
+}
+
+void write(const Options& options, Contents& contents) {
+  RZ_CHECK(file, !contents.tensors.empty(), "{}: has no weights to write{}", contents.list.file,
+           contents.list.beside ? " (--all takes names with a slash, too)" : "");
+  write_tensor_file(options.to, contents.tensors, metadata_to_write(options, contents.list.metadata));
+  contents.list.written = absolute(options.to);
+  const TensorFormat format = format_of_target(options.to);
+  for (std::size_t k = 0; k < contents.tensors.size(); ++k) {
+    Weight& weight = contents.list.weights[k];
+    weight.written = name(written_type(format, contents.tensors[k].tensor.dtype()));
   }
-  for (int k = 0; k < store.size(); ++k)
-    if (!found[static_cast<std::size_t>(k)]) result.missing.push_back(store[k].name());
-  return result;
 }
 
-// A prefix of the file's names without which all fit, or "".
-std::string extra_prefix(const SafetensorsContents& contents, const ParameterStore& store) {
-  std::string prefix;
-  for (const NamedTensor& t : contents.tensors) {
-    if (!is_parameter_name(t.name)) continue;
-    if (prefix.empty()) {
-      for (std::size_t dot = t.name.find('.'); prefix.empty() && dot != std::string::npos;
-           dot = t.name.find('.', dot + 1))
-        if (store.find(t.name.substr(dot + 1)).defined()) prefix = t.name.substr(0, dot + 1);
-    }
-    if (prefix.empty() || !t.name.starts_with(prefix)) return "";
-  }
-  return !prefix.empty() && !compare(contents, store, prefix.size()).any() ? prefix : "";
-}
-
-void check_names(const SafetensorsContents& contents, std::string_view what, const ParameterStore& store) {
-  const Mismatch found = compare(contents, store);
-  if (!found.any()) return;
-  std::string list;
-  const auto add = [&](std::string_view kind, const std::vector<std::string>& names) {
-    if (!names.empty()) list += fmt::format("{}{}: {}", list.empty() ? "" : "; ", kind, fmt::join(names, ", "));
-  };
-  add("missing", found.missing);
-  add("unexpected", found.unexpected);
-  add("of another shape", found.misshaped);
-  const std::string prefix = extra_prefix(contents, store);
-  RZ_FAIL(file, "{}: does not fit the model: {}{}", what, list,
-          prefix.empty() ? "" : fmt::format(" (all names would fit without the prefix '{}')", printable(prefix)));
-}
-
-void check_finite_values(const Tensor& values, std::string_view what, const std::string& name) {
-  const std::vector<double> numbers = values.to_vector();
-  for (std::size_t i = 0; i < numbers.size(); ++i)
-    RZ_CHECK(file, std::isfinite(numbers[i]), "{}: number {} of {} (counted from 0) is not finite", what, i, name);
+int run(const Options& options) {
+  const std::string path = path_of(options);
+  check_options(options, path);
+  Contents contents = read(options, path);
+  if (!options.to.empty()) write(options, contents);
+  print(options.json ? weights_json(contents.list) : weights_text(contents.list));
+  return exit_success;
 }
 
 }  // namespace
 
-void assign_weights(const SafetensorsContents& contents, std::string_view what, ParameterStore& store) {
-  check_names(contents, what, store);
-  for (const NamedTensor& t : contents.tensors) {
-    if (!is_parameter_name(t.name)) continue;
-    RZ_CHECK(file, is_real(t.tensor.dtype()), "{}: {} has the type {}, but weights are F32 or F64", what, t.name,
-             t.tensor.dtype());
-    const Tensor converted = t.tensor.to(store.dtype());
-    check_finite_values(converted, what, t.name);
-    store.find(t.name).value().copy_from(converted);
-  }
-}
-
-void load_weights(std::string_view path, ParameterStore& store) {
-  assign_weights(load_safetensors(path), absolute(path), store);
+Command make_weights(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* const command = app.add_subcommand("weights", "What is in a file of weights; convert it");
+  command->footer(
+      "Lists names, shapes, types, norms (Frobenius, of the finite numbers) and how many numbers are not finite; "
+      "layers\n"
+      "that are alike share a row. Reads .safetensors (F64 F32 F16 BF16 I64 I32 U8 BOOL) and .npz. Written types are\n"
+      "those that were read, except: F16 becomes f32, BOOL u8, and in .npz BF16 becomes f32.\n\n"
+      "Examples:\n"
+      "  rezero weights runs/rezero --checkpoint best\n"
+      "  rezero weights runs/rezero --to net.safetensors          for safetensors.torch.load_file\n"
+      "  rezero weights ddp.safetensors --prefix module. --to net.npz");
+  command->add_option("source", options->source, "A run's folder, or a file of weights")->type_name("RUN|FILE");
+  command
+      ->add_option("--checkpoint", options->checkpoint,
+                   "Which weights of the run: a step's number, last (default), best or initial")
+      ->type_name("STEP|last|best|initial");
+  command->add_option("--to", options->to, "Write what is listed to this file")->type_name("FILE.safetensors|FILE.npz");
+  command->add_option("--prefix", options->prefix, "Only names that begin with P, and without it")->type_name("P");
+  command->add_flag("--all", options->all, "Names with a slash, too: the optimiser's and the run's state");
+  add_json(*command, options->json);
+  return {command, [options] { return run(*options); }};
 }
 
 void load_averages(std::string_view path, ParameterStore& store) {
