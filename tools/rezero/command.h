@@ -34,6 +34,7 @@ Command make_toy(CLI::App& app);
 Command make_sweep(CLI::App& app);
 Command make_data(CLI::App& app);
 Command make_weights(CLI::App& app);
+Command make_doctor(CLI::App& app);
 
 // A mistake in the flags or in a recipe. The message has the form WHAT: WHY (HINT).
 class UsageError : public Error {
