@@ -89,7 +89,7 @@ void check_threads(Check& check, const std::vector<double>& losses) {
   const auto differ = std::ranges::mismatch(losses, again);
   check.status = passed_if(losses == again);
   check.text = losses == again ? fmt::format("{} and {} threads train alike, bit for bit", before, other)
-                               : fmt::format("with {} threads the loss of step {} differs from that with {}", other,
+                               : fmt::format("threads: {}: the loss of step {} differs from that with {}", other,
                                              differ.in1 - losses.begin() + 1, before);
 }
 

@@ -31,12 +31,13 @@ constexpr double stored_losses[stored] = {2.4273495471937214, 2.2916805933307303
                                           1.8463206775657275};
 // Largest relative differences. Builds, instruction sets and BLAS kernels that round differently stay within 4e-16 in
 // f64, and in f32 within 2e-7, 2e-7, 3e-5 and 2e-3: rounding takes units of ReLU across their kink, one in a while.
+// One number of each product off by 5 % breaks them.
 constexpr double f64_tolerances[stored] = {1e-12, 1e-11, 1e-10, 1e-9};
 constexpr double f32_tolerances[stored] = {1e-6, 1e-5, 5e-4, 1e-2};
 
 // f32 losses of single builds. Bits are promised between numbers of threads and from run to run of one build, not from
-// version to version: another compiler, C library or order of summation in a kernel may move the last ones, so that
-// this table is told of, and never failed by. `rezero doctor --json` prints a row as "bits".
+// version to version: another compiler, C library or order of summation in a kernel may move the last ones. So the page
+// says whether they agree, and no check fails by it. `rezero doctor --json` prints a row as "bits".
 struct BitsRow {
   std::string_view isa, blas;
   float losses[stored];

@@ -114,7 +114,7 @@ Weight measure(const StoredTensor& stored) {
 std::string weights_text(const WeightsList& list) {
   std::string text = heading(list) + table(list, totals_of(list)) + "\n" + places_text(list);
   if (list.beside > 0)
-    text += fmt::format("beside these: {} tensors with a slash in their names (--all)\n", list.beside);
+    text += fmt::format("not listed: {} with a slash in the name, such as optimizer/... (--all)\n", count(list.beside));
   text += written_text(list);
   if (text.ends_with("\n\n")) text.pop_back();
   return text;
