@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "data/file.h"
+#include "data/half.h"
 #include "data/text.h"
 
 static_assert(std::endian::native == std::endian::little, "the arrays in files are little-endian");
@@ -163,18 +164,6 @@ void copy_from_fortran_order(std::string_view source, char* destination, const S
       i = 0;
     }
   }
-}
-
-// IEEE 754 binary16: a sign, 5 bits of exponent, 10 of fraction. Every half is a float.
-float float_of_half(std::uint16_t half) {
-  const std::uint32_t sign = std::uint32_t{half & 0x8000u} << 16, fraction = half & 0x3FFu;
-  const int exponent = half >> 10 & 0x1F;
-  if (exponent == 0) {  // zero, or less than the smallest normal half
-    const float size = static_cast<float>(fraction) * 0x1p-24f;
-    return sign ? -size : size;
-  }
-  const std::uint32_t wide = exponent == 31 ? 255u : static_cast<std::uint32_t>(exponent + 112);
-  return std::bit_cast<float>(sign | wide << 23 | fraction << 13);
 }
 
 // The elements of a file in the machine's byte order, halves as floats.
