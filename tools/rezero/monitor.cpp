@@ -27,12 +27,13 @@ std::vector<char> bytes_of(const Tensor& t) {
 }
 
 template <class T>
-MovementSums compare(const char* before, const char* after, const char* gradients, std::int64_t first, std::int64_t n) {
-  const auto at = [&](const char* bytes) { return reinterpret_cast<const T*>(bytes) + first; };
-  const T *w = at(before), *now = at(after), *g = at(gradients);
+MovementSums compare(const std::vector<char>& before, const std::vector<char>& after,
+                     const std::vector<char>& gradient) {
+  const auto at = [](const std::vector<char>& bytes) { return reinterpret_cast<const T*>(bytes.data()); };
+  const T *w = at(before), *now = at(after), *g = at(gradient);
   MovementSums sums;
-  sums.all = n;
-  for (std::int64_t i = 0; i < n; ++i) {
+  sums.all = static_cast<std::int64_t>(before.size() / sizeof(T));
+  for (std::int64_t i = 0; i < sums.all; ++i) {
     const double weight = static_cast<double>(w[i]), update = static_cast<double>(now[i]) - weight;
     sums.weight += weight * weight;
     sums.update += update * update;
@@ -74,17 +75,15 @@ double MovementSums::update_ratio() const {
 
 Monitor::Monitor(nn::Model& model, const optim::Optimizer& optimizer, const MonitorOptions& options)
     : model_(model), optimizer_(optimizer), options_(options) {
-  ParameterStore& store = model.parameters();
-  const auto* const base = static_cast<const char*>(store.values().raw());
-  const auto size = static_cast<std::int64_t>(size_of(store.dtype()));
+  const ParameterStore& store = model.parameters();
   std::map<std::string, std::size_t> known;
   for (int i = 0; i < store.size(); ++i) {
-    offsets_.push_back((static_cast<const char*>(store[i].value().raw()) - base) / size);
     const std::string module = module_of(store[i].name());
     const auto [found, is_new] = known.emplace(module, layers_.size());
     if (is_new) layers_.push_back({module, {}});
     layers_[found->second].parameters.push_back(i);
   }
+  shown_ = shown(layers_.size());
 }
 
 void Monitor::before(const Tensor& images) {
@@ -99,7 +98,8 @@ void Monitor::before(const Tensor& images) {
     const ParameterStore& store = model_.parameters();
     model_.forward(Variable(images.to(store.dtype()).to(store.device())));
   }
-  before_ = bytes_of(model_.parameters().values());
+  for (const std::size_t l : shown_)
+    for (const int i : layers_[l].parameters) before_[i] = bytes_of(model_.parameters()[i].value());
 }
 
 // Of a branch, only where the activation has flat ends: tanh, sigmoid and the like.
@@ -114,24 +114,21 @@ double Monitor::saturated_share(const Tensor& x, const Tensor& branch) const {
   return static_cast<double>(ends) / static_cast<double>(std::max<std::size_t>(1, values.size()));
 }
 
-MovementSums Monitor::sums_of(int parameter, const std::vector<char>& gradients,
-                              const std::vector<char>& values) const {
-  const auto i = static_cast<std::size_t>(parameter);
-  const std::int64_t n = model_.parameters()[parameter].shape().elements();
-  return model_.parameters().dtype() == DType::f64
-             ? compare<double>(before_.data(), values.data(), gradients.data(), offsets_[i], n)
-             : compare<float>(before_.data(), values.data(), gradients.data(), offsets_[i], n);
+MovementSums Monitor::sums_of(int i) const {
+  const Parameter parameter = model_.parameters()[i];
+  const std::vector<char> value = bytes_of(parameter.value()), gradient = bytes_of(parameter.gradient());
+  return model_.parameters().dtype() == DType::f64 ? compare<double>(before_.at(i), value, gradient)
+                                                   : compare<float>(before_.at(i), value, gradient);
 }
 
 std::string Monitor::after(std::int64_t step, std::int64_t epoch) {
   RZ_ASSERT(!before_.empty());
   ParameterStore& store = model_.parameters();
-  const std::vector<char> values = bytes_of(store.values()), gradients = bytes_of(store.gradients());
   std::map<Role, MovementSums> roles;
-  std::vector<MovementSums> layers(layers_.size());
-  for (std::size_t l = 0; l < layers_.size(); ++l)
+  std::map<std::size_t, MovementSums> layers;
+  for (const std::size_t l : shown_)
     for (const int i : layers_[l].parameters) {
-      const MovementSums sums = sums_of(i, gradients, values);
+      const MovementSums sums = sums_of(i);
       roles[store[i].role()] += sums;
       layers[l] += sums;
     }
@@ -141,7 +138,7 @@ std::string Monitor::after(std::int64_t step, std::int64_t epoch) {
                            by_role.empty() ? "" : ", ", name(role), short_number(sums.update_ratio()),
                            short_number(std::sqrt(sums.gradient)),
                            short_number(static_cast<double>(sums.changed) / static_cast<double>(sums.all)));
-  for (const std::size_t l : shown(layers_.size())) {
+  for (const std::size_t l : shown_) {
     const char* const comma = names.empty() ? "" : ", ";
     const auto activity = activity_.find(layers_[l].name);
     names += comma + json_string(layers_[l].name);
@@ -149,8 +146,8 @@ std::string Monitor::after(std::int64_t step, std::int64_t epoch) {
     norms += comma + short_number(std::sqrt(layers[l].gradient));
     activations += comma + (activity == activity_.end() ? "null" : short_number(activity->second.second_moment));
   }
-  watch_for_stillness(step, values);
-  watch_for_faults(layers);
+  watch_for_stillness(step);
+  watch_for_faults();
   before_.clear();
   return fmt::format(
       "{{\"kind\": \"monitor\", \"step\": {}, \"epoch\": {}, \"roles\": {{{}}}, \"layers\": {{\"name\": [{}], "

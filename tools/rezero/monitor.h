@@ -33,11 +33,12 @@ class Monitor {
   Monitor(nn::Model& model, const optim::Optimizer& optimizer, const MonitorOptions& options);
 
   // Before and after a step on these images [rows, features]. Runs the forward pass once more and keeps a copy of the
-  // parameters between the calls. after() gives the line for metrics.jsonl, without the end of line:
+  // parameters of the layers that are written between the calls. after() gives the line for metrics.jsonl, without the
+  // end of line:
   //   {"kind": "monitor", "step", "epoch", "roles": {ROLE: {"update_ratio", "gradient_norm", "changed"}},
   //    "layers": {"name": [...], "update_ratio": [...], "gradient_norm": [...], "activation": [...]}}
   // changed: the share of numbers whose bits changed; activation: mean of x_l^2 after the layer, null where it has
-  // none. At most 1,024 layers, evenly spaced.
+  // none. At most 1,024 layers, evenly spaced; roles are summed over these.
   void before(const Tensor& images);
   std::string after(std::int64_t step, std::int64_t epoch);
 
@@ -55,18 +56,19 @@ class Monitor {
     bool zero = false;           // F = 0 throughout
     double saturated = 0;        // share of units at the ends of the activation's range
   };
-  MovementSums sums_of(int parameter, const std::vector<char>& gradients, const std::vector<char>& values) const;
+  MovementSums sums_of(int parameter) const;
   double saturated_share(const Tensor& x, const Tensor& branch) const;
-  void watch_for_stillness(std::int64_t step, const std::vector<char>& values);
-  void watch_for_faults(const std::vector<MovementSums>& layers);
+  void watch_for_stillness(std::int64_t step);
+  void watch_for_faults();
+  bool has_gradient(const Layer& layer) const;
   void warn(const std::string& name, const char* fault, const std::string& text);
 
   nn::Model& model_;
   const optim::Optimizer& optimizer_;
   MonitorOptions options_;
   std::vector<Layer> layers_;
-  std::vector<std::int64_t> offsets_;  // of the parameters in the flat buffers, in elements
-  std::vector<char> before_;
+  std::vector<std::size_t> shown_;            // of these, the ones that are written
+  std::map<int, std::vector<char>> before_;   // values of their parameters
   std::map<std::string, Activity> activity_;  // by layer
   std::vector<std::string> checksums_;        // of the parameters, when last seen to move
   std::vector<std::int64_t> moved_;           // step of that

@@ -1,6 +1,7 @@
 // What a Monitor warns of.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/ops.h"
@@ -27,17 +28,18 @@ void Monitor::warn(const std::string& name, const char* fault, const std::string
 std::vector<std::string> Monitor::warnings() { return std::exchange(waiting_, {}); }
 
 // A parameter that the optimiser updates and whose bits stay the same.
-void Monitor::watch_for_stillness(std::int64_t step, const std::vector<char>& values) {
+void Monitor::watch_for_stillness(std::int64_t step) {
   const ParameterStore& store = model_.parameters();
   const bool first = checksums_.empty();
-  checksums_.resize(offsets_.size());
-  moved_.resize(offsets_.size(), step);
-  const std::size_t size = size_of(store.dtype());
+  checksums_.resize(static_cast<std::size_t>(store.size()));
+  moved_.resize(checksums_.size(), step);
+  std::vector<char> bytes;
   for (int k = 0; k < store.size(); ++k) {
     const auto i = static_cast<std::size_t>(k);
     const Parameter parameter = store[k];
-    const std::string checksum = checksum_of(values.data() + static_cast<std::size_t>(offsets_[i]) * size,
-                                             static_cast<std::size_t>(parameter.shape().elements()) * size);
+    bytes.resize(parameter.value().bytes());
+    parameter.value().to_host(bytes.data());
+    const std::string checksum = checksum_of(bytes.data(), bytes.size());
     if (first || checksum != checksums_[i]) moved_[i] = step;
     checksums_[i] = checksum;
     const bool trained = optimizer_.rate_factor(parameter.role()) > 0 &&
@@ -47,12 +49,15 @@ void Monitor::watch_for_stillness(std::int64_t step, const std::vector<char>& va
   }
 }
 
+bool Monitor::has_gradient(const Layer& layer) const {
+  return std::ranges::any_of(layer.parameters, [&](int i) { return !is_zero(model_.parameters()[i].gradient()); });
+}
+
 // Layers that cannot learn: two zero factors in a row, no unit that ever fires, units at the ends of their range.
-void Monitor::watch_for_faults(const std::vector<MovementSums>& layers) {
+void Monitor::watch_for_faults() {
   const Parameter gates = model_.residual_weights();
   const std::vector<double> gate = gates.defined() ? gates.value().to_vector() : std::vector<double>();
-  for (std::size_t l = 0; l < layers_.size(); ++l) {
-    const Layer& layer = layers_[l];
+  for (const Layer& layer : layers_) {
     const auto found = activity_.find(layer.name);
     if (found == activity_.end()) continue;
     const std::size_t each = gate.size() / std::max<std::size_t>(1, activity_.size()),
@@ -62,7 +67,7 @@ void Monitor::watch_for_faults(const std::vector<MovementSums>& layers) {
     if (closed && found->second.zero && is_zero(model_.parameters()[layer.parameters.front()].value()))
       warn(layer.name, "closed",
            "its gate is 0 and its last matrix is 0: neither gets a gradient, and nothing in it can ever move");
-    else if (found->second.zero && layers[l].gradient == 0)
+    else if (found->second.zero && !has_gradient(layer))
       warn(layer.name, "dead", "is dead: no unit fires for any example, and it gets no gradient");
     if (found->second.saturated > mostly)
       warn(layer.name, "saturated",
