@@ -4,7 +4,7 @@
 build_packages=(g++ cmake ninja-build ccache git ca-certificates gnuplot-nox libfmt-dev libopenblas-dev libxxhash-dev libzip-dev zlib1g-dev libpng-dev
   libcurl4-openssl-dev libarchive-dev
   nlohmann-json3-dev libtomlplusplus-dev libcli11-dev doctest-dev)
-check_packages=(clang-format-19)
+check_packages=(clang-format-19 locales)
 full_packages=(clang-19 clang-tidy-19 libclang-rt-19-dev)
 
 # set_up PACKAGE...

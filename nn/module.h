@@ -11,6 +11,7 @@
 #include "autograd/parameter.h"
 #include "autograd/transforms.h"
 #include "autograd/variable.h"
+#include "core/step.h"
 
 namespace rz::nn {
 
@@ -29,6 +30,12 @@ class Module {
   Variable operator()(const Variable& x) const { return forward(x); }
 };
 
+// Where dropout masks come from: a seed, and the step in `state`. Without a state dropout is off.
+struct DropoutSource {
+  std::uint64_t seed = 0;
+  const StepState* state = nullptr;
+};
+
 class Model : public Module {
  public:
   virtual Stages stages() const = 0;
@@ -39,12 +46,16 @@ class Model : public Module {
   virtual Parameter residual_weights() const { return {}; }  // undefined when there are none
   void set_training(bool training) { training_ = training; }
   bool training() const { return training_; }
+  // Dropout is active in training, with masks from here; without a source it is off. The state must outlive the model.
+  void set_dropout_source(const DropoutSource& source) { dropout_ = source; }
+  DropoutSource dropout_source() const { return training_ ? dropout_ : DropoutSource{}; }
   ParameterStore& parameters() { return *store_; }
   const ParameterStore& parameters() const { return *store_; }
 
  protected:
   std::unique_ptr<ParameterStore> store_ = std::make_unique<ParameterStore>();
   bool training_ = true;
+  DropoutSource dropout_;
 };
 
 }  // namespace rz::nn

@@ -92,6 +92,8 @@ FullyConnected::FullyConnected(const FullyConnectedOptions& options) : options_(
   layers_.reserve(static_cast<std::size_t>(options_.depth));
   for (std::int64_t i = 0; i < options_.depth; ++i)
     layers_.emplace_back(store, "linear_layers." + std::to_string(i), hidden);
+  for (std::int64_t i = 0; options_.dropout != 0 && i < options_.depth; ++i)
+    dropouts_.emplace_back("linear_layers." + std::to_string(i), options_.dropout);
   output_ =
       std::make_unique<Linear>(store, "linear_output", LinearOptions{.inputs = width, .outputs = options_.outputs});
   residual_ = std::make_unique<Residual>(store, options_.residual, stack_of(options_), width);
@@ -112,8 +114,9 @@ Variable FullyConnected::layer(const Variable& x, const Variable& x_0, std::int6
   const Scope scope("linear_layers", i);
   const Linear& linear = layers_[static_cast<std::size_t>(i)];
   return (*residual_)(x, x_0, i, [&](const Variable& z) {
-    return options_.branch == Branch::activation_last ? linear.forward(z, options_.activation)
-                                                      : linear.forward(scalar(options_.activation, z));
+    const Variable f = options_.branch == Branch::activation_last ? linear.forward(z, options_.activation)
+                                                                  : linear.forward(scalar(options_.activation, z));
+    return dropouts_.empty() ? f : dropouts_[static_cast<std::size_t>(i)].forward(f, dropout_source());
   });
 }
 

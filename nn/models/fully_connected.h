@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nn/dropout.h"
 #include "nn/linear.h"
 #include "nn/residual.h"
 
@@ -38,6 +39,7 @@ struct FullyConnectedOptions {
   std::string init = "authors";
   std::string weights = "gaussian";  // of mean_field: or "orthogonal"
   std::optional<double> sigma_w{};   // gain of a named initialiser; mean_field: default 1
+  double dropout = 0;                // probability, of a branch's output F(x)
   std::optional<double> sigma_b{};   // hidden biases from N(0, sigma_b^2); mean_field: default 0
 };
 
@@ -62,6 +64,7 @@ class FullyConnected : public Model {
   FullyConnectedOptions options_;
   std::unique_ptr<Linear> input_, output_;
   std::vector<Linear> layers_;
+  std::vector<Dropout> dropouts_;  // none without dropout
   std::unique_ptr<Residual> residual_;
 };
 

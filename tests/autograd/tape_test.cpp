@@ -151,6 +151,15 @@ TEST_SUITE("autograd/tape") {
     CHECK(identical(d_y, kept));
   }
 
+  TEST_CASE("tape: b = a + a, c = b + b") {
+    Tape tape;
+    const Variable a = tape.leaf(Tensor::of({2}, std::vector{1.0, -3.0}));
+    const Variable b = add(a, a), c = add(b, b);
+    tape.backward(sum(c));
+    CHECK(close(c.value(), {4, -12}, 0));
+    CHECK(close(tape.gradient(a), {4, 4}, 0));
+  }
+
   TEST_CASE("tape: gradients of parameters: used twice, unused, unseen, and left from an earlier step") {
     Layer layer;
     const Tensor x = normal_input({4, 3}, "x");

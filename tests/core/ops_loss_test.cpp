@@ -150,4 +150,18 @@ TEST_SUITE("core/ops_loss") {
     CHECK(close(gain_twice, ops::scale(2, d_gain), 1e-14));
     CHECK(close(bias_twice, ops::scale(2, d_bias), 1e-14));
   }
+
+  // Far from 0 the mean is large beside the deviation, and a variance from sums of squares would be lost in f32.
+  TEST_CASE("ops: layer_norm in f32 of 40000 ... 40003 and of a constant row") {
+    const Tensor gain = Tensor::full({4}, 1), bias = Tensor::zeros({4});
+    const Tensor x =
+        Tensor::of({2, 4}, std::vector{40000.0, 40001.0, 40002.0, 40003.0, 1234.0, 1234.0, 1234.0, 1234.0}, DType::f32);
+    const ops::LayerNorm n = ops::layer_norm(x, gain, bias, 1e-5);
+    const double d = std::sqrt(1.25 + 1e-5);
+    CHECK(close(n.y, {-1.5 / d, -0.5 / d, 0.5 / d, 1.5 / d, 0, 0, 0, 0}, 1e-6));
+    const Tensor d_x = Tensor::zeros({2, 4});
+    ops::layer_norm_vjp(x, gain, n, Tensor::of({2, 4}, std::vector{1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0}, DType::f32),
+                        {d_x}, {}, {});
+    for (const double v : d_x.to_vector()) CHECK(std::isfinite(v));
+  }
 }

@@ -146,6 +146,38 @@ TEST_SUITE("nn/fully_connected") {
                    {"haar", "orthogonal"}));
   }
 
+  TEST_CASE("dropout: of the branch in training, by seed, layer and step; off in evaluation") {
+    StepState state;
+    state.set(7, 0);
+    const auto model = net({.inputs = {400}, .depth = 1, .width = 400, .residual = {.gate = {1}}, .dropout = 0.25});
+    const Variable x(normal_input({30, 400}, "x"));
+    const nn::Stages chain = model->stages();
+    const auto branch = [&] {  // x' - x = F(x) dropped
+      const Variable h = chain.input(x);
+      return ops::subtract(chain.stages[0](h).value(), h.value());
+    };
+    const Tensor whole = branch();  // no source yet
+    model->set_dropout_source({5, &state});
+    const Tensor dropped = branch(), again = branch();
+    CHECK(identical(dropped, again));
+    const std::vector<double> f = whole.to_vector(), d = dropped.to_vector();
+    std::int64_t active = 0, kept = 0;
+    for (std::size_t i = 0; i < f.size(); ++i) {
+      if (f[i] == 0) continue;
+      ++active;
+      if (d[i] == 0) continue;
+      ++kept;
+      CHECK(close(d[i], f[i] / 0.75, 1e-9));
+    }
+    CHECK(std::fabs(static_cast<double>(kept) / static_cast<double>(active) - 0.75) <
+          4 * std::sqrt(0.25 * 0.75 / static_cast<double>(active)));
+    state.set(8, 0);
+    CHECK(!identical(branch(), dropped));
+    model->set_training(false);
+    CHECK(identical(branch(), whole));
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.dropout = 1}); }), {"dropout", "1"}));
+  }
+
   TEST_CASE("wrong options name what was given") {
     CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.depth = 0}); }), {"depth of 0"}));
     CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.width = -3}); }), {"width of -3"}));

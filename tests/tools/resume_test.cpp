@@ -189,3 +189,16 @@ TEST_CASE("resume: after a kill at any moment [slow]") {
       CHECK(entry.path().filename().string().find(".tmp") == std::string::npos);
   }
 }
+
+TEST_CASE("resume: from step 137 of an epoch of 500, with one-cycle and dropout") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> settings{
+      "--set", "data.train_size=1000",     "--set", "train.batch_size=2",      "--set", "train.epochs=1",
+      "--set", "data.validation_size=100", "--set", "schedule.name=one_cycle", "--set", "model.dropout=0.1",
+      "--set", "checkpoint.every=137",     "--set", "checkpoint.keep=\"all\"", "--set", "train.log_every=25"};
+  for (const char* run : {"whole", "cut"}) REQUIRE(run_command(small_training(folder / run, settings)).exit_code == 0);
+  for (const char* later : {"274", "411", "500"})
+    REQUIRE(std::filesystem::remove(folder / ("cut/checkpoints/step-" + std::string(later) + ".safetensors")));
+  CHECK(run_command({"train", "--resume", folder / "cut"}).exit_code == 0);
+  CHECK(same_run(folder / "whole", folder / "cut"));
+}

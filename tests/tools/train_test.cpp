@@ -184,3 +184,29 @@ TEST_CASE("train: --explain shows that the gate moves first, and then the branch
   CHECK(mentions(large.error, {"--explain", "200"}));
   CHECK(mentions(recipe.error, {"--explain", "without a recipe"}));
 }
+
+TEST_CASE("train: a locale with a decimal comma changes nothing") {
+  const TemporaryFolder folder;
+  const std::string locale = folder / "de_DE.UTF-8";
+  if (std::system(("localedef -i de_DE -f UTF-8 " + locale + " 2>/dev/null").c_str()) != 0 &&
+      !std::filesystem::exists(locale + "/LC_NUMERIC")) {
+    MESSAGE("the locale de_DE.UTF-8 cannot be made here: not tested");
+    return;
+  }
+  const CommandOptions german{
+      .environment = {{"LOCPATH", folder.path()}, {"LC_ALL", "de_DE.UTF-8"}, {"LANG", "de_DE.UTF-8"}}};
+  REQUIRE(run_command(small_training(folder / "plain")).exit_code == 0);
+  const CommandResult result = run_command(small_training(folder / "german"), german);
+  CHECK_MESSAGE(result.exit_code == 0, result.error);
+  CHECK(same_run(folder / "plain", folder / "german"));
+  CHECK(contents(folder / "plain/recipe.toml") == contents(folder / "german/recipe.toml"));
+  const auto spectrum = [&](const std::string& run, const CommandOptions& options) {
+    return run_command({"jacobian", folder / run, "--inputs", "gaussian", "--samples", "1", "--svg",
+                        folder / (run + ".svg"), "--json"},
+                       options);
+  };
+  const CommandResult plain = spectrum("plain", {}), other = spectrum("german", german);
+  CHECK(other.exit_code == 0);
+  CHECK(plain.out == other.out);
+  CHECK(contents(folder / "plain.svg").size() == contents(folder / "german.svg").size());
+}

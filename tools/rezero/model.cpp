@@ -36,6 +36,7 @@ nn::FullyConnectedOptions fully_connected_options(const ModelRecipe& m) {
   options.activation = activation_named(m.activation);
   if (m.negative_slope) options.activation.parameter = *m.negative_slope;
   options.branch = nn::branch_named(m.branch);
+  options.dropout = m.dropout;
   options.init = m.init;
   options.weights = m.weights;
   options.sigma_w = m.sigma_w;

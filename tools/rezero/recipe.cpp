@@ -208,6 +208,8 @@ void resolve(Recipe& r, const Names& set, std::string_view file) {
   if (r.train.micro_batches > r.train.batch_size)
     fail(fmt::format("train.micro_batches is {}, but train.batch_size is {} (each part needs an example)",
                      r.train.micro_batches, r.train.batch_size));
+  if (r.train.micro_batches > 1 && r.model.dropout > 0)
+    fail("train.micro_batches and model.dropout are both set (every part of a batch would get the same masks)");
   checked_usage(file, [&] { r.optimizer = optim::resolved(r.optimizer); });
   checked_usage(file, [&] { r.schedule = optim::resolved(r.schedule); });
   if (r.train.ema > 0) checked_usage(file, [&] { optim::Ema(r.train.ema); });

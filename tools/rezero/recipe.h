@@ -30,6 +30,7 @@ struct ModelRecipe {
   std::optional<double> norm_gain;           // start of its gain
   std::optional<double> branch_k, branch_p;  // of branch_scale
   std::vector<double> skip, injection;       // of residual_scalars, as gate
+  double dropout = 0;                        // of branches
   std::string init = "authors";
   std::string weights = "gaussian";  // of mean_field
   std::optional<double> sigma_w, sigma_b;

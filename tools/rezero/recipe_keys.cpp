@@ -202,6 +202,7 @@ void add_model(std::vector<Key>& list) {
   list.push_back(optional_real("model.branch_p", RZ_FIELD(model.branch_p), -infinity));
   list.push_back(per_layer("model.skip", RZ_FIELD(model.skip)));
   list.push_back(per_layer("model.injection", RZ_FIELD(model.injection)));
+  list.push_back(real("model.dropout", RZ_FIELD(model.dropout), 0, 1));
   list.push_back(word("model.init", RZ_FIELD(model.init), init_names()));
   list.push_back(only_if(word("model.weights", RZ_FIELD(model.weights), {"gaussian", "orthogonal"}), is_mean_field));
   list.push_back(optional_real("model.sigma_w", RZ_FIELD(model.sigma_w), 0));

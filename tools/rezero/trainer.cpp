@@ -46,6 +46,7 @@ Trainer::Trainer(const Recipe& recipe, const DataSplits& data, nn::Model& model,
       step_state_(model.parameters().device()),
       checkpoints_(paths, recipe.checkpoint.keep) {
   model.set_training(true);
+  model.set_dropout_source({static_cast<std::uint64_t>(recipe.train.seed), &step_state_});
   // All memory that outlives a step is there before the first: peak_bytes of a step is then the same after a resume.
   optimizer_->prepare(model.parameters());
   model.parameters().gradients();
