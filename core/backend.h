@@ -96,7 +96,7 @@ class Backend {
                               Workspace& w) = 0;                                // any shape -> y f64 [1], summed in f64
   virtual void normalise(const Operand& x, const Target& y, Workspace& w) = 0;  // y = x / ||x||, summed in f64; 0 for 0
 
-  // ---- moving data (any dtype) ----
+  // ---- moving data (any dtype, unless it says otherwise) ----
   virtual void permute(const Operand& x, std::span<const int> axes,
                        const Target& y) = 0;  // y's axis k is x's axis axes[k]
   // Copies (or adds) a block of `extent` from x at x_origin to y at y_origin: slice, pad and concat.
@@ -136,10 +136,10 @@ class Backend {
   // mask = 1 / (1 - p) with probability 1 - p, else 0.
   virtual void dropout_mask(const RandomKey& key, const Operand& state, double p, const Target& mask) = 0;
 
-  // ---- optimisers: one pass over flat memory. A gradient scale in `state` that is not finite leaves everything as it
-  // is. Below g = scale gradient + weight_decay value, or scale gradient where the decay is decoupled; an element whose
-  // divisor is 0 (no gradient yet and eps = 0) does not move. ----
-  // m = momentum m + g;  value -= rate m, or rate (g + momentum m) with Nesterov's. Without memory for m: rate g.
+  // ---- optimisers: a pass over flat memory each. A gradient scale in `state` that is not finite leaves everything as
+  // it is. Below g = scale gradient + weight_decay value, or scale gradient where the decay is decoupled; an element
+  // whose divisor is 0 (no gradient yet and eps = 0) does not move. ---- m = momentum m + g;  value -= rate m, or rate
+  // (g + momentum m) with Nesterov's. Without memory for m: rate g.
   virtual void sgd(const UpdateOptions& options, const Operand& state, const Operand& gradient, const Target& value,
                    const Target& momentum) = 0;
   // s += g^2;  value -= rate g / (sqrt(s) + eps)

@@ -28,6 +28,8 @@ std::string Checksum::text() const {
   return fmt::format("xxh3-128:{:016x}{:016x}", hash.high64, hash.low64);
 }
 
+bool is_own_checksum(std::string_view text) { return text.starts_with("xxh3-128:"); }
+
 std::string checksum_of(const void* data, std::size_t bytes) {
   Checksum checksum;
   checksum.add(data, bytes);

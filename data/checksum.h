@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace rz {
 
@@ -20,6 +21,9 @@ class Checksum {
  private:
   void* state_;
 };
+
+// Whether a text is of this kind: others' files may hold checksums of other kinds.
+bool is_own_checksum(std::string_view text);
 
 std::string checksum_of(const void* data, std::size_t bytes);
 

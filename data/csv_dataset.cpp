@@ -1,5 +1,6 @@
 #include "data/csv_dataset.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -10,8 +11,7 @@
 namespace rz {
 namespace {
 
-LabelledArrays read(const std::string& path, const CsvColumn& label) {
-  const CsvTable table = parse_csv(read_file(path), path, label);
+LabelledArrays read(const std::string& path, const CsvTable& table) {
   RZ_CHECK(file, table.columns >= 2, "{}: has one column, features and a label are needed", path);
   LabelledArrays arrays;
   arrays.file = path;
@@ -36,10 +36,16 @@ LabelledArrays read(const std::string& path, const CsvColumn& label) {
 
 DataSplits load_csv_dataset(std::string_view folder, const CsvColumn& label, std::int64_t classes) {
   const std::string full = require_folder_of(folder, "train.csv");
+  const std::string first = full + "/train.csv", second = full + "/validation.csv";
+  const CsvTable train = parse_csv(read_file(first), first, label);
   std::optional<LabelledArrays> validation;
-  LabelledArrays train = read(full + "/train.csv", label);
-  if (is_file(full + "/validation.csv")) validation = read(full + "/validation.csv", label);
-  return make_splits("csv", std::move(train), std::move(validation), classes);
+  if (is_file(second)) {
+    const CsvTable table = parse_csv(read_file(second), second, label);
+    RZ_CHECK(file, train.header == table.header || !std::ranges::is_permutation(train.header, table.header),
+             "{}: has the columns of {} in another order", second, first);
+    validation = read(second, table);
+  }
+  return make_splits("csv", read(first, train), std::move(validation), classes);
 }
 
 }  // namespace rz

@@ -32,6 +32,16 @@ void check_labels(const LabelledArrays& data, std::int64_t classes) {
   }
 }
 
+// Without a number of classes, labels 1 ... K would make a class 0 that has no example.
+void check_start(const LabelledArrays& train, const LabelledArrays& validation) {
+  if (std::min(std::ranges::min(train.labels), std::ranges::min(validation.labels)) != 1) return;
+  const auto largest = std::ranges::max_element(train.labels);
+  RZ_FAIL(file,
+          "{}{}{}: has label {}, and no example has label 0: the labels of this file start at 1 (subtract 1, or set "
+          "model.outputs)",
+          train.place_before, train.first + (largest - train.labels.begin()), train.place_after, *largest);
+}
+
 Dataset to_dataset(std::string name, const LabelledArrays& arrays, std::int64_t classes) {
   Dataset data{.name = std::move(name),
                .image_shape = arrays.x.shape().without(0),
@@ -67,6 +77,7 @@ DataSplits make_splits(std::string_view name, LabelledArrays train, std::optiona
     validation = part(train, size - last, last);
     train = part(train, 0, size - last);
   }
+  if (classes == 0) check_start(train, *validation);
   if (classes == 0) classes = std::max(std::ranges::max(train.labels), std::ranges::max(validation->labels)) + 1;
   return {to_dataset(std::string(name) + " train", train, classes),
           to_dataset(std::string(name) + " validation", *validation, classes)};

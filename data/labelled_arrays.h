@@ -21,8 +21,8 @@ struct LabelledArrays {
 };
 
 // Without `validation` the last tenth of `train`, at least one example, is the validation split. Labels are 0 ...
-// classes - 1; `classes` = 0 is the largest label of both + 1. Classes are named by their numbers.
-// Throws: file (a label out of range, shapes that differ, fewer than two examples to share)
+// classes - 1; `classes` = 0 is the largest label of both + 1, and then labels that start at 1 are refused. Classes are
+// named by their numbers. Throws: file (a label out of range, shapes that differ, fewer than two examples to share)
 DataSplits make_splits(std::string_view name, LabelledArrays train, std::optional<LabelledArrays> validation,
                        std::int64_t classes);
 

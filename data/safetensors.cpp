@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::uint64_t length_bytes = 8;
 constexpr std::uint64_t largest_header = 100'000'000;  // the limit of the reference implementation
-constexpr std::string_view checksum_kind = "xxh3-128:";
 
 std::string_view type_name(DType dtype) {
   switch (dtype) {
@@ -123,7 +122,7 @@ template <class Read, class Take>
 void read_tensors(const SafetensorsHeader& header, std::string_view what, Read&& read, Take&& take) {
   Checksum checksum;
   const auto wanted = header.metadata.find("checksum");
-  const bool check = wanted != header.metadata.end() && wanted->second.starts_with(checksum_kind);
+  const bool check = wanted != header.metadata.end() && is_own_checksum(wanted->second);
   for (const SafetensorsEntry& entry : header.entries) take(entry, tensor_of(entry, check ? &checksum : nullptr, read));
   if (!check) return;
   const std::string found = checksum.text();

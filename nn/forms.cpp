@@ -79,8 +79,8 @@ constexpr FormRow table[] = {
     // The start is conformal, not isometric: all singular values are equal, and none is 1.
     {.form = Form::residual_scalars, .name = "residual_scalars", .formula = "s x + a F(x) + e x_0, F = 0",
      .source = "nanochat (gpt.py, 2026): s and e learned, falling over depth; projections start at 0",
-     .skip = {"1.15 to 1.05", [](const P& p) { return along(p, 1.15, 1.05); }}, .gate = GateShape::scalar,
-     .injection = {"0.20 to 0.05", [](const P& p) { return along(p, 0.20, 0.05); }}, .learned_scalars = true,
+     .skip = {"", [](const P& p) { return along(p, 1.15, 1.05); }}, .gate = GateShape::scalar,
+     .injection = {"", [](const P& p) { return along(p, 0.20, 0.05); }}, .learned_scalars = true,
      .zero_last = true},
     {.form = Form::peri_norm, .name = "peri_norm", .formula = "x + norm(F(norm(x)))",
      .source = "Peri-LN, Kim et al. 2025 (2502.02732)", .norm_in = true, .norm_out = true},
@@ -106,7 +106,7 @@ std::string constant_text(std::string_view name, const Constant& constant, Posit
   position.layer = position.layers;
   const std::string last = fmt::format("{:.4g}", constant.at(position));
   if (first == last) return fmt::format("{} = {}{}", name, constant.text, constant.text == first ? "" : " = " + first);
-  return fmt::format("{} = {} = {} ... {}", name, constant.text, first, last);
+  return fmt::format("{}{}{} = {} ... {}", name, constant.text.empty() ? "" : " = ", constant.text, first, last);
 }
 
 }  // namespace
@@ -127,17 +127,25 @@ Form form_named(std::string_view name) {
           near.empty() ? "" : "did you mean " + near + "? ", list);
 }
 
-std::string constants_text(Form form, const Position& position) {
+std::string constants_text(Form form, const Position& position, std::span<const double> skip,
+                           std::span<const double> injection) {
   const FormRow& f = row(form);
   std::string out;
-  const auto add = [&](std::string_view name, const Constant& constant, std::string_view usual) {
-    if (constant.text != usual) out += (out.empty() ? "" : ", ") + constant_text(name, constant, position);
+  const auto add = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
+  const auto constant = [&](std::string_view name, const Constant& value, std::string_view usual) {
+    if (value.text != usual) add(constant_text(name, value, position));
   };
-  if (f.skip.text != "0") add("s", f.skip, "1");
-  add("g", f.branch, "1");
-  add("c", f.input, "1");
-  add("e", f.injection, "0");
-  if (f.weight.at(position) != 1) add("beta", f.weight, "1");
+  const auto start = [&](std::string_view name, const Constant& value, std::string_view usual,
+                         std::span<const double> given) {
+    if (given.empty()) return constant(name, value, usual);
+    add(given.size() == 1 ? fmt::format("{} = {:.4g}", name, given[0])
+                          : fmt::format("{} = {:.4g} ... {:.4g}", name, given.front(), given.back()));
+  };
+  if (f.skip.text != "0") start("s", f.skip, "1", skip);
+  constant("g", f.branch, "1");
+  constant("c", f.input, "1");
+  start("e", f.injection, "0", injection);
+  if (f.weight.at(position) != 1) constant("beta", f.weight, "1");
   return out;
 }
 

@@ -32,7 +32,7 @@ struct Position {
 };
 
 struct Constant {
-  std::string_view text = "1";  // as a formula of l, L, n, m, k, p
+  std::string_view text = "1";  // as a formula of l, L, n, m, k, p; empty: its values say it
   double (*at)(const Position&) = [](const Position&) { return 1.0; };
 };
 
@@ -67,7 +67,9 @@ const FormRow& row(Form form);
 Form form_named(std::string_view name);  // Throws: value (lists the names, and the nearest one)
 
 // "s = L^(1/4) = 2.83, beta = (4 L)^(-1/4) = 0.354": the constants that are not 1 (or not absent), with the position
-// put in; "first ... last" where they change with the layer. "" when there are none.
-std::string constants_text(Form form, const Position& position);
+// put in; "first ... last" where they change with the layer. "" when there are none. `skip` and `injection`: the starts
+// that were given in place of the form's.
+std::string constants_text(Form form, const Position& position, std::span<const double> skip = {},
+                           std::span<const double> injection = {});
 
 }  // namespace rz::nn

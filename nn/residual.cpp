@@ -17,6 +17,10 @@ void check(const FormRow& form, const ResidualOptions& o) {
            "residual: a gate was given, but the form {} ({}) has none", form.name, form.formula);
   RZ_CHECK(value, !o.gate_shape || form.gated(),
            "residual: the shape of gates was given, but the form {} ({}) has none", form.name, form.formula);
+  RZ_CHECK(value, o.gate_shape != GateShape::none, "residual: the form {} has gates, their shape is scalar or vector",
+           form.name);
+  RZ_CHECK(value, o.train_gates || form.gated(), "residual: gates were to stay, but the form {} ({}) has none",
+           form.name, form.formula);
   RZ_CHECK(value, o.norm == NormKind::layer_norm || form.has_norm(),
            "residual: a kind of norm was given, but the form {} ({}) has none", form.name, form.formula);
   RZ_CHECK(value, !o.norm_gain || form.norm_out || form.norm_post,
@@ -72,6 +76,10 @@ Residual::Residual(ParameterStore& store, const ResidualOptions& options, const 
   if (gate_shape_ == GateShape::vector)
     gates_ =
         store.declare("resweight", {stack_.layers, width}, Role::residual_weight, init::values(repeated(start, width)));
+  for (const double a : start)
+    RZ_CHECK(value, row_.gate_function != ScalarFunction::relu || a > 0,
+             "residual: a gate of {} starts at {}, where relu(a) has slope 0: it would never move (start above 0)",
+             row_.name, a);
   declare_norms(store, options, width);
   declare_scalars(store, options);
   if (row_.join != Join::highway) return;
@@ -140,12 +148,13 @@ Variable Residual::joined(const Variable& x, const Variable& x_0, const Variable
   return add(skip, multiply(branch, gate(l)));
 }
 
-Variable Residual::join(const Variable& x, const Variable& x_0, const Variable& f, std::int64_t l) const {
+Variable Residual::join(const Variable& x, const Variable& x_0, const Variable& z, const Variable& f,
+                        std::int64_t l) const {
   const Variable branch = norm_out_ ? norm_out_->forward(f) : f;
   Variable y = joined(x, x_0, branch, l);
   if (biases_out_.defined()) y = add(y, at_layer(biases_out_, l));
   if (norm_post_) y = norm_post_->forward(y);
-  if (probe) probe->report_(l, x.value(), branch.value(), y.value());
+  if (probe) probe->report_({l, x.value(), z.value(), f.value(), branch.value(), y.value()});
   return y;
 }
 

@@ -37,7 +37,8 @@ class Residual {
   // x' of layer l, from 0, for branch(z) = F(z). x_0 is the input of the stack.
   template <class Branch>
   Variable operator()(const Variable& x, const Variable& x_0, std::int64_t l, Branch&& branch) const {
-    return join(x, x_0, branch(before(x, l)), l);
+    const Variable z = before(x, l);
+    return join(x, x_0, z, branch(z), l);
   }
   bool injects() const { return inputs_.defined(); }  // x' depends on x_0: the stack is no chain of functions of x
   const Parameter& gates() const { return gates_; }
@@ -45,7 +46,7 @@ class Residual {
 
  private:
   Variable before(const Variable& x, std::int64_t l) const;  // c N_in(x) + b_in
-  Variable join(const Variable& x, const Variable& x_0, const Variable& f, std::int64_t l) const;
+  Variable join(const Variable& x, const Variable& x_0, const Variable& z, const Variable& f, std::int64_t l) const;
   Variable skipped(const Variable& x, const Variable& x_0, std::int64_t l) const;  // s x + e x_0; may be undefined
   Variable joined(const Variable& x, const Variable& x_0, const Variable& f, std::int64_t l) const;
   Variable gate(std::int64_t l) const;  // g without its constant
@@ -61,10 +62,16 @@ class Residual {
   std::vector<Linear> transforms_;
 };
 
-// While it lives on this thread, every connection reports its layer, x, N_out(F) and x'.
+// What a connection did: its layer from 0, its input x, the branch's input z = c N_in(x) + b_in, F(z), N_out(F(z)), x'.
+struct ConnectionValues {
+  std::int64_t layer;
+  const Tensor &x, &z, &f, &branch, &y;
+};
+
+// While it lives on this thread, every connection reports.
 class ResidualProbe {
  public:
-  using Report = std::function<void(std::int64_t layer, const Tensor& x, const Tensor& branch, const Tensor& y)>;
+  using Report = std::function<void(const ConnectionValues&)>;
   explicit ResidualProbe(Report report);
   ~ResidualProbe();
   ResidualProbe(const ResidualProbe&) = delete;

@@ -1,6 +1,6 @@
-// Optimisers: update rules over a ParameterStore. All state lives in the store's slots, every update is one pass over a
-// role's flat range, and what changes from step to step (rate, step number, gradient scale) is read from the StepState
-// on the device.
+// Optimisers: update rules over a ParameterStore. All state lives in the store's slots, most updates are one pass over
+// a role's flat range (LAMB's trust ratio goes tensor by tensor, Muon matrix by matrix), and what changes from step to
+// step (rate, step number, gradient scale) is read from the StepState on the device.
 #pragma once
 
 #include <memory>

@@ -146,6 +146,9 @@ OptimizerOptions resolved(OptimizerOptions options) {
     if (!trust_ratio) trust_ratio = standard;
   }
   check(options);
+  RZ_CHECK(value, options.name != "muon" || *options.learning_rate > 0,
+           "optimizer: muon's learning_rate is 0, but the rate of all else is taken as a multiple of it "
+           "(optimizer.weight.rate_factor = 0 keeps matrices where they are)");
   return options;
 }
 

@@ -32,6 +32,11 @@ void check(const FullyConnectedOptions& o) {
   RZ_CHECK(value, o.outputs >= 1 && o.inputs.elements() >= 1,
            "fully connected: inputs {} and {} outputs were given, but there must be at least one of each", o.inputs,
            o.outputs);
+  const FormRow& form = row(o.residual.form);
+  RZ_CHECK(value, !form.zero_last || o.branch == Branch::activation_first || evaluate(o.activation, 1, 0) != 0,
+           "fully connected: the last matrix of {} starts at 0, and {} has slope 0 there: with activation_last nothing "
+           "would ever move (branch activation_first)",
+           form.name, info(o.activation.function).name);
   RZ_CHECK(value, o.init != "authors" || !o.sigma_w,
            "fully connected: sigma_w was given, but init = {} has gains of its own (choose another init)", o.init);
   RZ_CHECK(value, o.weights == "gaussian" || o.weights == "orthogonal",
@@ -157,9 +162,15 @@ std::string FullyConnected::formula() const {
     formula = formula.substr(0, at) + ", " + std::string(name) + start +
               (at == std::string::npos ? "" : formula.substr(std::min(formula.find(',', at + 2), formula.size())));
   }
+  const std::string_view gain = "gain = 0";
+  if (const std::size_t at = formula.find(gain); at != std::string::npos && options_.residual.norm_gain)
+    formula.replace(at, gain.size(), fmt::format("gain = {:g}", *options_.residual.norm_gain));
   return formula;
 }
 
-std::string FullyConnected::constants() const { return constants_text(options_.residual.form, residual_->position(0)); }
+std::string FullyConnected::constants() const {
+  const ResidualOptions& o = options_.residual;
+  return constants_text(o.form, residual_->position(0), o.skip, o.injection);
+}
 
 }  // namespace rz::nn

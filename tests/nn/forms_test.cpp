@@ -301,7 +301,10 @@ TEST_SUITE("nn/forms") {
   TEST_CASE("options that a form has no use for are refused, constants are printed") {
     const auto refused = [](Form form, nn::ResidualOptions options, std::initializer_list<std::string> parts) {
       options.form = form;
-      CHECK(mentions(message_of(ErrorCode::value, [&] { FullyConnected({.depth = 4, .residual = options}); }), parts));
+      CHECK(mentions(
+          message_of(ErrorCode::value,
+                     [&] { FullyConnected({.depth = 4, .residual = options, .branch = nn::default_branch(form)}); }),
+          parts));
     };
     refused(Form::post_norm, {.gate = {1}}, {"gate", "post_norm"});
     refused(Form::residual, {.gate_shape = nn::GateShape::vector}, {"shape of gates", "residual"});
@@ -309,6 +312,11 @@ TEST_SUITE("nn/forms") {
     refused(Form::pre_norm, {.norm_gain = 0}, {"gain", "pre_norm"});
     refused(Form::residual, {.branch_p = 1}, {"k and p", "branch_scale", "residual"});
     refused(Form::rezero, {.skip = {1}}, {"scalars", "rezero"});
+    refused(Form::rezero, {.gate_shape = nn::GateShape::none}, {"rezero", "scalar or vector"});
+    refused(Form::residual, {.train_gates = false}, {"gates", "residual"});
+    refused(Form::gated, {.gate = {-1}}, {"gated", "-1", "never move"});
+    CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.residual = {.form = Form::zero_projection}}); }),
+                   {"zero_projection", "relu", "activation_first"}));
     refused(Form::residual_scalars, {.skip = {1, 2}}, {"2 skip scalars", "4 layers"});
     CHECK(nn::constants_text(Form::deepnorm, {.layers = 16, .sublayers = 16}) ==
           "s = n^(1/4) = 2, beta = (4 n)^(-1/4) = 0.3536");

@@ -125,6 +125,17 @@ TEST_CASE("monitor: closed, dead, saturated and still layers are warned of once,
   CHECK(gates.monitor.warnings().empty());  // gates that are not trained may stay
 }
 
+TEST_CASE("monitor: no form is warned of at its start") {
+  for (const nn::FormRow& form : nn::forms()) {
+    CAPTURE(form.name);
+    nn::FullyConnectedOptions options = small(form.form);
+    options.branch = nn::default_branch(form.form);
+    Trial trial(options);
+    for (const std::int64_t step : {1, 2, 3}) trial.step(step);
+    CHECK(trial.monitor.warnings().empty());
+  }
+}
+
 TEST_CASE("monitor: at most 1,024 layers are written; the run's file holds monitor lines beside the steps'") {
   Trial deep(small(nn::Form::rezero, 2000));
   const json line = deep.step(1);

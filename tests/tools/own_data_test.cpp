@@ -99,7 +99,9 @@ TEST_CASE("own data: mistakes show when the data are opened, those of the recipe
   const std::string run = folder / "run", path = "data.path=" + folder.path(), y = folder / "y.npy";
   check_refused(training(run, {"data.name=npy", path, "model.outputs=4"}), 1,
                 {"rezero: " + y + ": record ", "has label 4, labels are 0 to 3", "subtract 1"});
-  check_refused(training(run, {"data.name=npy", path, "model.inputs=3"}), 2, {"model.inputs is [3]", "[4]"});
+  check_refused(training(run, {"data.name=npy", path}), 1, {y + ": record ", "label 4", "start at 1", "model.outputs"});
+  check_refused(training(run, {"data.name=npy", path, "model.outputs=5", "model.inputs=3"}), 2,
+                {"model.inputs is [3]", "[4]"});
   check_refused(training(run, {"data.name=npy", "data.path=" + folder.path() + "/none"}), 1, {"/none: is no folder"});
   check_refused(training(run, {"data.name=npy"}), 2, {"npy needs a path"});
   // No file is opened for these: the folder does not exist.

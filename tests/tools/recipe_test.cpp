@@ -248,3 +248,20 @@ TEST_CASE("recipe: the summary tells the optimiser with its numbers") {
                  {"optimizer muon:", "momentum 0.95", "for matrices of weights, AdamW for the rest",
                   "schedule cosine: final_fraction 0"}));
 }
+
+TEST_CASE("recipe: another form takes its own gates, norm and branch, not those that a run's recipe wrote out") {
+  const auto resolved = [](const std::string& toml, const std::vector<std::string>& settings) {
+    return tool::parse_recipe(toml, "recipe.toml", settings);
+  };
+  const std::string rezero = tool::to_toml(resolved("[model]\nform = \"rezero\"\n", {}));
+  CHECK(resolved(rezero, {"model.form=pre_norm"}).model.gate.empty());
+  CHECK(resolved(rezero, {"model.form=pre_norm"}).model.norm == "layer_norm");
+  CHECK(resolved(rezero, {"model.form=zero_projection"}).model.branch == "activation_first");
+  CHECK(resolved(rezero, {"model.form=rezero_one"}).model.gate == std::vector<double>{1});
+  const std::string scaled = tool::to_toml(resolved("[model]\nform = \"layer_scale\"\ndepth = 12\n", {}));
+  CHECK(resolved(scaled, {"model.depth=24"}).model.gate == std::vector<double>{1e-5});
+  // What was chosen stays.
+  const std::string chosen = tool::to_toml(resolved("[model]\nform = \"rezero\"\ngate = 0.5\n", {}));
+  CHECK(resolved(chosen, {"model.form=tanh_gate"}).model.gate == std::vector<double>{0.5});
+  CHECK(resolved(rezero, {"model.form=rezero"}).model.gate == std::vector<double>{0});
+}

@@ -83,7 +83,7 @@ TEST_CASE("sweep: trains, shows the best for each form, and adds what is missing
   CHECK(json["best"][0]["seeds_measured"] == 2);
   CHECK(json["best"][0]["deviation"].get<double>() > 0);
   CHECK(std::filesystem::last_write_time(out + "/form=deep,learning_rate=0.02,seed=1/run.json") == before);
-  check_error(with({"--set", "model.depth=4"}), 2, {out, "another recipe", "--out"});
+  check_error(with({"--set", "model.depth=4"}), 2, {out, "other --set", "--out"});
 }
 
 TEST_CASE("sweep: goes on after a kill, and a run that diverges is told of") {
@@ -105,7 +105,26 @@ TEST_CASE("sweep: goes on after a kill, and a run that diverges is told of") {
   CHECK(mentions(result.out, {"0.01", "0.02", "1e30", "0 of 2"}));
   CHECK(mentions(contents(out + "/sweep.csv"),
                  {"0.01,1,complete,200", "0.02,2,complete,200", "1e30,1,diverged", "1e30,2"}));
-  CHECK(mentions(contents(out + "/learning_rate=1e30,seed=2.done"), {"train:", "not finite"}));
+  CHECK(mentions(contents(out + "/learning_rate=1e30,seed=2.done"), {"diverged:", "train:", "not finite"}));
+}
+
+TEST_CASE("sweep: values that only work together, and a run that fails and is tried again") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> grids{"schedule.step_size=2,4"}, step{"schedule.name=step"};
+  CHECK(tool::plan_sweep(recipe, step, grids, 1).runs.size() == 2);
+  const std::string out = folder / "sweep", data = folder / "data";
+  const std::vector<std::string> arguments =
+      small_sweep(out, {"--set", "data.name=csv", "--set", "data.path=" + data, "--set", "data.train_size=0", "--set",
+                        "data.validation_size=0", "--grid", "model.depth=1,2"});
+  const CommandResult failed = run_command(arguments);
+  CHECK(failed.exit_code == 1);
+  CHECK(mentions(failed.error, {"2 of 2 runs failed", "depth=1,seed=1", "failed:", "train.csv"}));
+  std::filesystem::create_directories(data);
+  std::string rows;
+  for (int i = 0; i < 100; ++i)
+    rows += std::to_string(i % 7) + "," + std::to_string(i % 5) + "," + std::to_string(i % 3) + "\n";
+  write_file(data + "/train.csv", rows);
+  CHECK(run_command(arguments).exit_code == 0);
 }
 
 TEST_CASE("sweep: what is wrong is refused before anything is trained") {
@@ -115,7 +134,7 @@ TEST_CASE("sweep: what is wrong is refused before anything is trained") {
   check_error(small_sweep(out, {"--grid", "model.width=8,-1"}), 2, {"model.width", "-1"});
   check_error(small_sweep(out, {"--grid", "model.form=deep", "--set", "model.gate=1"}), 2, {"gate", "deep"});
   check_error(small_sweep(out, {"--grid", "model.form=deep", "--by", "steps_to_loss"}), 2, {"--by", "--loss X"});
-  check_error(small_sweep(out, {"--grid", "train.seed=1,2", "--seeds", "2"}), 2, {"train.seed", "--seeds"});
+  check_error(small_sweep(out, {"--grid", "train.seed=1,2"}), 2, {"train.seed", "--seeds"});
   CHECK(!std::filesystem::exists(out));
   write_file(folder / "file", "");
   check_error(small_sweep(folder / "file/x", {"--grid", "model.form=deep"}), 1, {"file/x"});

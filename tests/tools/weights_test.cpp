@@ -213,3 +213,17 @@ safetensors.torch.save_file({"h": torch.tensor([0.5, float("nan")]).half(), "m":
   CHECK(mentions(run({folder / "c.npz"}).out, {"layers.0.weight", "[3, 3]", "1.7321", "i64"}));
   CHECK(mentions(run({folder / "c.safetensors"}).out, {"f16", "bool", "not finite: h (1 of 2)"}));
 }
+
+TEST_CASE("weights: a run's checkpoints are not written over") {
+  const TemporaryFolder folder;
+  REQUIRE(run_command(small_training(folder / "run", {"--set", "train.steps=2"})).exit_code == 0);
+  const std::string before = contents(folder / "run/checkpoints/step-2.safetensors");
+  for (const char* target : {"run/checkpoints/last.safetensors", "run/checkpoints/new.npz"}) {
+    const CommandResult result =
+        run_command({"weights", folder / "run", "--checkpoint", "initial", "--to", folder / target});
+    CHECK(result.exit_code == 2);
+    CHECK(one_line_error(result));
+    CHECK(mentions(result.error, {"--to", "checkpoint of a run"}));
+  }
+  CHECK(contents(folder / "run/checkpoints/step-2.safetensors") == before);
+}

@@ -41,10 +41,10 @@ Start measure_start(const nn::Model& model, const Tensor& inputs, std::int64_t j
            jacobians, inputs.shape()[0]);
   Start start;
   {
-    const nn::ResidualProbe probe([&](std::int64_t layer, const Tensor& x, const Tensor& branch, const Tensor& y) {
-      if (layer == 0) start.input_norm = root_mean_square(x);
+    const nn::ResidualProbe probe([&](const nn::ConnectionValues& c) {
+      if (c.layer == 0) start.input_norm = root_mean_square(c.x);
       start.layers.push_back(
-          {.branch_ratio = root_mean_square(branch) / root_mean_square(x), .norm = root_mean_square(y)});
+          {.branch_ratio = root_mean_square(c.branch) / root_mean_square(c.x), .norm = root_mean_square(c.y)});
     });
     model(Variable(inputs));
   }

@@ -11,6 +11,7 @@
 #include "autograd/tape.h"
 #include "core/error.h"
 #include "core/ops.h"
+#include "data/text.h"
 #include "optim/optimizer.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/explain_formulas.h"
@@ -170,7 +171,11 @@ std::string one_step(nn::Model& model, const optim::Optimizer& optimizer, const 
 }  // namespace
 
 std::string explain_training(std::span<const std::string> settings) {
-  Recipe recipe = parse_recipe(tiny, "--explain", settings);
+  for (const std::string& setting : settings)
+    if (!setting.starts_with("model.") && !setting.starts_with("optimizer.") && !setting.starts_with("train.seed"))
+      throw UsageError(fmt::format("--explain: has no use for {} (model., optimizer. and train.seed can be set)",
+                                   printable(setting)));
+  const Recipe recipe = parse_recipe(tiny, "--explain", settings);
   const std::unique_ptr<nn::Model> model = build_model(recipe, DType::f64);
   if (model->parameters().scalars() > 200)
     throw UsageError(

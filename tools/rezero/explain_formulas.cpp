@@ -41,6 +41,7 @@ const OperationFormula& formula_of(std::string_view operation) {
 
 std::string filled(std::string_view text, const std::vector<std::string>& inputs, const std::string& y) {
   std::string out(text);
+  if (inputs.size() < 3) replace_all(out, " + {2}", "");  // without a bias
   for (std::size_t i = 0; i < inputs.size(); ++i) replace_all(out, "{" + std::to_string(i) + "}", inputs[i]);
   replace_all(out, "{y}", y);
   replace_all(out, "{d}", "d_" + y);

@@ -36,12 +36,13 @@ History load(const std::string& run) {
   RZ_CHECK(file, std::filesystem::exists(paths.metrics),
            "{}: has recorded nothing yet: there is no metrics.jsonl (rezero train --resume goes on with it)",
            paths.directory);
-  History history{short_name(run), paths.directory, load_run_recipe(run), {}, {}, 0, 0};
+  History history{short_name(run), paths.directory, load_run_recipe(run), {}, {}, 0, 0, true};
   std::vector<Metrics> steps;
   for (Metrics& line : read_metrics(paths.metrics)) {
     if (line.step >= history.steps) {
       history.steps = line.step;
       history.seconds = line.seconds;
+      history.ended_finite = std::isfinite(line.train_loss) && std::isfinite(line.gradient_norm);
     }
     (line.of_epoch ? history.epochs : steps).push_back(std::move(line));
   }

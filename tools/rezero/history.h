@@ -29,6 +29,7 @@ struct History {
   std::vector<CurvePoint> curve;  // a point per logged step, with the median above
   std::int64_t steps = 0;         // the last one that was logged
   double seconds = 0;             // at that step
+  bool ended_finite = true;       // loss and gradient norm of the last logged step
 };
 
 // Throws: file (not a run, no metrics, an invalid line).

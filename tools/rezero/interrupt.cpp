@@ -38,6 +38,7 @@ void install_signal_handlers() {
       sigaction(number, &action, nullptr);  // a job started with nohup or & keeps its own
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error of write()
 }
 
 GracefulInterrupt::GracefulInterrupt() {

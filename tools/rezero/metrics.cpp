@@ -137,8 +137,6 @@ MetricsFile::MetricsFile(std::string_view path) : path_(absolute(path)) {
 
 MetricsFile::~MetricsFile() { close(descriptor_); }
 
-bool MetricsFile::write(const Metrics& metrics) { return write(to_json(metrics)); }
-
 bool MetricsFile::write(std::string_view json) {
   waiting_ += json;
   waiting_ += '\n';

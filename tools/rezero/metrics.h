@@ -45,8 +45,7 @@ class MetricsFile {
   ~MetricsFile();
   MetricsFile(const MetricsFile&) = delete;
   MetricsFile& operator=(const MetricsFile&) = delete;
-  bool write(const Metrics& metrics);  // false: lines are waiting
-  bool write(std::string_view json);   // without the end of line
+  bool write(std::string_view json);  // a line without its end; false: lines are waiting
   bool sync();
   const std::string& reason() const { return reason_; }  // of the last failure
 

@@ -90,10 +90,10 @@ void Monitor::before(const Tensor& images) {
   activity_.clear();
   {
     const NoRecording constant;
-    const nn::ResidualProbe probe([&](std::int64_t l, const Tensor& x, const Tensor& branch, const Tensor& y) {
-      activity_[Scope::path()] = {static_cast<std::size_t>(l),
-                                  ops::sum_of_squares(y).item() / static_cast<double>(y.elements()),
-                                  ops::sum_of_squares(branch).item() == 0, saturated_share(x, branch)};
+    const nn::ResidualProbe probe([&](const nn::ConnectionValues& c) {
+      activity_[Scope::path()] = {static_cast<std::size_t>(c.layer),
+                                  ops::sum_of_squares(c.y).item() / static_cast<double>(c.y.elements()),
+                                  ops::sum_of_squares(c.f).item() == 0, saturated_share(c.z, c.f)};
     });
     const ParameterStore& store = model_.parameters();
     model_.forward(Variable(images.to(store.dtype()).to(store.device())));
@@ -103,13 +103,13 @@ void Monitor::before(const Tensor& images) {
 }
 
 // Of a branch, only where the activation has flat ends: tanh, sigmoid and the like.
-double Monitor::saturated_share(const Tensor& x, const Tensor& branch) const {
+double Monitor::saturated_share(const Tensor& z, const Tensor& f_of_z) const {
   constexpr double far = 30, flat = 1e-6;
   const Scalar f = options_.activation;
   if (std::fabs(evaluate(f, 1, far)) > flat || std::fabs(evaluate(f, 1, -far)) > flat) return 0;
   const double low = evaluate(f, 0, -far), high = evaluate(f, 0, far), margin = 0.01 * (high - low);
   std::int64_t ends = 0;
-  const std::vector<double> values = (options_.activation_last ? branch : ops::scalar(f, 0, x)).to_vector();
+  const std::vector<double> values = (options_.activation_last ? f_of_z : ops::scalar(f, 0, z)).to_vector();
   for (const double value : values) ends += value <= low + margin || value >= high - margin;
   return static_cast<double>(ends) / static_cast<double>(std::max<std::size_t>(1, values.size()));
 }

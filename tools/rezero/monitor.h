@@ -57,7 +57,7 @@ class Monitor {
     double saturated = 0;        // share of units at the ends of the activation's range
   };
   MovementSums sums_of(int parameter) const;
-  double saturated_share(const Tensor& x, const Tensor& branch) const;
+  double saturated_share(const Tensor& z, const Tensor& f_of_z) const;
   void watch_for_stillness(std::int64_t step);
   void watch_for_faults();
   bool has_gradient(const Layer& layer) const;

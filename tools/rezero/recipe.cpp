@@ -172,17 +172,22 @@ auto row_named(const Rows& rows, const std::string& name) {
   return *std::ranges::find_if(rows, [&](const auto& row) { return row.name == name; });
 }
 
-// When --set chooses another optimiser or schedule, what the file says of the keys of its own is forgotten where it
-// says no more than their defaults, as the recipe.toml of a run does.
+// When --set chooses another form, optimiser or schedule, what the file says of the keys of its own is forgotten where
+// it says no more than their defaults, as the recipe.toml of a run does.
 void forget_defaults(Recipe& recipe, const Recipe& file, const Names& set_by_file,
                      std::span<const std::string> settings) {
   Recipe plain;
   plain.optimizer = row_named(optim::optimizer_rules(), file.optimizer.name);
   plain.schedule = row_named(optim::schedule_rows(), file.schedule.name);
+  plain.model.form = file.model.form;
+  plain.model.depth = file.model.depth;
+  resolve_form(plain.model);
   for (const Key& key : keys()) {
     if (!key.forget || !set_by_file.contains(key.full()) || is_set(settings, key.full())) continue;
     const bool changed = key.section == "schedule" ? recipe.schedule.name != file.schedule.name
-                                                   : recipe.optimizer.name != file.optimizer.name;
+                         : key.section == "model"
+                             ? recipe.model.form != file.model.form || recipe.model.depth != file.model.depth
+                             : recipe.optimizer.name != file.optimizer.name;
     if (changed && key.write(file) == key.write(plain)) key.forget(recipe);
   }
 }

@@ -154,6 +154,13 @@ std::vector<std::string_view> data_names() {
 std::vector<std::string_view> copy(std::span<const std::string_view> names) { return {names.begin(), names.end()}; }
 
 // Keys that only some optimisers, or schedules, have.
+// A key that the form fills in when it is empty.
+template <class F>
+Key of_form(Key inner, F field) {
+  inner.forget = [=](Recipe& r) { field(r).clear(); };
+  return inner;
+}
+
 template <class T>
 Key of_some(Key inner, Field<std::optional<T>> field) {
   inner.forget = [=](Recipe& r) { field(r).reset(); };
@@ -191,12 +198,15 @@ void add_model(std::vector<Key>& list) {
   list.push_back(integer("model.width", RZ_FIELD(model.width), 1, million));
   list.push_back(word("model.activation", RZ_FIELD(model.activation), activation_names()));
   list.push_back(optional_real("model.negative_slope", RZ_FIELD(model.negative_slope), -infinity));
-  list.push_back(optional_word("model.branch", RZ_FIELD(model.branch),
-                               {name(nn::Branch::activation_last), name(nn::Branch::activation_first)}));
-  list.push_back(per_layer("model.gate", RZ_FIELD(model.gate)));
-  list.push_back(optional_word("model.gate_shape", RZ_FIELD(model.gate_shape), {"scalar", "vector"}));
+  list.push_back(of_form(optional_word("model.branch", RZ_FIELD(model.branch),
+                                       {name(nn::Branch::activation_last), name(nn::Branch::activation_first)}),
+                         RZ_FIELD(model.branch)));
+  list.push_back(of_form(per_layer("model.gate", RZ_FIELD(model.gate)), RZ_FIELD(model.gate)));
+  list.push_back(of_form(optional_word("model.gate_shape", RZ_FIELD(model.gate_shape), {"scalar", "vector"}),
+                         RZ_FIELD(model.gate_shape)));
   list.push_back(only_if(boolean("model.train_gates", RZ_FIELD(model.train_gates)), has_gates));
-  list.push_back(optional_word("model.norm", RZ_FIELD(model.norm), copy(nn::norm_kinds())));
+  list.push_back(
+      of_form(optional_word("model.norm", RZ_FIELD(model.norm), copy(nn::norm_kinds())), RZ_FIELD(model.norm)));
   list.push_back(optional_real("model.norm_gain", RZ_FIELD(model.norm_gain), -infinity));
   list.push_back(optional_real("model.branch_k", RZ_FIELD(model.branch_k), -infinity));
   list.push_back(optional_real("model.branch_p", RZ_FIELD(model.branch_p), -infinity));

@@ -16,7 +16,8 @@ namespace {
 std::string headline(const Recipe& recipe, const nn::Model& model) {
   const ModelRecipe& m = recipe.model;
   const bool last = m.branch == "activation_last";
-  const std::string branch = last ? m.activation + "(W x + b)" : "W " + m.activation + "(x) + b";
+  const std::string bias = nn::row(nn::form_named(m.form)).scalar_biases ? "" : " + b";
+  const std::string branch = last ? m.activation + "(W x" + bias + ")" : "W " + m.activation + "(x)" + bias;
   const std::string constants = model.constants();
   return fmt::format("{} {}: {} with F(x) = {}; depth {}, width {}, init {}\n{}source: {}\n", m.family, m.form,
                      model.formula(), branch, m.depth, m.width, m.init,

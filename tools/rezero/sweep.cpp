@@ -35,11 +35,14 @@ SweepMeasure measure_of(const Options& options) {
 
 // What the folder belongs to: another recipe or other settings would mix runs that cannot be compared.
 void claim(const std::string& folder, const Options& options) {
-  const std::string path = folder + "/recipe.toml", wanted = to_toml(load_recipe(options.recipe, options.settings));
+  std::string wanted = read_file(options.recipe);
+  for (const std::string& setting : options.settings) wanted += "# --set " + setting + "\n";
+  const std::string path = folder + "/sweep.toml";
   std::error_code error;
   if (std::filesystem::exists(path, error)) {
     if (read_file(path) != wanted)
-      throw UsageError(fmt::format("{}: holds a sweep of another recipe (give another --out)", folder));
+      throw UsageError(fmt::format(
+          "{}: holds a sweep of another recipe or with other --set, as {} tells (give another --out)", folder, path));
     return;
   }
   std::filesystem::create_directories(folder, error);
@@ -47,6 +50,16 @@ void claim(const std::string& folder, const Options& options) {
   if (!std::filesystem::is_empty(folder, error))
     throw UsageError(fmt::format("{}: is not empty, and holds no sweep (give another --out)", folder));
   write_atomically(path, wanted);
+}
+
+// A line on standard error and exit code 1 when runs failed.
+int exit_of(const SweepPlan& plan, std::span<const SweepResult> results) {
+  const auto failed = std::ranges::count(results, SweepResult::failed, &SweepResult::status);
+  if (failed == 0) return exit_success;
+  const auto first = std::ranges::find(results, SweepResult::failed, &SweepResult::status);
+  say(fmt::format("rezero: sweep: {} of {} runs failed, such as {}: {} (the same command tries them again)\n", failed,
+                  results.size(), plan.runs[static_cast<std::size_t>(first - results.begin())].folder, first->reason));
+  return exit_failure;
 }
 
 int run(const Options& options) {
@@ -71,7 +84,7 @@ int run(const Options& options) {
   }
   print(options.json ? sweep_json(plan, results, measure)
                      : sweep_text(plan, results, measure) + fmt::format("all runs: {}\n", table));
-  return exit_success;
+  return exit_of(plan, results);
 }
 
 }  // namespace
@@ -85,7 +98,7 @@ Command make_sweep(CLI::App& app) {
       "after\n"
       "an interruption, and with more values or seeds adds the runs that are missing. The table shows the best\n"
       "combination for each value of the first grid: a comparison is fair at each form's own best learning rate.\n"
-      "A run that fails or diverges counts as done; its RUN.done says why, and removing that file tries it again.\n\n"
+      "RUN.done says how a run ended. One that diverged stays as it is, one that failed is tried again.\n\n"
       "Example:\n"
       "  rezero sweep tools/recipes/quickstart.toml --grid model.form=rezero,deep,pre_norm \\\n"
       "    --grid optimizer.learning_rate=0.003,0.01,0.03 --seeds 3 --out sweeps/forms");

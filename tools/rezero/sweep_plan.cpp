@@ -46,8 +46,7 @@ void check(std::span<const Grid> grids, std::int64_t seeds) {
   std::set<std::string> keys;
   for (const Grid& grid : grids) {
     if (!keys.insert(grid.key).second) throw UsageError(fmt::format("--grid: {} was given twice", grid.key));
-    if (grid.key == "train.seed" && seeds > 1)
-      throw UsageError("--grid: train.seed is what --seeds varies (give one of the two)");
+    if (grid.key == "train.seed") throw UsageError("--grid: train.seed is what --seeds varies (--seeds N)");
     runs = std::min(most_runs + 1, runs * std::ssize(grid.values));
   }
   if (runs > most_runs) throw UsageError(fmt::format("sweep: more than {} runs were asked for", most_runs));
@@ -94,7 +93,9 @@ SweepPlan plan_sweep(const std::string& recipe, std::span<const std::string> set
   for (const std::string& text : grids) plan.grids.push_back(parse_grid(text));
   check(plan.grids, seeds);
   const std::vector<std::string> keys = short_keys(plan.grids);
-  const std::int64_t first_seed = load_recipe(recipe, settings).train.seed;
+  std::vector<std::string> first(settings.begin(), settings.end());
+  for (const Grid& grid : plan.grids) first.push_back(grid.key + "=" + grid.values[0]);
+  const std::int64_t first_seed = load_recipe(recipe, first).train.seed;
   std::vector<std::size_t> at(plan.grids.size(), 0);
   std::set<std::string> folders;
   for (bool more = true; more;) {
@@ -110,7 +111,7 @@ SweepPlan plan_sweep(const std::string& recipe, std::span<const std::string> set
     for (; run.seed < first_seed + seeds; ++run.seed) {
       run.folder = fmt::format("{}seed={}", folder, run.seed);
       run.settings = chosen;
-      if (!is_set(chosen, "train.seed") || seeds > 1) run.settings.push_back(fmt::format("train.seed={}", run.seed));
+      run.settings.push_back(fmt::format("train.seed={}", run.seed));
       if (!folders.insert(run.folder).second)
         throw UsageError(fmt::format("--grid: two runs would lie in the folder {} (give values that differ in letters)",
                                      printable(run.folder)));

@@ -13,6 +13,8 @@
 
 #include "core/error.h"
 #include "data/file.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/history.h"
 #include "tools/rezero/interrupt.h"
 #include "tools/rezero/progress.h"
 #include "tools/rezero/run.h"
@@ -39,6 +41,7 @@ pid_t start(const SweepPlan& plan, const SweepRun& run, const std::string& folde
   RZ_CHECK(file, descriptor >= 0, "{}: cannot be written: {}", log, std::strerror(errno));
   const pid_t parent = getpid(), child = fork();
   if (child == 0) {
+    setpgid(0, 0);  // Ctrl-C reaches us alone: a second signal from us would end the run without a checkpoint
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(1);
     dup2(descriptor, STDOUT_FILENO);
@@ -51,8 +54,18 @@ pid_t start(const SweepPlan& plan, const SweepRun& run, const std::string& folde
   return child;
 }
 
+// Runs that failed are tried again; one that diverged would diverge again.
 bool is_done(const std::string& folder, const SweepRun& run) {
-  return std::filesystem::exists(folder + "/" + run.folder + ".done");
+  const std::string path = folder + "/" + run.folder;
+  if (!std::filesystem::exists(path + ".done") || !std::filesystem::exists(path + "/metrics.jsonl")) return false;
+  return !read_file(path + ".done").starts_with("failed");
+}
+
+// Loss or gradient norm of the last logged step are not finite.
+bool diverged(const std::string& run) {
+  if (!std::filesystem::exists(run + "/metrics.jsonl")) return false;
+  const std::string runs[] = {run};
+  return !load_histories(runs)[0].ended_finite;
 }
 
 // The last line of a log.
@@ -65,6 +78,7 @@ std::string last_line(const std::string& log) {
 }  // namespace
 
 bool run_sweep(const SweepPlan& plan, const std::string& folder, int jobs, int threads) {
+  const RunLock lock{RunPaths(folder)};
   const GracefulInterrupt interrupt;
   std::vector<const SweepRun*> waiting;
   for (const SweepRun& run : plan.runs)
@@ -79,12 +93,14 @@ bool run_sweep(const SweepPlan& plan, const std::string& folder, int jobs, int t
     const SweepRun& run = *running.at(child);
     running.erase(child);
     const std::string log = folder + "/" + run.folder + ".log";
-    const bool stopped = WIFSIGNALED(status) || WEXITSTATUS(status) == 130;
-    if (stopped) return;
-    // A run that failed is done as well: it would fail again. Removing the file lets it be tried again.
-    write_atomically(folder + "/" + run.folder + ".done", WEXITSTATUS(status) == 0 ? "" : last_line(log) + "\n");
+    if (WIFEXITED(status) && WEXITSTATUS(status) == exit_interrupted) return;
+    const std::string outcome =
+        WIFSIGNALED(status)        ? fmt::format("failed: ended by signal {}", WTERMSIG(status))
+        : WEXITSTATUS(status) == 0 ? "complete"
+                                   : (diverged(folder + "/" + run.folder) ? "diverged: " : "failed: ") + last_line(log);
+    write_atomically(folder + "/" + run.folder + ".done", outcome + "\n");
     ++done;
-    progress.message(run.folder + ": " + (WEXITSTATUS(status) == 0 ? "complete" : last_line(log)));
+    progress.message(run.folder + ": " + outcome);
     progress.update(done, fmt::format("{} running", running.size()));
   };
   while (!running.empty() || (next < waiting.size() && !stopping)) {

@@ -98,11 +98,11 @@ std::vector<SweepResult> sweep_results(const SweepPlan& plan, const std::string&
     r.train_loss = r.validation_loss = r.validation_accuracy = r.best_accuracy = none;
     const std::string path = folder + "/" + run.folder;
     if (std::filesystem::exists(path + ".done")) {
-      r.reason = read_file(path + ".done");
-      while (r.reason.ends_with('\n')) r.reason.pop_back();
-      r.status = r.reason.empty()                               ? SweepResult::complete
-                 : r.reason.find("finite") != std::string::npos ? SweepResult::diverged
-                                                                : SweepResult::failed;
+      const std::string outcome = read_file(path + ".done");
+      r.status = outcome.starts_with("complete")   ? SweepResult::complete
+                 : outcome.starts_with("diverged") ? SweepResult::diverged
+                                                   : SweepResult::failed;
+      if (r.status != SweepResult::complete) r.reason = outcome.substr(0, outcome.find('\n'));
     }
     if (std::filesystem::exists(path + "/metrics.jsonl")) {
       const std::string runs[] = {path};

@@ -109,6 +109,8 @@ std::string json_of(const Experiment& e) {
 }
 
 int run(const Options& options) {
+  if (!(options.rate > 0) || !std::isfinite(options.rate))
+    throw UsageError(fmt::format("--rate: is {:g}, but must be a number above 0", options.rate));
   std::error_code error;
   const std::string folder = absolute(options.out);
   std::filesystem::create_directories(folder, error);
@@ -148,10 +150,7 @@ Command make_toy(CLI::App& app) {
       ->type_name("N")
       ->check(CLI::Range(1, 1000).description(""))
       ->capture_default_str();
-  command->add_option("--rate", options->rate, "Learning rate of the descent")
-      ->type_name("X")
-      ->check(CLI::PositiveNumber.description(""))
-      ->capture_default_str();
+  command->add_option("--rate", options->rate, "Learning rate of the descent")->type_name("X")->capture_default_str();
   command->add_option("--steps", options->steps, "Most steps of a descent")
       ->type_name("N")
       ->check(CLI::Range(0, 10000000).description(""))

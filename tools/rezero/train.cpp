@@ -10,6 +10,11 @@
 #include "core/parallel.h"
 #include "data/file.h"
 #include "data/text.h"
+#include "nn/forms.h"
+#include "nn/init.h"
+#include "nn/norm.h"
+#include "optim/options.h"
+#include "optim/schedule.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/explain.h"
 #include "tools/rezero/model.h"
@@ -154,6 +159,20 @@ std::string footer() {
   text += "\n\nOptimisers, with the keys that each uses and their defaults\n" + choices_text("optimizer");
   text += "\nSchedules (steps count from 1; step_size and milestones have to be given)\n" + choices_text("schedule");
   text.pop_back();
+  text += "\n\nNames";
+  const auto names = [&](std::string_view key, const auto& list) {
+    text += fmt::format("\n  {}: {}", key, fmt::join(list, " "));
+  };
+  std::vector<std::string_view> forms, functions;
+  for (const nn::FormRow& row : nn::forms()) forms.push_back(row.name);
+  for (const ScalarFunction f : activations()) functions.push_back(info(f).name);
+  names("model.form", forms);
+  names("model.activation", functions);
+  names("model.norm", nn::norm_kinds());
+  names("model.init", nn::init::names());
+  text += " authors mean_field";
+  names("optimizer.name", optim::optimizer_names());
+  names("schedule.name", optim::schedule_names());
   return text;
 }
 

@@ -32,6 +32,12 @@ MonitorOptions monitor_options(const Recipe& recipe) {
           .gates_are_trained = recipe.model.train_gates};
 }
 
+// As many rows as a micro-batch has: to look at more would take more memory than training does.
+Tensor first_part(const Tensor& images, std::int64_t parts) {
+  const std::int64_t rows = images.shape()[0];
+  return images.rows(0, std::max<std::int64_t>(1, rows / parts));
+}
+
 }  // namespace
 
 Trainer::Trainer(const Recipe& recipe, const DataSplits& data, nn::Model& model, const RunPaths& paths)
@@ -136,11 +142,11 @@ Outcome Trainer::run(bool continue_anyway) {
     RZ_ASSERT(more);
     const TrainState before = state_;
     const bool logged = is_logged(state_.step + 1);
-    if (logged && monitor_) monitor_->before(batch.images);
+    if (logged && monitor_) monitor_->before(first_part(batch.images, recipe_.train.micro_batches));
     const Taken taken = take_step(batch);
     if (!continue_anyway) check_finite(taken, before);
     if (logged) {
-      write(line(taken, line_speed_));
+      write(to_json(line(taken, line_speed_)));
       write_monitor();
       line_speed_ = {};
     }

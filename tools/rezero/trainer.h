@@ -63,7 +63,7 @@ class Trainer {
   void begin_epoch();
   void forget_best(const TrainState& before);
   void close(bool checkpoint_written);
-  void write(const Metrics& line);
+  void write(std::string_view line);  // of the metrics; a failure is told once
   void write_monitor();
   bool is_logged(std::int64_t step) const { return step == 1 || step % recipe_.train.log_every == 0; }
   bool write_checkpoint();

@@ -17,7 +17,7 @@ void Trainer::check_finite(const Taken& taken, const TrainState& before) {
   if (loss_is_finite && std::isfinite(taken.gradient_norm)) return;
   const std::string first = loss_is_finite ? optim::first_nonfinite_gradient(model_.parameters())
                                            : step_for(taken.examples).first_nonfinite();
-  write(line(taken, line_speed_));
+  write(to_json(line(taken, line_speed_)));
   const bool weights_are_finite = std::isfinite(ops::sum_of_squares(model_.parameters().values()).item());
   if (weights_are_finite && checkpoints_.written() != before.step) {
     state_ = before;
@@ -69,7 +69,7 @@ bool Trainer::end_epoch(const Taken& taken) {
   m.validation_loss = validation.loss;
   m.validation_accuracy = validation.accuracy;
   m.seconds = state_.seconds = seconds_now() - began_;
-  write(m);
+  write(to_json(m));
   last_epoch_ = m;
   say_epoch(m);
   const bool better = state_.best_step < 0 || validation.accuracy > state_.best_accuracy ||
@@ -81,7 +81,7 @@ bool Trainer::end_epoch(const Taken& taken) {
   return true;
 }
 
-void Trainer::write(const Metrics& line) {
+void Trainer::write(std::string_view line) {
   const bool written = metrics_->write(line);
   if (!written && !metrics_failed_)
     progress_->message(fmt::format("rezero: {}: cannot be written: {} (training goes on, lines are kept)",
@@ -91,7 +91,7 @@ void Trainer::write(const Metrics& line) {
 
 void Trainer::write_monitor() {
   if (!monitor_) return;
-  metrics_failed_ = !metrics_->write(monitor_->after(state_.step, state_.epoch + 1)) || metrics_failed_;
+  write(monitor_->after(state_.step, state_.epoch + 1));
   for (const std::string& warning : monitor_->warnings())
     progress_->message(fmt::format("rezero: step {}: {}", state_.step, warning));
 }

@@ -44,6 +44,10 @@ void check_options(const Options& options, const std::string& path) {
   std::error_code ignored;
   if (fs::equivalent(path, options.to, ignored))
     throw UsageError(fmt::format("--to: {} is the file that is read (give another name)", printable(options.to)));
+  const fs::path folder = fs::weakly_canonical(absolute(options.to), ignored).parent_path();
+  if (folder.filename() == "checkpoints" && is_run(folder.parent_path().string()))
+    throw UsageError(
+        fmt::format("--to: {} would be a checkpoint of a run (write it elsewhere)", printable(options.to)));
   check_target(options.to);
 }
 

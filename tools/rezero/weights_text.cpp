@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "data/checksum.h"
 #include "data/text.h"
 #include "tools/rezero/name_groups.h"
 #include "tools/rezero/terminal.h"
@@ -41,7 +42,8 @@ std::string heading(const WeightsList& list) {
   std::size_t shown = 0;
   for (const auto& [key, value] : list.metadata) {
     if (++shown > most_shown) break;
-    text += fmt::format("  {}: {}{}\n", printable(key), printable(value), key == "checksum" ? " (agrees)" : "");
+    text += fmt::format("  {}: {}{}\n", printable(key), printable(value),
+                        key == "checksum" && is_own_checksum(value) ? " (agrees)" : "");
   }
   if (list.metadata.size() > most_shown) text += fmt::format("  and {} more\n", list.metadata.size() - most_shown);
   return text + "\n";
