@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <cstring>
+#include <cstdint>
 #include <iterator>
 #include <limits>
+#include <type_traits>
 
 #include "autograd/record.h"
 #include "autograd/tape.h"
@@ -29,6 +31,7 @@ std::vector<char> bytes_of(const Tensor& t) {
 template <class T>
 MovementSums compare(const std::vector<char>& before, const std::vector<char>& after,
                      const std::vector<char>& gradient) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
   const auto at = [](const std::vector<char>& bytes) { return reinterpret_cast<const T*>(bytes.data()); };
   const T *w = at(before), *now = at(after), *g = at(gradient);
   MovementSums sums;
@@ -38,7 +41,7 @@ MovementSums compare(const std::vector<char>& before, const std::vector<char>& a
     sums.weight += weight * weight;
     sums.update += update * update;
     sums.gradient += static_cast<double>(g[i]) * static_cast<double>(g[i]);
-    sums.changed += std::memcmp(w + i, now + i, sizeof(T)) != 0;
+    sums.changed += std::bit_cast<Bits>(w[i]) != std::bit_cast<Bits>(now[i]);
   }
   return sums;
 }
