@@ -1,5 +1,6 @@
 #include "support/command.h"
 
+#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -89,6 +90,18 @@ Comparison one_line_error(const CommandResult& result) {
   const bool holds = result.out.empty() && result.error.starts_with("rezero: ") &&
                      std::ranges::count(result.error, '\n') == 1 && result.error.ends_with('\n');
   return {holds, "output: " + result.out + "\nerror: " + result.error};
+}
+
+void check_refused(const std::vector<std::string>& arguments, int exit_code, const std::vector<std::string>& parts,
+                   const CommandOptions& options) {
+  const CommandResult result = run_command(arguments, options);
+  std::string line = "rezero";
+  for (const std::string& argument : arguments) line += " " + argument;
+  CAPTURE(line);
+  CAPTURE(result.error);
+  CHECK(result.exit_code == exit_code);
+  CHECK(one_line_error(result));
+  CHECK(mentions(result.error, parts));
 }
 
 std::string contents(const std::string& path) {

@@ -42,6 +42,10 @@ class Process {
 // Whether `error` is one line "rezero: ..." and nothing else was written.
 Comparison one_line_error(const CommandResult& result);
 
+// Checks that these arguments end with that exit code and one line on standard error that mentions the parts in order.
+void check_refused(const std::vector<std::string>& arguments, int exit_code, const std::vector<std::string>& parts,
+                   const CommandOptions& options = {});
+
 std::string contents(const std::string& path);  // "" if it cannot be read
 void write_file(const std::string& path, const std::string& bytes);
 

@@ -24,11 +24,7 @@ json bench(std::vector<std::string> arguments) {
 }
 
 void check_error(const std::vector<std::string>& arguments, const std::vector<std::string>& parts) {
-  const CommandResult result = run_command(arguments);
-  CAPTURE(result.error);
-  CHECK(result.exit_code == 2);
-  CHECK(one_line_error(result));
-  CHECK(mentions(result.error, parts));
+  check_refused(arguments, 2, parts);
 }
 
 }  // namespace

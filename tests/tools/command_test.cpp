@@ -21,14 +21,6 @@ using namespace rz::test;
 
 namespace {
 
-void check_error(const std::vector<std::string>& arguments, int code, const std::vector<std::string>& parts,
-                 const CommandOptions& options = {}) {
-  const CommandResult result = run_command(arguments, options);
-  CHECK(result.exit_code == code);
-  CHECK(one_line_error(result));
-  CHECK(mentions(result.error, parts));
-}
-
 // What the program writes to a terminal of so many columns.
 std::string on_terminal(const std::vector<std::string>& arguments, unsigned short columns, const char* term,
                         bool no_color) {
@@ -70,49 +62,49 @@ TEST_CASE("command: help and version") {
 }
 
 TEST_CASE("command: wrong usage is exit code 2 and one line with what may have been meant") {
-  check_error({}, 2, {"command", "--help"});
-  check_error({"trian"}, 2, {"trian", "did you mean 'train'"});
-  check_error({"zzzzzzzzzz"}, 2, {"zzzzzzzzzz", "--help"});
-  check_error({"--verison"}, 2, {"--verison", "did you mean '--version'"});
-  check_error({"train", "--rezume", "x"}, 2, {"--rezume", "did you mean '--resume'"});
-  check_error({"train"}, 2, {"no recipe"});
-  check_error({"train", "a.toml", "b.toml"}, 2, {"b.toml"});
-  check_error({"train", "a.toml", "--threads", "many"}, 2, {"--threads"});
-  check_error({"train", "a.toml", "--set"}, 2, {"--set"});
+  check_refused({}, 2, {"command", "--help"});
+  check_refused({"trian"}, 2, {"trian", "did you mean 'train'"});
+  check_refused({"zzzzzzzzzz"}, 2, {"zzzzzzzzzz", "--help"});
+  check_refused({"--verison"}, 2, {"--verison", "did you mean '--version'"});
+  check_refused({"train", "--rezume", "x"}, 2, {"--rezume", "did you mean '--resume'"});
+  check_refused({"train"}, 2, {"no recipe"});
+  check_refused({"train", "a.toml", "b.toml"}, 2, {"b.toml"});
+  check_refused({"train", "a.toml", "--threads", "many"}, 2, {"--threads"});
+  check_refused({"train", "a.toml", "--set"}, 2, {"--set"});
 }
 
 TEST_CASE("command: a recipe that is missing, wrong or not one") {
   const TemporaryFolder folder;
-  check_error({"train", "nowhere.toml"}, 1, {"/nowhere.toml", "No such file"});
+  check_refused({"train", "nowhere.toml"}, 1, {"/nowhere.toml", "No such file"});
   write_file(folder / "a.toml", "[model]\ndepht = 3\n");
-  check_error({"train", folder / "a.toml"}, 2, {"a.toml:2:1", "depht", "did you mean 'depth'"});
-  check_error(small_training(folder / "run", {"--set", "model.form=rezro"}), 2,
-              {"--set", "model.form", "rezro", "did you mean 'rezero'"});
-  check_error(small_training(folder / "run", {"--set", "data.name=cifar10", "--set", "data.path=/nowhere"}), 1,
-              {"/nowhere", "data_batch_1.bin"});
-  check_error(small_training(folder / "run", {"--set", "data.name=cifar10"}), 2, {"cifar10", "path"});
-  check_error(small_training(folder / "run", {"--set", "model.inputs=17"}), 2, {"model.inputs", "17"});
-  check_error(small_training(folder / "run", {"--set", "model.gate=[1, 2]"}), 2, {"2 gates", "3 layers"});
-  check_error(small_training(folder / "run", {"--set", "model.width=1000000", "--set", "model.depth=1000"}), 1,
-              {"memory"});
+  check_refused({"train", folder / "a.toml"}, 2, {"a.toml:2:1", "depht", "did you mean 'depth'"});
+  check_refused(small_training(folder / "run", {"--set", "model.form=rezro"}), 2,
+                {"--set", "model.form", "rezro", "did you mean 'rezero'"});
+  check_refused(small_training(folder / "run", {"--set", "data.name=cifar10", "--set", "data.path=/nowhere"}), 1,
+                {"/nowhere", "data_batch_1.bin"});
+  check_refused(small_training(folder / "run", {"--set", "data.name=cifar10"}), 2, {"cifar10", "path"});
+  check_refused(small_training(folder / "run", {"--set", "model.inputs=17"}), 2, {"model.inputs", "17"});
+  check_refused(small_training(folder / "run", {"--set", "model.gate=[1, 2]"}), 2, {"2 gates", "3 layers"});
+  check_refused(small_training(folder / "run", {"--set", "model.width=1000000", "--set", "model.depth=1000"}), 1,
+                {"memory"});
   CHECK(!std::filesystem::exists(folder / "run"));
 }
 
 TEST_CASE("command: output that cannot be written") {
   const TemporaryFolder folder;
   const CommandOptions full{.out = "/dev/full"};
-  check_error({"--help"}, 1, {"standard output", "No space left"}, full);
-  check_error({"--version"}, 1, {"standard output"}, full);
-  check_error(small_training(folder / "run"), 1, {"standard output"}, full);
+  check_refused({"--help"}, 1, {"standard output", "No space left"}, full);
+  check_refused({"--version"}, 1, {"standard output"}, full);
+  check_refused(small_training(folder / "run"), 1, {"standard output"}, full);
   write_file(folder / "file", "");
-  check_error(small_training(folder / "file/run"), 1, {"file/run", "Not a directory"});
-  check_error(small_training("/proc/nothing"), 1, {"/proc/nothing"});
+  check_refused(small_training(folder / "file/run"), 1, {"file/run", "Not a directory"});
+  check_refused(small_training("/proc/nothing"), 1, {"/proc/nothing"});
 }
 
 TEST_CASE("command: --out that holds a run is refused") {
   const TemporaryFolder folder;
   REQUIRE(run_command(small_training(folder / "run", {"--set", "train.steps=1"})).exit_code == 0);
-  check_error(small_training(folder / "run"), 2, {folder / "run", "holds a run already", "--resume"});
+  check_refused(small_training(folder / "run"), 2, {folder / "run", "holds a run already", "--resume"});
 }
 
 TEST_CASE("command: a disk that is full before or during the run") {
@@ -122,7 +114,7 @@ TEST_CASE("command: a disk that is full before or during the run") {
     MESSAGE("no file system could be mounted: not tested");
     return;
   }
-  check_error(small_training(small.folder() / "run"), 1, {"checkpoint", "needs", "left"});
+  check_refused(small_training(small.folder() / "run"), 1, {"checkpoint", "needs", "left"});
   CHECK(small.folder().names().empty());
 
   SmallDisk disk(2'500'000);  // each checkpoint takes about 400 KB

@@ -62,11 +62,7 @@ json compare_json(const Arguments& arguments) {
 void check_error(const Arguments& arguments, int code, const std::vector<std::string>& parts) {
   Arguments all{"compare"};
   all.insert(all.end(), arguments.begin(), arguments.end());
-  const CommandResult result = run_command(all);
-  CAPTURE(result.error);
-  CHECK(result.exit_code == code);
-  CHECK(one_line_error(result));
-  CHECK(mentions(result.error, parts));
+  check_refused(all, code, parts);
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ CommandResult fetch(const std::vector<std::string>& arguments) {
   return run_command(all, {"", {{"no_proxy", "*"}}, {}});
 }
 
-void check_refused(const std::vector<std::string>& arguments, int code, const std::vector<std::string>& parts) {
+void check_fails(const std::vector<std::string>& arguments, int code, const std::vector<std::string>& parts) {
   const CommandResult result = fetch(arguments);
   CAPTURE(result.error);
   CHECK(result.exit_code == code);
@@ -229,12 +229,12 @@ TEST_CASE("fetch: one program fetches at a time, and Ctrl-C leaves a part that t
   Process process(arguments, {"", {{"no_proxy", "*"}}, {}});
   for (int k = 0; k < 1000 && contents(part).size() < 1000; ++k) usleep(10000);
   REQUIRE(contents(part).size() == 1000);
-  check_refused({"cifar10", "--out", folder.path(), "--url", server.address()}, 1,
-                {part + ": is being fetched by another program"});
+  check_fails({"cifar10", "--out", folder.path(), "--url", server.address()}, 1,
+              {part + ": is being fetched by another program"});
   process.signal(SIGINT);
   CHECK(process.wait().exit_code == 130);
   server.set(name, {body});
-  check_refused({"cifar10", "--out", folder.path(), "--url", server.address()}, 1, {"has the md5", "3,000 bytes"});
+  check_fails({"cifar10", "--out", folder.path(), "--url", server.address()}, 1, {"has the md5", "3,000 bytes"});
   CHECK(server.requests() == Names{name, name + " from 1000"});
   CHECK(folder.names().empty());
 }
@@ -244,22 +244,22 @@ TEST_CASE("fetch: the command's messages") {
   WebServer server(
       {{"/cifar-10-binary.tar.gz", {"not the archive"}}, {"/page/cifar-10-binary.tar.gz", {"<html>", "text/html"}}});
   const std::string out = folder / "c";
-  check_refused({"cifar10", "--out", out, "--url", server.address()}, 1,
-                {"cifar-10-binary.tar.gz: has the md5", "15 bytes, but c32a1d4ab5d03f1284b67883e8d87530 is published"});
-  check_refused({"cifar10", "--out", out, "--url", server.address() + "/page"}, 1,
-                {"rezero: " + server.address(), "HTML page"});
-  check_refused({"mnist", "--out", out, "--url", server.address()}, 1,
-                {server.address() + "/train-images-idx3-ubyte.gz: the server answers 404"});
-  check_refused({"mnist", "--out", out, "--url", "http://127.0.0.1:1"}, 1,
-                {"http://127.0.0.1:1/train-images", "--url gives"});
-  check_refused({"mnist", "--out", out, "--url", "mirror/mnist"}, 2, {"--url: mirror/mnist is no address"});
-  check_refused({"mnits"}, 2, {"no published data set 'mnits' (did you mean 'mnist'?", "enwik8"});
-  check_refused({"shapes"}, 2, {"no published data set 'shapes'"});
-  check_refused({}, 2, {"data fetch: no data set was named"});
-  check_refused({"mnist", "--timeout", "0"}, 2, {"--timeout"});
+  check_fails({"cifar10", "--out", out, "--url", server.address()}, 1,
+              {"cifar-10-binary.tar.gz: has the md5", "15 bytes, but c32a1d4ab5d03f1284b67883e8d87530 is published"});
+  check_fails({"cifar10", "--out", out, "--url", server.address() + "/page"}, 1,
+              {"rezero: " + server.address(), "HTML page"});
+  check_fails({"mnist", "--out", out, "--url", server.address()}, 1,
+              {server.address() + "/train-images-idx3-ubyte.gz: the server answers 404"});
+  check_fails({"mnist", "--out", out, "--url", "http://127.0.0.1:1"}, 1,
+              {"http://127.0.0.1:1/train-images", "--url gives"});
+  check_fails({"mnist", "--out", out, "--url", "mirror/mnist"}, 2, {"--url: mirror/mnist is no address"});
+  check_fails({"mnits"}, 2, {"no published data set 'mnits' (did you mean 'mnist'?", "enwik8"});
+  check_fails({"shapes"}, 2, {"no published data set 'shapes'"});
+  check_fails({}, 2, {"data fetch: no data set was named"});
+  check_fails({"mnist", "--timeout", "0"}, 2, {"--timeout"});
   write_file(folder / "file", "");
-  check_refused({"mnist", "--out", folder / "file/x", "--url", server.address()}, 1,
-                {folder / "file/x", "cannot be made a folder"});
+  check_fails({"mnist", "--out", folder / "file/x", "--url", server.address()}, 1,
+              {folder / "file/x", "cannot be made a folder"});
   for (const std::string& left : Names{"data_batch_1.bin", "cifar-10-binary.tar.gz"})
     CHECK(contents(out + "/" + left).empty());
 }

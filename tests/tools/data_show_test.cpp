@@ -17,18 +17,6 @@ using namespace rz;
 using namespace rz::test;
 using nlohmann::json;
 
-namespace {
-
-void check_refused(const std::vector<std::string>& arguments, int code, const std::vector<std::string>& parts) {
-  const CommandResult result = run_command(arguments);
-  CAPTURE(result.error);
-  CHECK(result.exit_code == code);
-  CHECK(one_line_error(result));
-  CHECK(mentions(result.error, parts));
-}
-
-}  // namespace
-
 TEST_CASE("data show: the drawn shapes as text, as JSON and as a picture") {
   const TemporaryFolder folder;
   const std::vector<std::string> small{

@@ -37,11 +37,7 @@ CommandResult run(const Arguments& arguments) {
 }
 
 void check_error(const Arguments& arguments, int code, const std::vector<std::string>& parts) {
-  const CommandResult result = run_command(Arguments{"eval"} + arguments);
-  CAPTURE(result.error);
-  CHECK(result.exit_code == code);
-  CHECK(one_line_error(result));
-  CHECK(mentions(result.error, parts));
+  check_refused(Arguments{"eval"} + arguments, code, parts);
 }
 
 }  // namespace

@@ -17,14 +17,6 @@ namespace {
 
 const std::string recipes = RZ_TEST_SOURCE_DIR "/../tools/recipes/";
 
-void check_error(const std::vector<std::string>& arguments, int code, const std::vector<std::string>& parts) {
-  const CommandResult result = run_command(arguments);
-  CAPTURE(result.error);
-  CHECK(result.exit_code == code);
-  CHECK(one_line_error(result));
-  CHECK(mentions(result.error, parts));
-}
-
 }  // namespace
 
 TEST_CASE("info: the build and the machine") {
@@ -70,12 +62,12 @@ TEST_CASE("info: the table of a recipe's model") {
 
 TEST_CASE("info: bad input and wrong usage") {
   const TemporaryFolder folder;
-  check_error({"info", folder / "none.toml"}, 1, {"none.toml"});
-  check_error({"info", "--set", "model.depth=2"}, 2, {"--set"});
-  check_error({"info", recipes + "quickstart.toml", "--set", "model.widht=2"}, 2, {"model.widht", "model.width"});
-  check_error({"info", recipes + "quickstart.toml", "--set", "model.width=-2"}, 2, {"model.width"});
+  check_refused({"info", folder / "none.toml"}, 1, {"none.toml"});
+  check_refused({"info", "--set", "model.depth=2"}, 2, {"--set"});
+  check_refused({"info", recipes + "quickstart.toml", "--set", "model.widht=2"}, 2, {"model.widht", "model.width"});
+  check_refused({"info", recipes + "quickstart.toml", "--set", "model.width=-2"}, 2, {"model.width"});
   write_file(folder / "bad.toml", "[model]\ndepth = two\n");
-  check_error({"info", folder / "bad.toml", "--json"}, 2, {"bad.toml:2:"});
+  check_refused({"info", folder / "bad.toml", "--json"}, 2, {"bad.toml:2:"});
   CHECK(run_command({"info"}, {"/dev/full", {}, {}}).exit_code == 1);
 }
 
@@ -105,5 +97,5 @@ TEST_CASE("info: --measure tells isometric, conformal and neither apart") {
   CHECK(r["start"]["layers"][11]["norm"].get<double>() > 0.99);
   CHECK(r["start"]["layers"][11]["norm"].get<double>() < 1.01);
   CHECK(r["constants"].get<std::string>().starts_with("s = n^(1/4) = 1.861"));
-  check_error({"info", "--measure"}, 2, {"--measure", "no recipe"});
+  check_refused({"info", "--measure"}, 2, {"--measure", "no recipe"});
 }

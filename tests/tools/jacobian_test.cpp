@@ -41,11 +41,7 @@ json run_json(const Arguments& arguments) {
 }
 
 void check_error(const Arguments& arguments, int code, const std::vector<std::string>& parts) {
-  const CommandResult result = run_command(Arguments{"jacobian"} + arguments);
-  CAPTURE(result.error);
-  CHECK(result.exit_code == code);
-  CHECK(one_line_error(result));
-  CHECK(mentions(result.error, parts));
+  check_refused(Arguments{"jacobian"} + arguments, code, parts);
 }
 
 std::vector<double> values_of(const json& result, std::size_t sample) {

@@ -42,14 +42,6 @@ std::vector<std::string> training(const std::string& out, const std::vector<std:
   return arguments;
 }
 
-void check_refused(const std::vector<std::string>& arguments, int code, const std::vector<std::string>& parts) {
-  const CommandResult result = run_command(arguments);
-  CAPTURE(result.error);
-  CHECK(result.exit_code == code);
-  CHECK(one_line_error(result));
-  CHECK(mentions(result.error, parts));
-}
-
 }  // namespace
 
 TEST_CASE("own data: a run on arrays takes its sizes from them, goes on, and is evaluated") {

@@ -34,11 +34,7 @@ CommandResult run(Arguments arguments) {
 
 void check_error(Arguments arguments, int code, const std::vector<std::string>& parts) {
   arguments.insert(arguments.begin(), "weights");
-  const CommandResult result = run_command(arguments);
-  CAPTURE(result.error);
-  CHECK(result.exit_code == code);
-  CHECK(one_line_error(result));
-  CHECK(mentions(result.error, parts));
+  check_refused(arguments, code, parts);
 }
 
 // All types that a file can hold, one prefix, and numbers that are not finite.
