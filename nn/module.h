@@ -16,11 +16,12 @@
 namespace rz::nn {
 
 // A model as a chain: output(stages[n - 1]( ... stages[0](input(x)))). The product of the Jacobians of `stages` is that
-// of the `stack`.
+// of the `stack`. Where every layer looks back at the stack's input, it is no chain: then it is one stage.
 struct Stages {
   Function input;
   std::vector<Function> stages;
   Function output;
+  bool chain = true;  // a stage per layer
 };
 
 class Module {

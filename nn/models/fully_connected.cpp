@@ -136,7 +136,8 @@ Variable FullyConnected::forward(const Variable& x) const {
 Stages FullyConnected::stages() const {
   Stages chain;
   chain.input = [this](const Variable& x) { return first(x); };
-  if (residual_->injects()) {
+  chain.chain = !residual_->injects();
+  if (!chain.chain) {
     chain.stages.emplace_back([this](const Variable& x_0) {
       Variable h = x_0;
       for (std::int64_t i = 0; i < options_.depth; ++i) h = layer(h, x_0, i);

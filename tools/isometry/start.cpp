@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "nn/residual.h"
+#include "tools/isometry/part.h"
 
 namespace rz::isometry {
 
@@ -26,16 +27,6 @@ double mean_gate(const std::vector<double>& gates, std::size_t layers, std::size
 
 }  // namespace
 
-Tensor stack_jacobian(const nn::Model& model, const Tensor& x, const JacobianOptions& options) {
-  const nn::Stages chain = model.stages();
-  const Tensor first = chain.input(Variable(x)).value();
-  const auto stages = [&](Variable v) {
-    for (const Function& stage : chain.stages) v = stage(v);
-    return v;
-  };
-  return jacobian(stages, first, options);
-}
-
 Start measure_start(const nn::Model& model, const Tensor& inputs, std::int64_t jacobians) {
   RZ_CHECK(shape, jacobians >= 1 && jacobians <= inputs.shape()[0], "start: {} Jacobians of {} inputs were asked for",
            jacobians, inputs.shape()[0]);
@@ -51,9 +42,10 @@ Start measure_start(const nn::Model& model, const Tensor& inputs, std::int64_t j
   const std::vector<double> gates =
       model.residual_weights().defined() ? model.residual_weights().value().to_vector() : std::vector<double>();
   for (std::size_t l = 0; l < start.layers.size(); ++l) start.layers[l].gate = mean_gate(gates, start.layers.size(), l);
+  const Part stack = stack_part(model);
   std::vector<Tensor> matrices;
   for (std::int64_t i = 0; i < jacobians; ++i)
-    matrices.push_back(stack_jacobian(model, inputs.rows(i, 1), {.concurrent = true}));
+    matrices.push_back(jacobian(stack, inputs.rows(i, 1), {.concurrent = true}));
   start.stack = analyze(matrices, "stack");
   return start;
 }

@@ -21,9 +21,6 @@ struct Start {
   Result stack;  // singular values of the stack's Jacobian
 };
 
-// J of the stack [width, width] at x [1, ...input_shape]: of the last hidden state with respect to the first.
-Tensor stack_jacobian(const nn::Model& model, const Tensor& x, const JacobianOptions& options = {});
-
 // inputs [samples, ...input_shape]; the Jacobian is taken at the first `jacobians` of them.
 // Throws: value (a value or Jacobian that is not finite), shape
 Start measure_start(const nn::Model& model, const Tensor& inputs, std::int64_t jacobians);

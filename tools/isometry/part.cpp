@@ -1,0 +1,52 @@
+#include "tools/isometry/part.h"
+
+#include <utility>
+
+#include "core/error.h"
+
+namespace rz::isometry {
+
+Part stack_part(const nn::Model& model, std::optional<std::int64_t> from, std::optional<std::int64_t> to) {
+  nn::Stages chain = model.stages();
+  const std::int64_t last = std::ssize(chain.stages);
+  RZ_CHECK(value, chain.chain || (!from && !to),
+           "from, to: every layer of {} looks back at the first hidden state, so only the whole stack has a Jacobian",
+           model.formula());
+  const std::int64_t first = from.value_or(0), end = to.value_or(last);
+  RZ_CHECK(value, first >= 0 && first <= last && end <= last,
+           "from, to: the hidden state {} does not exist (they are counted from 0 to {})",
+           end > last || end < 0 ? end : first, last);
+  RZ_CHECK(value, first < end, "from, to: {} to {} is no part of the stack (the first must be below the second)", first,
+           end);
+  Part part{.of = "stack", .from = first, .to = end, .before = {std::move(chain.input)}};
+  for (std::int64_t l = 0; l < end; ++l)
+    (l < first ? part.before : part.stages).push_back(std::move(chain.stages[static_cast<std::size_t>(l)]));
+  return part;
+}
+
+Part network_part(const nn::Model& model) {
+  nn::Stages chain = model.stages();
+  Part part{.of = "network", .to = std::ssize(chain.stages)};
+  part.stages.push_back(std::move(chain.input));
+  for (Function& stage : chain.stages) part.stages.push_back(std::move(stage));
+  part.stages.push_back(std::move(chain.output));
+  return part;
+}
+
+Tensor input_of(const Part& part, const Tensor& x) {
+  Tensor value = x;
+  for (const Function& f : part.before) value = f(Variable(value)).value();
+  return value;
+}
+
+Variable apply(const Part& part, const Variable& x) {
+  Variable value = x;
+  for (const Function& f : part.stages) value = f(value);
+  return value;
+}
+
+Tensor jacobian(const Part& part, const Tensor& x, const JacobianOptions& options) {
+  return rz::jacobian([&part](const Variable& v) { return apply(part, v); }, input_of(part, x), options);
+}
+
+}  // namespace rz::isometry

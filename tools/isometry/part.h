@@ -1,0 +1,32 @@
+// The part of a model whose Jacobian is analysed. Hidden states are counted from 0, the input layer's output, to the
+// number of layers: x_l is what layer l makes of x_(l-1).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nn/module.h"
+
+namespace rz::isometry {
+
+struct Part {
+  std::string of{};                // "stack" or "network"
+  std::int64_t from = 0, to = 0;   // hidden states of a stack: d x_to / d x_from
+  std::vector<Function> before{};  // from the model's input to the part's
+  std::vector<Function> stages{};  // the part: the product of their Jacobians is its own
+};
+
+// By default from the first hidden state to the last. The model must outlive the part.
+// Throws: value (a state beyond the last; to not above from; a part of a stack that is no chain)
+Part stack_part(const nn::Model& model, std::optional<std::int64_t> from = {}, std::optional<std::int64_t> to = {});
+// d outputs / d inputs.
+Part network_part(const nn::Model& model);
+
+Tensor input_of(const Part& part, const Tensor& x);   // at the model's input x [batch, ...input_shape]
+Variable apply(const Part& part, const Variable& x);  // x: the part's input
+// J [m, n] at one input x [1, ...input_shape] of the model.
+Tensor jacobian(const Part& part, const Tensor& x, const JacobianOptions& options = {});
+
+}  // namespace rz::isometry
