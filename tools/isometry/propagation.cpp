@@ -1,0 +1,148 @@
+#include "tools/isometry/propagation.h"
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <utility>
+
+#include "autograd/transforms.h"
+#include "core/error.h"
+#include "core/ops.h"
+#include "nn/residual.h"
+
+namespace rz::isometry {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+using Signals = std::vector<std::vector<LayerSignal>>;
+
+// Rows of a matrix [rows, units] on the host.
+class Rows {
+ public:
+  Rows(const Tensor& x, std::int64_t units) : values_(x.to_vector()), units_(static_cast<std::size_t>(units)) {}
+  std::span<const double> operator[](std::size_t i) const { return std::span(values_).subspan(i * units_, units_); }
+  std::size_t size() const { return values_.size() / units_; }
+
+ private:
+  std::vector<double> values_;
+  std::size_t units_;
+};
+
+double dot(std::span<const double> a, std::span<const double> b) {
+  return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+}
+
+void measure_state(const Tensor& x, std::size_t layer, Signals& signals) {
+  const Rows rows(x, x.shape().elements() / x.shape()[0]);
+  std::vector<LayerSignal>& signal = signals[layer];
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const double square = dot(rows[i], rows[i]);
+    signal[i].q = square / static_cast<double>(rows[i].size());
+    RZ_CHECK(value, std::isfinite(square), "propagate: hidden state {} of input {} is not finite", layer, i);
+    double cosines = 0;
+    for (std::size_t j = 0; j < rows.size(); ++j)
+      if (j != i) cosines += dot(rows[i], rows[j]) / std::sqrt(square * dot(rows[j], rows[j]));
+    signal[i].c = rows.size() > 1 ? cosines / static_cast<double>(rows.size() - 1) : nan;
+  }
+}
+
+// tangents [probes, inputs, units]
+void measure_tangents(const Tensor& tangents, std::int64_t units_of_first, std::vector<LayerSignal>& signal) {
+  const Rows rows(tangents, tangents.shape().elements() / (tangents.shape()[0] * tangents.shape()[1]));
+  const double probes = static_cast<double>(tangents.shape()[0]);
+  for (LayerSignal& s : signal) s.apjn = 0;
+  for (std::size_t r = 0; r < rows.size(); ++r)
+    signal[r % signal.size()].apjn += dot(rows[r], rows[r]) / (probes * static_cast<double>(units_of_first));
+}
+
+void measure_gradient(const Tensor& gradient, std::vector<LayerSignal>& signal) {
+  const Rows rows(gradient, gradient.shape().elements() / gradient.shape()[0]);
+  for (std::size_t i = 0; i < rows.size(); ++i) signal[i].gradient_norm = std::sqrt(dot(rows[i], rows[i]));
+}
+
+Tensor signs(const Shape& shape, Random& random) {  // +-1: lengths are those of every multiple of an isometry, exactly
+  std::vector<double> values(static_cast<std::size_t>(shape.elements()));
+  for (double& v : values) v = random.below(2) == 0 ? -1 : 1;
+  return Tensor::of(shape, values);
+}
+
+// A direction of length 1 for each row.
+Tensor directions(std::int64_t rows, std::int64_t units, Random& random) {
+  Tensor u({rows, units}, DType::f64);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::span row(u.data<double>() + i * units, static_cast<std::size_t>(units));
+    for (double& v : row) v = random.normal();
+    const double length = std::sqrt(dot(row, row));
+    for (double& v : row) v /= length;
+  }
+  return u;
+}
+
+// Forward: values, branch ratios and tangents from the first hidden state on. Returns all hidden states.
+std::vector<Tensor> measure_forward(const nn::Stages& chain, const Tensor& first, Tensor tangents, Signals& signals) {
+  const std::int64_t units = first.elements() / first.shape()[0];
+  double ratio = nan;
+  const nn::ResidualProbe probe([&](const nn::ConnectionValues& c) {
+    ratio = std::sqrt(ops::sum_of_squares(c.branch).item() / ops::sum_of_squares(c.x).item());
+  });
+  std::vector<Tensor> states{first};
+  for (std::size_t l = 0;; ++l) {
+    measure_state(states[l], l, signals);
+    measure_tangents(tangents, units, signals[l]);
+    for (LayerSignal& s : signals[l]) s.branch_ratio = ratio;
+    if (l == chain.stages.size()) return states;
+    ratio = nan;
+    ValueAndTangent next = jvp(chain.stages[l], states[l], tangents);
+    states.push_back(std::move(next.value));
+    tangents = std::move(next.tangent);
+  }
+}
+
+}  // namespace
+
+Signals measure_signal(const nn::Model& model, const Tensor& inputs, Random& random, std::int64_t probes) {
+  const nn::Stages chain = model.stages();
+  RZ_CHECK(value, chain.chain, "propagate: every layer of {} looks back at the first hidden state: it is no chain",
+           model.formula());
+  Signals signals(chain.stages.size() + 1, std::vector<LayerSignal>(static_cast<std::size_t>(inputs.shape()[0])));
+  const Tensor first = chain.input(Variable(inputs)).value();
+  const auto as_first = [&](const Tensor& t) { return t.to(first.dtype()).to(first.device()); };
+  const std::vector<Tensor> states =
+      measure_forward(chain, first, as_first(signs(first.shape().prepended(probes), random)), signals);
+  const Shape& last = states.back().shape();
+  Tensor u = as_first(directions(last[0], last.elements() / last[0], random).reshape(last));
+  for (std::size_t l = chain.stages.size();; --l) {
+    measure_gradient(u, signals[l]);
+    if (l == 0) return signals;
+    u = vjp(chain.stages[l - 1], states[l - 1], u);
+  }
+}
+
+Estimate estimate(const std::vector<double>& values) {
+  const double n = static_cast<double>(values.size());
+  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+  double squares = 0;
+  for (const double v : values) squares += (v - mean) * (v - mean);
+  return {mean, values.size() > 1 ? std::sqrt(squares / (n * (n - 1))) : nan};
+}
+
+std::vector<LayerStatistics> signal_statistics(const std::vector<Signals>& signals) {
+  RZ_CHECK(value, !signals.empty(), "propagate: there is no draw");
+  const auto over = [&](std::size_t layer, double LayerSignal::* member) {
+    std::vector<double> draws, inputs;
+    for (const Signals& draw : signals) {
+      inputs.clear();
+      for (const LayerSignal& s : draw[layer]) inputs.push_back(s.*member);
+      draws.push_back(estimate(inputs).mean);
+    }
+    return estimate(draws.size() > 1 ? draws : inputs);
+  };
+  std::vector<LayerStatistics> layers;
+  for (std::size_t l = 0; l < signals[0].size(); ++l)
+    layers.push_back({over(l, &LayerSignal::q), over(l, &LayerSignal::c), over(l, &LayerSignal::gradient_norm),
+                      over(l, &LayerSignal::apjn), over(l, &LayerSignal::branch_ratio)});
+  return layers;
+}
+
+}  // namespace rz::isometry
