@@ -1,5 +1,7 @@
 #include "autograd/transforms.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "autograd/ops.h"
@@ -48,7 +50,8 @@ template <class F>
 void in_chunks(std::int64_t n, std::int64_t memory, Pool& pool, F&& chunk) {
   if (n == 0) return;
   const std::int64_t one = std::max<std::int64_t>(1, peak_of(pool, [&] { chunk(std::int64_t{0}, std::int64_t{1}); }));
-  RZ_CHECK(memory, one <= memory, "jacobian: one direction takes {} bytes, the budget is {} (raise it)", one, memory);
+  if (one > memory)
+    throw BudgetError(fmt::format("jacobian: one direction takes {} bytes, the budget is {}", one, memory), one);
   const std::int64_t most = memory / one;
   for (std::int64_t first = 1; first < n; first += most) chunk(first, std::min(most, n - first));
 }

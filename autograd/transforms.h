@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
+#include <utility>
 
 #include "autograd/parameter.h"
 #include "autograd/variable.h"
+#include "core/error.h"
 
 namespace rz {
 
@@ -20,6 +23,16 @@ ValueAndTangent jvp(const Function& f, const Tensor& x, const Tensor& v);
 // J^T u, u of y's shape.
 Tensor vjp(const Function& f, const Tensor& x, const Tensor& u);
 
+// Of code memory: a budget that is too small, and the least that would do.
+class BudgetError : public Error {
+ public:
+  BudgetError(std::string message, std::int64_t least) : Error(ErrorCode::memory, std::move(message)), least_(least) {}
+  std::int64_t least() const { return least_; }  // bytes
+
+ private:
+  std::int64_t least_;
+};
+
 enum class JacobianMode { automatic, forward, reverse };
 struct JacobianOptions {
   JacobianMode mode = JacobianMode::automatic;  // forward when x has at most as many elements as y
@@ -29,7 +42,7 @@ struct JacobianOptions {
 };
 // J [elements of y, elements of x] at x. Forward mode pushes chunks of unit tangents; reverse mode repeats x over rows
 // and needs x [1, ...] -> y [1, ...] whose rows do not depend on each other (active dropout is refused: value). Throws
-// also: memory (one direction does not fit the budget).
+// also: BudgetError (one direction does not fit the budget).
 Tensor jacobian(const Function& f, const Tensor& x, const JacobianOptions& options = {});
 
 // Gradient and Hessian-vector product of a scalar function of x at x along v: reverse over forward.

@@ -33,12 +33,13 @@ struct Options {
   bool json = false;
 };
 
-isometry::Result analyze(const Options& options, const Source& source, const Tensor& inputs, DType precision) {
+isometry::Result analyze(const Options& options, const Source& source, const Tensor& inputs, DType precision,
+                         std::int64_t memory) {
   const std::int64_t samples = inputs.shape()[0], group = threads();
   const isometry::Part part =
       options.of == "stack" ? isometry::stack_part(*source.model) : isometry::network_part(*source.model);
   JacobianOptions how;
-  how.memory = parse_size(options.memory, "--memory");
+  how.memory = memory;
   how.concurrent = true;
   Progress progress("jacobian", samples);
   std::vector<isometry::SampleSpectrum> spectra;
@@ -96,7 +97,9 @@ int run(const Options& options) {
   check_options(options);
   const Source source = open_source(options.source, precision);
   const Inputs inputs = open_inputs(options.inputs, source, precision);
-  const isometry::Result result = analyze(options, source, inputs.values, precision);
+  const isometry::Result result = within_budget(options.memory, "--memory", [&](std::int64_t memory) {
+    return analyze(options, source, inputs.values, precision, memory);
+  });
   write_result(options, result, fmt::format("Jacobian of the {}: {}", result.of, source.name));
   if (takes_standard_output({options.out, options.svg})) return exit_success;
   print(options.json ? report::to_json(result) : spectrum_text(result, source.name, source.weights, inputs.text));
