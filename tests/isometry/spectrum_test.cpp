@@ -28,6 +28,7 @@ TEST_CASE("spectrum: the identity has singular values of exactly 1") {
     for (const std::int64_t n : {1, 2, 7, 64, 200}) {
       const SampleSpectrum s = spectrum(Tensor::identity(n, dtype));
       CHECK(s.singular_values == std::vector<double>(static_cast<std::size_t>(n), 1.0));
+      CHECK(s.log10_singular_values == std::vector<double>(static_cast<std::size_t>(n), 0.0));
       CHECK(s.resolved == n);
       CHECK(s.exact_zeros == 0);
       const double eps = dtype == DType::f32 ? 0x1p-23 : 0x1p-52;
@@ -126,6 +127,47 @@ TEST_CASE("spectrum: the summary is over the values of all samples") {
   CHECK(close(s.condition_number / 4e20, 1, 1e-15));
   CHECK(s.fraction_below_floor == 0.25);
   CHECK(s.rank == 1.5);
+  CHECK(s.log10_max == std::log10(4.0));
+  CHECK(close(s.log10_min, -20, 1e-13));
+  CHECK(close(s.log10_condition, 20 + std::log10(4.0), 1e-13));
+}
+
+TEST_CASE("spectrum: standard errors are those of means over the samples") {
+  std::vector<Tensor> samples;
+  for (const double scale : {1.0, 2.0, 4.0, 8.0}) samples.push_back(matrix(2, 2, {scale, 0, 0, 2 * scale}));
+  const Summary s = analyze(samples, "stack").summary;
+  CHECK(close(s.mean_log, 2 * std::log(2.0), 1e-15));
+  CHECK(close(s.mean_log_se, std::log(2.0) * std::sqrt(5.0 / 3 / 4), 1e-15));  // of 0.5, 1.5, 2.5, 3.5 times log 2
+  const double squares[] = {2.5, 10, 40, 160}, mean = 212.5 / 4;
+  double scatter = 0;
+  for (const double x : squares) scatter += (x - mean) * (x - mean);
+  CHECK(close(s.mean_square, mean, 1e-13));
+  CHECK(close(s.mean_square_se, std::sqrt(scatter / 3 / 4), 1e-13));
+  CHECK(s.rank_se == 0);
+  const Summary one = analyze(std::vector{samples[0]}, "stack").summary;
+  CHECK(std::isnan(one.mean_log_se));
+  CHECK(std::isnan(one.mean_square_se));
+  CHECK(std::isnan(one.rank_se));
+  // Samples of different rank: the error of a ratio of sums, log 2 / 1 resolved and (log 4 + log 8) / 2.
+  const Summary ranks = analyze(std::vector{matrix(2, 2, {2, 0, 0, 0}), matrix(2, 2, {4, 0, 0, 8})}, "stack").summary;
+  CHECK(close(ranks.mean_log, 2 * std::log(2.0), 1e-15));
+  CHECK(close(ranks.mean_log_se, 2 * std::log(2.0) / 3, 1e-15));
+  CHECK(ranks.rank_se == 0.5);
+}
+
+TEST_CASE("spectrum: the summary holds where singular values leave the range of a double") {
+  SampleSpectrum sample;
+  sample.log10_singular_values = {400, -500, -600};
+  sample.singular_values = {HUGE_VAL, 0, 0};
+  sample.resolved = 3;
+  const Summary s = summarize(std::vector{sample, sample});
+  CHECK(close(s.mean_log, -700 / 3.0 * std::log(10.0), 1e-12));
+  CHECK(s.mean_log_se == 0);
+  CHECK(s.log10_max == 400);
+  CHECK(s.log10_min == -600);
+  CHECK(s.log10_condition == 1000);
+  CHECK(std::isinf(s.condition_number));
+  CHECK(s.rank == 3);
 }
 
 TEST_CASE("spectrum: the summary without resolved values, and with exact zeros") {

@@ -45,7 +45,7 @@ TEST_CASE("spectra: JSON has the schema and reads back to the same doubles") {
   CHECK(second["exact_zeros"] == 1);
   CHECK(close(second["log10_singular_values"][1].get<double>(), -20, 1e-15));
   const json& summary = j["summary"];
-  CHECK(summary.size() == 7);
+  CHECK(summary.size() == 13);
   CHECK(summary["max"] == 4);
   CHECK(summary["min"] == 0);
   CHECK(summary["condition_number"].is_null());
@@ -53,6 +53,12 @@ TEST_CASE("spectra: JSON has the schema and reads back to the same doubles") {
   CHECK(summary["mean_square"] == result.summary.mean_square);
   CHECK(summary["fraction_below_floor"] == 1.0 / 6);
   CHECK(summary["rank"] == 1.5);
+  CHECK(summary["rank_se"] == 0.5);
+  CHECK(summary["mean_log_se"] == result.summary.mean_log_se);
+  CHECK(summary["mean_square_se"] == result.summary.mean_square_se);
+  CHECK(summary["log10_max"] == std::log10(4.0));
+  CHECK(summary["log10_min"].is_null());
+  CHECK(summary["log10_condition"].is_null());
 }
 
 TEST_CASE("spectra: a smallest value below the floor is null, not noise") {
@@ -60,16 +66,47 @@ TEST_CASE("spectra: a smallest value below the floor is null, not noise") {
   const json summary = json::parse(to_json(isometry::analyze(graded, "stack")))["summary"];
   CHECK(summary["min"].is_null());
   CHECK(summary["condition_number"].is_null());
+  CHECK(summary["log10_min"].is_null());
+  CHECK(summary["mean_square_se"].is_null());  // of one sample
+}
+
+TEST_CASE("spectra: values beyond the range of a double are in every form") {
+  isometry::SampleSpectrum sample;
+  sample.log10_singular_values = {350.5, 0, -400.25};
+  sample.singular_values = {HUGE_VAL, 1, 0};
+  sample.resolved = 3;
+  const isometry::Result result = isometry::result_of({sample}, 3, 3, "stack", DType::f64);
+  const json j = json::parse(to_json(result));
+  CHECK(j["samples"][0]["log10_singular_values"] == json(sample.log10_singular_values));
+  CHECK(j["samples"][0]["singular_values"][0].is_null());
+  CHECK(j["samples"][0]["singular_values"][2] == 0);
+  CHECK(j["summary"]["log10_condition"] == 750.75);
+  CHECK(close(j["summary"]["mean_log"].get<double>(), -49.75 * std::log(10.0) / 3, 1e-13));
+  CHECK(mentions(to_csv(result), {"\n0,0,inf,1,0,350.5\n", "\n0,2,0,1,0,-400.25\n"}));
+  CHECK(to_arrays(result).back().tensor.to_vector() == sample.log10_singular_values);
+  const Panel panel = spectrum_panel("deep", result);
+  CHECK(panel.values == std::vector<double>{-400.25, 0, 350.5});
+  CHECK(panel.note == "min 5.62e-401, median 1, max 3.16e+350");
+}
+
+TEST_CASE("spectra: powers of ten as text") {
+  CHECK(power_of_ten(0, 6) == "1");
+  CHECK(power_of_ten(std::log10(0.125), 6) == "0.125");
+  CHECK(power_of_ten(-HUGE_VAL, 3) == "0");
+  CHECK(power_of_ten(std::nan(""), 3) == "-");
+  CHECK(power_of_ten(-400, 3) == "1e-400");
+  CHECK(power_of_ten(-400.0000001, 3) == "1e-400");
+  CHECK(power_of_ten(1000.5, 4) == "3.162e+1000");
 }
 
 TEST_CASE("spectra: CSV and arrays") {
   const isometry::Result result = example();
   const std::string csv = to_csv(result);
-  CHECK(
-      csv.starts_with("sample,index,singular_value,resolved,exact_zero\n0,0,4,1,0\n0,1,0.3333333333333333,1,0\n0,2,0,0,"
-                      "1\n1,0,2,1,0\n1,1,1e-20,0,0\n"));
+  CHECK(csv.starts_with("sample,index,singular_value,resolved,exact_zero,log10_singular_value\n0,0,4,1,0,"));
+  CHECK(mentions(csv, {"\n0,1,0.3333333333333333,1,0,-0.4771212547196", "\n0,2,0,0,1,-inf\n",
+                       "\n1,0,2,1,0,0.30102999566398", "\n1,1,1e-20,0,0,-20\n"}));
   const std::vector<NamedTensor> arrays = to_arrays(result);
-  REQUIRE(arrays.size() == 5);
+  REQUIRE(arrays.size() == 6);
   CHECK(arrays[0].name == "singular_values");
   CHECK(arrays[0].tensor.shape() == Shape{2, 3});
   CHECK(arrays[0].tensor.to_vector()[1] == 1.0 / 3);

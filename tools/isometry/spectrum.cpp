@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
+#include <numeric>
+#include <tuple>
 #include <utility>
 
 #include "core/error.h"
@@ -45,6 +48,15 @@ Tensor without_zeros(const Tensor& a) {
   return rest;
 }
 
+// sum a / sum b over independent samples, and its standard error to first order: that of a mean when all b are equal.
+std::pair<double, double> ratio_of_sums(const std::vector<double>& a, const std::vector<double>& b) {
+  const double total = std::accumulate(b.begin(), b.end(), 0.0), n = static_cast<double>(a.size());
+  const double ratio = std::accumulate(a.begin(), a.end(), 0.0) / total;
+  double squares = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - ratio * b[i]) * (a[i] - ratio * b[i]);
+  return {ratio, std::sqrt(n / (n - 1) * squares) / total};
+}
+
 }  // namespace
 
 SampleSpectrum spectrum(const Tensor& jacobian, std::string_view what) {
@@ -62,6 +74,7 @@ SampleSpectrum spectrum(const Tensor& jacobian, std::string_view what) {
   const std::int64_t k = std::min(shape[0], shape[1]);
   sample.exact_zeros = k - std::ssize(sample.singular_values);
   sample.singular_values.resize(count(k), 0.0);
+  for (const double sigma : sample.singular_values) sample.log10_singular_values.push_back(std::log10(sigma));
   const double eps = is_f32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
   sample.floor = static_cast<double>(std::max(shape[0], shape[1])) * eps * sample.singular_values.front();
   sample.resolved = std::count_if(sample.singular_values.begin(), sample.singular_values.end(),
@@ -79,29 +92,35 @@ std::vector<SampleSpectrum> spectra(std::span<const Tensor> jacobians) {
 
 Summary summarize(std::span<const SampleSpectrum> samples) {
   RZ_CHECK(value, !samples.empty(), "spectrum: a summary needs at least one sample");
-  Summary summary;
-  summary.min = std::numeric_limits<double>::infinity();
-  std::int64_t values = 0, resolved = 0, exact_zeros = 0;
-  double squares = 0, logarithms = 0;
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  Summary summary{.min = infinity, .log10_max = -infinity, .log10_min = infinity};
+  double below_floor = 0;
+  std::vector<double> squares, logarithms, resolved, values;  // of each sample: sums, and how many
   for (const SampleSpectrum& sample : samples) {
+    double square = 0, logarithm = 0;
     for (std::size_t i = 0; i < sample.singular_values.size(); ++i) {
-      const double sigma = sample.singular_values[i];
+      const double sigma = sample.singular_values[i], log10_sigma = sample.log10_singular_values[i];
       summary.max = std::max(summary.max, sigma);
       summary.min = std::min(summary.min, sigma);
-      squares += sigma * sigma;
-      if (i < count(sample.resolved)) logarithms += std::log(sigma);
+      summary.log10_max = std::max(summary.log10_max, log10_sigma);
+      summary.log10_min = std::min(summary.log10_min, log10_sigma);
+      square += sigma * sigma;
+      if (i < count(sample.resolved)) logarithm += std::numbers::ln10 * log10_sigma;
     }
-    values += std::ssize(sample.singular_values);
-    resolved += sample.resolved;
-    exact_zeros += sample.exact_zeros;
+    squares.push_back(square);
+    logarithms.push_back(logarithm);
+    resolved.push_back(static_cast<double>(sample.resolved));
+    values.push_back(static_cast<double>(sample.singular_values.size()));
+    below_floor += values.back() - static_cast<double>(sample.resolved + sample.exact_zeros);
   }
-  const auto all = static_cast<double>(values);
-  summary.mean_square = squares / all;
-  summary.mean_log =
-      resolved > 0 ? logarithms / static_cast<double>(resolved) : std::numeric_limits<double>::quiet_NaN();
-  summary.condition_number = summary.max / summary.min;
-  summary.fraction_below_floor = static_cast<double>(values - resolved - exact_zeros) / all;
-  summary.rank = static_cast<double>(resolved) / static_cast<double>(samples.size());
+  std::tie(summary.mean_square, summary.mean_square_se) = ratio_of_sums(squares, values);
+  std::tie(summary.mean_log, summary.mean_log_se) = ratio_of_sums(logarithms, resolved);
+  std::tie(summary.rank, summary.rank_se) = ratio_of_sums(resolved, std::vector<double>(samples.size(), 1.0));
+  summary.log10_condition = summary.log10_max - summary.log10_min;  // NaN for 0 / 0
+  summary.condition_number = std::isnormal(summary.min) && std::isfinite(summary.max)
+                                 ? summary.max / summary.min
+                                 : std::pow(10.0, summary.log10_condition);
+  summary.fraction_below_floor = below_floor / std::accumulate(values.begin(), values.end(), 0.0);
   return summary;
 }
 

@@ -15,10 +15,12 @@
 
 namespace rz::isometry {
 
+// Singular values of deep networks leave the range of a double: the logarithms are the data.
 struct SampleSpectrum {
-  std::vector<double> singular_values;  // descending, all min(m, n)
-  std::int64_t resolved = 0;            // the first so many are above the floor
-  std::int64_t exact_zeros = 0;         // the last so many; those between lie below the floor
+  std::vector<double> log10_singular_values;  // descending, all min(m, n); -infinity for exact zeros
+  std::vector<double> singular_values;        // of the same; 0 or infinite beyond the range of a double
+  std::int64_t resolved = 0;                  // the first so many are above the floor
+  std::int64_t exact_zeros = 0;               // the last so many; those between lie below the floor
   double floor = 0;
 };
 
@@ -29,14 +31,15 @@ SampleSpectrum spectrum(const Tensor& jacobian, std::string_view what = "Jacobia
 std::vector<SampleSpectrum> spectra(std::span<const Tensor> jacobians);
 
 // Over the singular values of all samples together. What does not exist is NaN, what is not bounded infinite; both are
-// null in JSON.
+// null in JSON. `_se`: standard error of a mean from the scatter of the samples; NaN for one sample.
 struct Summary {
-  double max = 0, min = 0;          // 0 when there is an exact zero; a min below the floor is noise
-  double mean_square = 0;           // tr(J J^T) / min(m, n), mean over the samples
-  double mean_log = 0;              // mean of ln sigma over the resolved values; NaN when there is none
-  double condition_number = 0;      // max / min; infinite when min is 0, NaN when max is
-  double fraction_below_floor = 0;  // of all values; exact zeros are not among them
-  double rank = 0;                  // resolved values per sample, the mean over the samples
+  double max = 0, min = 0;                           // 0 when there is an exact zero; a min below the floor is noise
+  double log10_max = 0, log10_min = 0;               // of the same, also beyond the range of a double
+  double mean_square = 0, mean_square_se = 0;        // tr(J J^T) / min(m, n), mean over the samples
+  double mean_log = 0, mean_log_se = 0;              // of ln sigma over the resolved values; NaN when there is none
+  double condition_number = 0, log10_condition = 0;  // max / min; infinite when min is 0, NaN when max is
+  double fraction_below_floor = 0;                   // of all values; exact zeros are not among them
+  double rank = 0, rank_se = 0;                      // resolved values per sample, the mean over the samples
 };
 Summary summarize(std::span<const SampleSpectrum> samples);  // Throws: value (no samples)
 

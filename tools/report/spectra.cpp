@@ -19,16 +19,14 @@ std::string to_json(const Result& result) {
   using Json = nlohmann::ordered_json;  // writes null for what is not finite
   Json samples = Json::array();
   for (const SampleSpectrum& sample : result.samples) {
-    std::vector<double> logarithms;
-    for (const double sigma : sample.singular_values) logarithms.push_back(std::log10(sigma));
-    samples.push_back({{"log10_singular_values", std::move(logarithms)},
+    samples.push_back({{"log10_singular_values", sample.log10_singular_values},
                        {"singular_values", sample.singular_values},
                        {"resolved", sample.resolved},
                        {"exact_zeros", sample.exact_zeros}});
   }
   const Summary& s = result.summary;
   // A smallest value below the floor is noise: it is not shown as if it were measured.
-  const bool noise = s.fraction_below_floor > 0 && s.min > 0;
+  const bool noise = s.fraction_below_floor > 0 && std::isfinite(s.log10_min);
   const auto measured = [noise](double value) { return noise ? Json() : Json(value); };
   const Json json = {{"schema", 1},
                      {"rows", result.rows},
@@ -41,31 +39,41 @@ std::string to_json(const Result& result) {
                      {"summary",
                       {{"max", s.max},
                        {"min", measured(s.min)},
+                       {"log10_max", s.log10_max},
+                       {"log10_min", measured(s.log10_min)},
                        {"mean_square", s.mean_square},
+                       {"mean_square_se", s.mean_square_se},
                        {"mean_log", s.mean_log},
+                       {"mean_log_se", s.mean_log_se},
                        {"condition_number", measured(s.condition_number)},
+                       {"log10_condition", measured(s.log10_condition)},
                        {"fraction_below_floor", s.fraction_below_floor},
-                       {"rank", s.rank}}}};
+                       {"rank", s.rank},
+                       {"rank_se", s.rank_se}}}};
   return json.dump() + "\n";
 }
 
 std::string to_csv(const Result& result) {
-  Csv csv({"sample", "index", "singular_value", "resolved", "exact_zero"});
+  Csv csv({"sample", "index", "singular_value", "resolved", "exact_zero", "log10_singular_value"});
   for (std::size_t i = 0; i < result.samples.size(); ++i) {
     const SampleSpectrum& sample = result.samples[i];
     const std::int64_t k = std::ssize(sample.singular_values);
-    for (std::int64_t j = 0; j < k; ++j)
-      csv.row({static_cast<double>(i), static_cast<double>(j), sample.singular_values[static_cast<std::size_t>(j)],
-               j < sample.resolved ? 1.0 : 0.0, j >= k - sample.exact_zeros ? 1.0 : 0.0});
+    for (std::int64_t j = 0; j < k; ++j) {
+      const auto at = static_cast<std::size_t>(j);
+      csv.row({static_cast<double>(i), static_cast<double>(j), sample.singular_values[at],
+               j < sample.resolved ? 1.0 : 0.0, j >= k - sample.exact_zeros ? 1.0 : 0.0,
+               sample.log10_singular_values[at]});
+    }
   }
   return csv.text();
 }
 
 std::vector<NamedTensor> to_arrays(const Result& result) {
-  std::vector<double> values, floors;
+  std::vector<double> values, logarithms, floors;
   std::vector<std::int64_t> resolved, exact_zeros;
   for (const SampleSpectrum& sample : result.samples) {
     values.insert(values.end(), sample.singular_values.begin(), sample.singular_values.end());
+    logarithms.insert(logarithms.end(), sample.log10_singular_values.begin(), sample.log10_singular_values.end());
     floors.push_back(sample.floor);
     resolved.push_back(sample.resolved);
     exact_zeros.push_back(sample.exact_zeros);
@@ -76,27 +84,40 @@ std::vector<NamedTensor> to_arrays(const Result& result) {
           {"floor", Tensor::of({samples}, floors)},
           {"resolved", Tensor::of_integers({samples}, resolved)},
           {"exact_zeros", Tensor::of_integers({samples}, exact_zeros)},
-          {"shape", Tensor::of_integers({2}, shape)}};
+          {"shape", Tensor::of_integers({2}, shape)},
+          {"log10_singular_values", Tensor::of({samples, k}, logarithms)}};
+}
+
+std::string power_of_ten(double exponent, int digits) {
+  if (std::isnan(exponent)) return "-";
+  if (!std::isfinite(exponent) || std::fabs(exponent) < 300)
+    return fmt::format("{:.{}g}", std::pow(10.0, exponent), digits);
+  double whole = std::floor(exponent), mantissa = std::pow(10.0, exponent - whole);
+  if (mantissa > 10 - 0.5 * std::pow(10.0, 1 - digits)) {  // would be written as 10
+    whole += 1;
+    mantissa = 1;
+  }
+  return fmt::format("{:.{}g}e{:+}", mantissa, digits, static_cast<std::int64_t>(whole));
 }
 
 Panel spectrum_panel(std::string_view label, const Result& result) {
   Panel panel{std::string(label), {}, {}, {}, 0};
-  std::vector<double> resolved;
   std::int64_t exact_zeros = 0, below_floor = 0;
   for (const SampleSpectrum& sample : result.samples) {
-    const auto begin = sample.singular_values.begin();
-    resolved.insert(resolved.end(), begin, begin + sample.resolved);
+    const auto begin = sample.log10_singular_values.begin();
+    panel.values.insert(panel.values.end(), begin, begin + sample.resolved);
     exact_zeros += sample.exact_zeros;
-    below_floor += std::ssize(sample.singular_values) - sample.resolved - sample.exact_zeros;
-    panel.total += static_cast<double>(sample.singular_values.size());
+    below_floor += std::ssize(sample.log10_singular_values) - sample.resolved - sample.exact_zeros;
+    panel.total += static_cast<double>(sample.log10_singular_values.size());
   }
-  std::sort(resolved.begin(), resolved.end());
-  for (const double sigma : resolved) panel.values.push_back(std::log10(sigma));
+  std::sort(panel.values.begin(), panel.values.end());
 
-  if (!resolved.empty()) {
-    const std::size_t n = resolved.size();
-    const double median = 0.5 * (resolved[(n - 1) / 2] + resolved[n / 2]);
-    panel.note = fmt::format("min {:.3g}, median {:.3g}, max {:.3g}", resolved.front(), median, resolved.back());
+  if (!panel.values.empty()) {
+    const std::size_t n = panel.values.size();
+    const double low = panel.values[(n - 1) / 2], high = panel.values[n / 2];
+    const double median = low + std::log10(0.5 + 0.5 * std::pow(10.0, high - low));
+    panel.note = fmt::format("min {}, median {}, max {}", power_of_ten(panel.values.front(), 3),
+                             power_of_ten(median, 3), power_of_ten(panel.values.back(), 3));
   }
   if (exact_zeros > 0) panel.label += fmt::format(", {} exact zero{}", exact_zeros, exact_zeros == 1 ? "" : "s");
   if (below_floor > 0) panel.label += fmt::format(", {} below the floor", below_floor);

@@ -18,12 +18,16 @@ namespace rz::report {
 // Doubles read back to the same value; null for log10 0 and for what is not finite.
 std::string to_json(const isometry::Result& result);
 
-// A line per singular value: sample, index, singular_value, resolved (1 or 0), exact_zero (1 or 0).
+// A line per singular value: sample, index, singular_value, resolved (1 or 0), exact_zero (1 or 0),
+// log10_singular_value.
 std::string to_csv(const isometry::Result& result);
 
 // For save_npz: singular_values [samples, k] f64, floor [samples] f64, resolved and exact_zeros [samples] i64, shape
-// i64 [rows, cols].
+// i64 [rows, cols], log10_singular_values [samples, k] f64.
 std::vector<NamedTensor> to_arrays(const isometry::Result& result);
+
+// 10^exponent with so many significant digits, "3.16e-400" where no double reaches; "-" for NaN.
+std::string power_of_ten(double exponent, int digits);
 
 // log10 sigma of the resolved values of all samples; how many lie below the floor or are exact zeros is text.
 Panel spectrum_panel(std::string_view label, const isometry::Result& result);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "tools/report/spectra.h"
 #include "tools/rezero/spectrum_text.h"
 #include "tools/rezero/terminal.h"
 
@@ -35,15 +36,16 @@ std::string scale_text(const isometry::Summary& s) {
 
 std::string spread_text(const isometry::Result& stack) {
   const double ratio = stack.summary.condition_number;
-  if (std::isnan(ratio)) return "spread: none, J = 0";
-  if (std::isinf(ratio)) return "spread: infinite, some directions are lost";
+  if (std::isnan(stack.summary.log10_condition)) return "spread: none, J = 0";
+  if (std::isinf(stack.summary.log10_condition)) return "spread: infinite, some directions are lost";
   if (stack.summary.fraction_below_floor > 0)
     return fmt::format("spread: above {:.4g}, most directions are drowned by a few", stack.summary.max / stack.floor);
   const char* const verdict = ratio <= 1 + 1e-6 ? "all directions pass alike"
                               : ratio <= 3      ? "all directions pass nearly alike"
                               : ratio <= 100    ? "directions differ"
                                                 : "most directions are drowned by a few";
-  return fmt::format("spread: {:.4g} (largest over smallest singular value), {}", ratio, verdict);
+  return fmt::format("spread: {} (largest over smallest singular value), {}",
+                     report::power_of_ten(stack.summary.log10_condition, 4), verdict);
 }
 
 }  // namespace
@@ -56,12 +58,14 @@ std::string start_text(const isometry::Start& start) {
     rows.push_back({std::to_string(l + 1), number(layer.gate), number(layer.branch_ratio), number(layer.norm)});
   }
   const isometry::Summary& s = start.stack.summary;
-  const bool noise = s.fraction_below_floor > 0 && s.min > 0;  // the smallest are not resolved
-  const std::string smallest = noise ? fmt::format("below the floor of {:.3g}", start.stack.floor) : number(s.min);
+  const bool noise = s.fraction_below_floor > 0 && std::isfinite(s.log10_min);  // the smallest are not resolved
+  const std::string smallest =
+      noise ? fmt::format("below the floor of {:.3g}", start.stack.floor) : report::power_of_ten(s.log10_min, 4);
   return "At the start (|x|: root mean square over inputs and units, layer 0 is the stack's input)\n" +
          table_text(rows, "rrrr") +
-         fmt::format("\nSingular values of the stack: {} to {}\n  {}\n  {}\n  verdict: {}\n", smallest, number(s.max),
-                     scale_text(s), spread_text(start.stack), verdict(start.stack));
+         fmt::format("\nSingular values of the stack: {} to {}\n  {}\n  {}\n  verdict: {}\n", smallest,
+                     report::power_of_ten(s.log10_max, 4), scale_text(s), spread_text(start.stack),
+                     verdict(start.stack));
 }
 
 std::string start_json(const isometry::Start& start) {
@@ -74,7 +78,7 @@ std::string start_json(const isometry::Start& start) {
                   {"layers", std::move(layers)},
                   {"stack",
                    {{"max", s.max},
-                    {"min", s.fraction_below_floor > 0 && s.min > 0 ? Json() : Json(s.min)},
+                    {"min", s.fraction_below_floor > 0 && std::isfinite(s.log10_min) ? Json() : Json(s.min)},
                     {"mean_square", s.mean_square},
                     {"condition_number", s.condition_number},
                     {"verdict", verdict(start.stack)}}}};

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "data/text.h"
+#include "tools/report/spectra.h"
 
 namespace rz::tool {
 namespace {
@@ -39,7 +40,7 @@ std::string verdict(const isometry::Result& result) {
   const isometry::Summary& s = result.summary;
   const Counts counts = counts_of(result);
   if (s.max == 1 && s.min == 1) return "all singular values are exactly 1: dynamical isometry";
-  if (s.max == 0) return "the Jacobian is zero: no signal and no gradient passes";
+  if (std::isinf(s.log10_max)) return "the Jacobian is zero: no signal and no gradient passes";
   const double off = std::max(s.max - 1, 1 - s.min);
   if (off <= 0.1) return fmt::format("all singular values lie within {:.1g} of 1: close to dynamical isometry", off);
   if (s.condition_number <= 1 + 1e-6)
@@ -58,8 +59,8 @@ std::string verdict(const isometry::Result& result) {
   if (lost > 0) {
     text += fmt::format("; {:.3g} % of the directions are lost",
                         100 * static_cast<double>(lost) / static_cast<double>(counts.all));
-  } else if (s.condition_number > 100) {
-    text += fmt::format(", but single directions differ by a factor of {:.3g}", s.condition_number);
+  } else if (s.log10_condition > 2) {
+    text += fmt::format(", but single directions differ by a factor of {}", report::power_of_ten(s.log10_condition, 3));
   }
   return text;
 }
@@ -77,11 +78,13 @@ std::string spectrum_text(const isometry::Result& result, std::string_view netwo
   line("weights", weights);
   line("inputs", inputs);
   text += '\n';
-  line("largest singular value", number(s.max));
-  line("smallest", floored ? fmt::format("below the floor of {:.2g}", result.floor) : number(s.min));
+  line("largest singular value", report::power_of_ten(s.log10_max, 6));
+  line("smallest",
+       floored ? fmt::format("below the floor of {:.2g}", result.floor) : report::power_of_ten(s.log10_min, 6));
   line("mean square", number(s.mean_square));
   line("mean natural logarithm", number(s.mean_log));
-  line("condition number", floored ? fmt::format("above {:.2g}", s.max / result.floor) : number(s.condition_number));
+  line("condition number",
+       floored ? fmt::format("above {:.2g}", s.max / result.floor) : report::power_of_ten(s.log10_condition, 6));
   line("resolved", fmt::format("{} of {}", count(counts.resolved), count(counts.all)));
   line("below the floor", fmt::format("{} (floor {:.2g})", count(counts.below_floor()), result.floor));
   line("exact zeros", count(counts.exact_zeros));
