@@ -1,0 +1,91 @@
+#include "tools/isometry/theory/gaussian_rule.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+#include "core/error.h"
+
+namespace rz::isometry {
+namespace {
+
+constexpr double reach = 13;  // in z: exp(-13^2 / 4) is 5e-19, so Hermite polynomials of any degree end there, too
+constexpr double beside_zero = 1e-300;
+
+double density(double z) { return std::exp(-0.5 * z * z) * (0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2); }
+
+// The rule for an integral over z, with the Gaussian in the weights.
+void add(GaussianRule& rule, double root_q, double z, double dz) {
+  rule.x.push_back(root_q * z);
+  rule.weight.push_back(dz * density(z));
+}
+
+GaussianRule trapezoid(double root_q) {
+  const double step = std::min(1.0 / 8, 0.15 / root_q);
+  const auto n = static_cast<long>(std::ceil(reach / step));
+  GaussianRule rule;
+  rule.x.reserve(static_cast<std::size_t>(2 * n + 1));
+  rule.weight.reserve(static_cast<std::size_t>(2 * n + 1));
+  for (long i = -n; i <= n; ++i) add(rule, root_q, step * static_cast<double>(i), step);
+  return rule;
+}
+
+constexpr int order = 16;
+struct Legendre {
+  std::array<double, order> node{}, weight{};  // on [-1, 1]
+};
+Legendre gauss_legendre() {
+  Legendre rule;
+  for (int i = 0; i < order; ++i) {
+    double x = std::cos(std::numbers::pi * (i + 0.75) / (order + 0.5)), slope = 1;
+    for (int iteration = 0; iteration < 6; ++iteration) {  // Newton; quadratic from the first step
+      double p = 1, before = 0;
+      for (int k = 1; k <= order; ++k) {
+        const double next = ((2 * k - 1) * x * p - (k - 1) * before) / k;
+        before = p;
+        p = next;
+      }
+      slope = order * (x * p - before) / (x * x - 1);
+      x -= p / slope;
+    }
+    const auto at = static_cast<std::size_t>(i);
+    rule.node[at] = x;
+    rule.weight[at] = 2 / ((1 - x * x) * slope * slope);
+  }
+  return rule;
+}
+
+GaussianRule panels(const std::vector<double>& ends, double root_q) {
+  static const Legendre legendre = gauss_legendre();
+  const double widest = std::min(2.0, 2 / root_q);
+  GaussianRule rule;
+  for (std::size_t i = 0; i + 1 < ends.size(); ++i) {
+    const double length = ends[i + 1] - ends[i];
+    const auto pieces = static_cast<long>(std::ceil(length / widest));
+    const double half = 0.5 * length / static_cast<double>(pieces);
+    for (long piece = 0; piece < pieces; ++piece) {
+      const double middle = ends[i] + half * static_cast<double>(2 * piece + 1);
+      for (std::size_t k = 0; k < order; ++k)
+        add(rule, root_q, middle + half * legendre.node[k], half * legendre.weight[k]);
+    }
+  }
+  return rule;
+}
+
+}  // namespace
+
+GaussianRule gaussian_rule(std::span<const double> kinks, double q) {
+  RZ_CHECK(value, q >= 0 && q <= 1e10, "gaussian_rule: the variance q = {} must lie between 0 and 1e10", q);
+  if (q == 0) return {{-beside_zero, beside_zero}, {0.5, 0.5}};
+  const double root_q = std::sqrt(q);
+  std::vector<double> ends{-reach};
+  for (const double kink : kinks) {
+    if (std::abs(kink) < reach * root_q) ends.push_back(kink / root_q);
+  }
+  if (ends.size() == 1) return trapezoid(root_q);
+  ends.push_back(reach);
+  return panels(ends, root_q);
+}
+
+}  // namespace rz::isometry

@@ -1,0 +1,17 @@
+// Moments of an activation phi at a Gaussian pre-activation x ~ N(0, q): all that mean-field theory asks of phi.
+// q >= 0; at q = 0 the limits q -> 0.   Throws: value (q: see gaussian_rule)
+#pragma once
+
+#include "core/scalar_functions.h"
+#include "tools/isometry/theory/gaussian_rule.h"
+
+namespace rz::isometry {
+
+GaussianRule gaussian_rule(Scalar phi, double q);  // split at the kinks of phi
+
+double mu(Scalar phi, int k, double q);               // mu_k = E phi'(x)^(2 k)
+double second_moment(Scalar phi, double q);           // E phi(x)^2
+double second_moment_slope(Scalar phi, double q);     // d/dq E phi^2 = E phi'^2 + E phi phi'' (with the jumps of phi')
+double mean_log_slope_squared(Scalar phi, double q);  // E ln phi'(x)^2; -infinity where phi' vanishes on an interval
+
+}  // namespace rz::isometry
