@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "core/error.h"
+#include "tools/isometry/theory/normal.h"
 
 namespace rz::isometry {
 namespace {
@@ -13,12 +14,10 @@ namespace {
 constexpr double reach = 13;  // in z: exp(-13^2 / 4) is 5e-19, so Hermite polynomials of any degree end there, too
 constexpr double beside_zero = 1e-300;
 
-double density(double z) { return std::exp(-0.5 * z * z) * (0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2); }
-
 // The rule for an integral over z, with the Gaussian in the weights.
 void add(GaussianRule& rule, double root_q, double z, double dz) {
   rule.x.push_back(root_q * z);
-  rule.weight.push_back(dz * density(z));
+  rule.weight.push_back(dz * normal_density(z));
 }
 
 GaussianRule trapezoid(double root_q) {

@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "core/error.h"
+#include "tools/isometry/theory/normal.h"
 
 namespace rz::isometry {
 namespace {
@@ -14,13 +15,8 @@ double softplus(double x) { return std::fmax(x, 0) + std::log1p(std::exp(-std::a
 double logistic(double x) { return std::exp(-softplus(-x)); }
 
 double log_gelu_slope(double x) {  // phi' = Phi + x n, n the normal density
-  if (x > -30) {
-    const double n = std::exp(-0.5 * x * x) / std::sqrt(2 * pi);
-    return std::log(std::abs(0.5 * std::erfc(-x / std::numbers::sqrt2) + x * n));
-  }
-  const double s = 1 / (x * x);  // Phi / n by Mills' ratio; both underflow
-  const double ratio = (1 - s * (1 - 3 * s * (1 - 5 * s * (1 - 7 * s)))) / -x;
-  return -0.5 * x * x - 0.5 * std::log(2 * pi) + std::log(std::abs(ratio + x));
+  if (x > 0) return std::log(normal_cdf(x) + x * normal_density(x));
+  return -0.5 * x * x - 0.5 * std::log(2 * pi) + std::log(std::abs(mills_ratio(-x) + x));  // without underflow
 }
 
 double log_gelu_tanh_slope(double x) {  // phi = x s(2 u), s the logistic function
@@ -86,28 +82,24 @@ double mean_log_cosine_squared(double q) {
 
 GaussianRule gaussian_rule(Scalar phi, double q) { return gaussian_rule(info(phi.function).kinks, q); }
 
+Moments moments(Scalar phi, double q) {
+  const GaussianRule rule = gaussian_rule(phi, q);
+  Moments sum;
+  for (std::size_t i = 0; i < rule.x.size(); ++i) {
+    const double x = rule.x[i], weight = rule.weight[i];
+    const double y = evaluate(phi, 0, x), slope = evaluate(phi, 1, x), square = slope * slope;
+    sum.second += weight * y * y;
+    // d/dq at fixed z = x / sqrt(q): it needs no phi'', which is not a function where phi has kinks.
+    sum.slope += weight * (q > 0 ? x * y * slope / q : square + y * evaluate(phi, 2, x));
+    sum.mu_1 += weight * square;
+    sum.mu_2 += weight * square * square;
+  }
+  return sum;
+}
+
 double mu(Scalar phi, int k, double q) {
   RZ_CHECK(value, k >= 1, "mu: the order k = {} must be at least 1", k);
   return expectation(gaussian_rule(phi, q), [&](double x) { return std::pow(evaluate(phi, 1, x), 2 * k); });
-}
-
-double second_moment(Scalar phi, double q) {
-  return expectation(gaussian_rule(phi, q), [&](double x) {
-    const double y = evaluate(phi, 0, x);
-    return y * y;
-  });
-}
-
-double second_moment_slope(Scalar phi, double q) {
-  if (q == 0) {
-    return expectation(gaussian_rule(phi, q), [&](double x) {
-      const double slope = evaluate(phi, 1, x);
-      return slope * slope + evaluate(phi, 0, x) * evaluate(phi, 2, x);
-    });
-  }
-  // d/dq at fixed z = x / sqrt(q): it needs no phi'', which is not a function where phi has kinks.
-  const GaussianRule rule = gaussian_rule(phi, q);
-  return expectation(rule, [&](double x) { return x * evaluate(phi, 0, x) * evaluate(phi, 1, x); }) / q;
 }
 
 double mean_log_slope_squared(Scalar phi, double q) {

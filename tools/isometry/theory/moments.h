@@ -9,9 +9,14 @@ namespace rz::isometry {
 
 GaussianRule gaussian_rule(Scalar phi, double q);  // split at the kinks of phi
 
-double mu(Scalar phi, int k, double q);               // mu_k = E phi'(x)^(2 k)
-double second_moment(Scalar phi, double q);           // E phi(x)^2
-double second_moment_slope(Scalar phi, double q);     // d/dq E phi^2 = E phi'^2 + E phi phi'' (with the jumps of phi')
-double mean_log_slope_squared(Scalar phi, double q);  // E ln phi'(x)^2; -infinity where phi' vanishes on an interval
+struct Moments {
+  double second = 0;          // E phi^2
+  double slope = 0;           // d/dq E phi^2 = E phi'^2 + E phi phi'', with the jumps of phi' in phi''
+  double mu_1 = 0, mu_2 = 0;  // E phi'^2, E phi'^4
+};
+Moments moments(Scalar phi, double q);
+
+double mu(Scalar phi, int k, double q);               // mu_k = E phi'^(2 k), k >= 1
+double mean_log_slope_squared(Scalar phi, double q);  // E ln phi'^2; -infinity where phi' vanishes on an interval
 
 }  // namespace rz::isometry
