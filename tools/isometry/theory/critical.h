@@ -7,12 +7,10 @@
 //     sigmoid                                     from q = 45.4, sigma_w = 10.15 and sigma_b = 0
 //     gelu, gelu_tanh, silu                       from their half-stable point on; below it chi_1 = 1 is unstable
 //     identity, relu, leaky_relu                  the one point sigma_w^2 = 1 / E phi'^2, sigma_b = 0, with every q
-// Along it sigma_b increases with q. sigma_w increases, too, but for gelu, gelu_tanh and silu, where it falls a little
-// first.
+// Along it sigma_b increases with q. sigma_w increases, too, but for gelu,
+// gelu_tanh and silu, where it falls a little first.
 #pragma once
 
-#include <functional>
-#include <optional>
 #include <vector>
 
 #include "tools/isometry/theory/moments.h"

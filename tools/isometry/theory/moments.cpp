@@ -97,6 +97,16 @@ Moments moments(Scalar phi, double q) {
   return sum;
 }
 
+double poincare_gap(Scalar phi, double q) {
+  // The same for phi(x) - a x with any a, since E x phi = q E phi': a = E phi' leaves the least to cancel.
+  const GaussianRule rule = gaussian_rule(phi, q);
+  const double a = expectation(rule, [&](double x) { return evaluate(phi, 1, x); });
+  return expectation(rule, [&](double x) {
+    const double rest = evaluate(phi, 0, x) - a * x, slope = evaluate(phi, 1, x) - a;
+    return q * slope * slope - rest * rest;
+  });
+}
+
 double mu(Scalar phi, int k, double q) {
   RZ_CHECK(value, k >= 1, "mu: the order k = {} must be at least 1", k);
   return expectation(gaussian_rule(phi, q), [&](double x) { return std::pow(evaluate(phi, 1, x), 2 * k); });
@@ -108,6 +118,16 @@ double mean_log_slope_squared(Scalar phi, double q) {
   if (one_zero && q > 0) return mean_log_around_zero(phi, q);
   if (phi.function == ScalarFunction::sin && q > 1.0 / 80) return mean_log_cosine_squared(q);
   return expectation(gaussian_rule(phi, q), [&](double x) { return 2 * log_slope(phi, x); });
+}
+
+double log_slope_gap(Scalar phi, double q) {
+  const double mean = mean_log_slope_squared(phi, q), gap = mean - std::log(mu(phi, 1, q));
+  if (!(std::abs(gap) < 1e-3)) return gap;
+  // -ln E exp(g - E g), g = ln phi'^2; as E (g - E g) = 0, only the second order is left to be summed.
+  return -std::log1p(expectation(gaussian_rule(phi, q), [&](double x) {
+    const double g = 2 * log_slope(phi, x) - mean;
+    return std::expm1(g) - g;
+  }));
 }
 
 }  // namespace rz::isometry

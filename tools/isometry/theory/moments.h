@@ -16,7 +16,13 @@ struct Moments {
 };
 Moments moments(Scalar phi, double q);
 
+// q E phi'^2 - E phi^2, not negative when E phi = 0 (Poincare's inequality); accurate where the two nearly cancel.
+double poincare_gap(Scalar phi, double q);
+
 double mu(Scalar phi, int k, double q);               // mu_k = E phi'^(2 k), k >= 1
 double mean_log_slope_squared(Scalar phi, double q);  // E ln phi'^2; -infinity where phi' vanishes on an interval
+// E ln phi'^2 - ln E phi'^2 <= 0, accurate where it is small: twice the mean of ln sigma per layer over the singular
+// values sigma of the Jacobian of a critical network with orthogonal weights.
+double log_slope_gap(Scalar phi, double q);
 
 }  // namespace rz::isometry
