@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+
+#include "core/error.h"
+#include "tools/isometry/theory/product.h"
+
+namespace rz::isometry {
+
+// A solution (z, state) of the master equation at a complex log lambda, that moves with it. The path keeps below the
+// real axis, where nothing is singular.
+class Continuation {
+ public:
+  Continuation(const Product& product, Complex log_lambda) : product_(product), log_lambda_(log_lambda) {
+    double log_mean = 0;
+    for (const Product::Part& part : product.parts_) log_mean += part.count * part.factor->log_mean;
+    z_ = std::exp(log_mean - log_lambda);
+    state_.resize(product.states_);
+    std::size_t at = 0;
+    for (const Product::Part& part : product.parts_) {
+      part.factor->start(z_, std::span(state_).subspan(at, part.factor->states()));
+      at += part.factor->states();
+    }
+    RZ_ASSERT(newton(log_lambda));
+  }
+  Complex z() const { return z_; }
+  // One step of Newton's method to convergence; nothing changes where it fails or leaves the upper half-plane.
+  bool newton(Complex target) {
+    Complex z = z_;
+    std::vector<Complex> state = state_;
+    for (int i = 0; i < 20; ++i) {
+      const Product::Master at = product_.master(z, state);
+      const Complex dz = (target - at.log_lambda.value) / at.log_lambda.slope;
+      double change = std::abs(dz) / std::abs(z);
+      z += dz;
+      for (std::size_t k = 0; k < state.size(); ++k) {
+        const Complex d = at.change[k].value + at.change[k].slope * dz;
+        change = std::max(change, std::abs(d));
+        state[k] += d;
+      }
+      if (!(change < 3) || !inside(z, state)) return false;
+      if (change < 1e-9) {  // the next would be about its square
+        z_ = z;
+        state_ = std::move(state);
+        log_lambda_ = target;
+        return true;
+      }
+    }
+    return false;
+  }
+  // By as many steps as it takes.
+  void move(Complex target) {
+    double fraction = 1;
+    while (log_lambda_ != target) {
+      const Complex next = fraction == 1 ? target : log_lambda_ + fraction * (target - log_lambda_);
+      if (newton(next)) {
+        fraction = std::min(1.0, 2 * fraction);
+      } else {
+        fraction /= 2;
+        RZ_ASSERT(fraction > 1e-9);
+      }
+    }
+  }
+
+ private:
+  static bool inside(Complex z, const std::vector<Complex>& state) {
+    return z.imag() >= 0 &&
+           std::ranges::all_of(state, [](Complex s) { return s.imag() >= 0 && s.imag() <= std::numbers::pi; });
+  }
+  const Product& product_;
+  Complex log_lambda_, z_;
+  std::vector<Complex> state_;
+};
+
+namespace {
+
+// lambda rho(lambda), from a solution beside the real axis.
+double weight_at(Continuation beside, double log_lambda, double offset) {
+  for (; offset > 1e-9; offset /= 8) {
+    Continuation real = beside;
+    if (real.newton(log_lambda) && real.z().imag() > 1e-9 * std::abs(real.z()))
+      return real.z().imag() / std::numbers::pi;
+    beside.move({log_lambda, -offset / 8});
+  }
+  const double height = beside.z().imag();  // in a gap it falls with the offset
+  return height < 1e-7 * std::abs(beside.z()) ? 0 : height / std::numbers::pi;
+}
+
+}  // namespace
+
+std::vector<double> Product::density(std::span<const double> lambda) const {
+  std::vector<double> rho(lambda.size());
+  double atoms_mass = 1 - lowest_rank();
+  for (const LogAtom& atom : atoms()) atoms_mass += atom.mass;
+  if (atoms_mass > 1 - 1e-12) return rho;
+  if (const auto one = single()) {
+    const double scale = std::exp(one->second);
+    std::ranges::transform(lambda, rho.begin(), [&](double x) { return one->first->density(x / scale) / scale; });
+    return rho;
+  }
+  std::vector<std::size_t> order(lambda.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return lambda[a] > lambda[b]; });
+  double variance = 0;
+  for (const Part& part : parts_) variance += part.count * part.factor->relative_variance;
+  const double offset = 0.25 * std::min(1.0, std::sqrt(variance)), top = log_top(), bottom = log_bottom();
+  Continuation beside(*this, {top + 5, -offset});
+  for (const std::size_t i : order) {
+    const double x = std::log(lambda[i]);
+    if (x >= top || x <= bottom) continue;
+    beside.move({x, -offset});
+    rho[i] = weight_at(beside, x, offset) / lambda[i];
+  }
+  return rho;
+}
+
+}  // namespace rz::isometry
