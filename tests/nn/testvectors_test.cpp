@@ -8,27 +8,12 @@
 #include "core/linalg.h"
 #include "nn/models/fully_connected.h"
 #include "support/close.h"
+#include "support/lcg.h"
 #include "support/reference.h"
 
 namespace {
 using namespace rz;
 using namespace rz::test;
-
-class Lcg {  // the generator that the file describes
- public:
-  explicit Lcg(std::uint64_t seed) : state_(seed) {}
-  std::vector<double> draw(std::int64_t n, double scale) {
-    std::vector<double> values;
-    for (std::int64_t i = 0; i < n; ++i) {
-      state_ = 6364136223846793005u * state_ + 1442695040888963407u;
-      values.push_back((2 * (static_cast<double>(state_ >> 11) * 0x1p-53) - 1) * scale);
-    }
-    return values;
-  }
-
- private:
-  std::uint64_t state_;
-};
 
 void set(nn::Model& model, const std::string& name, const std::vector<double>& values) {
   const Parameter p = model.parameters().find(name);
