@@ -249,6 +249,8 @@ void ProductSpectrum::multiply_scaled(const Tensor& f) {
   }
   const Tensor half = scaled(f, Exponents(at(f.shape()[0])), inside);
   row_exponents_ = exponents_of(sizes_of(half).rows);
+  if (range_of(row_exponents_) <= mild)
+    row_exponents_.assign(row_exponents_.size(), *std::max_element(row_exponents_.begin(), row_exponents_.end()));
   const Tensor g = scaled(half, negated(row_exponents_), Exponents(at(f.shape()[1])));
   multiply(ops::gemm(Transpose::no, g, Transpose::no, u_), 2 * std::sqrt(static_cast<double>(f.shape()[1])));
 }
