@@ -55,36 +55,59 @@ Legendre gauss_legendre() {
   return rule;
 }
 
-GaussianRule panels(const std::vector<double>& ends, double root_q) {
+// Gauss-Legendre panels over [a, b] in z, none of them wider than `widest`.
+void add_panels(GaussianRule& rule, double root_q, double a, double b, double widest) {
   static const Legendre legendre = gauss_legendre();
-  const double widest = std::min(2.0, 2 / root_q);
-  GaussianRule rule;
-  for (std::size_t i = 0; i + 1 < ends.size(); ++i) {
-    const double length = ends[i + 1] - ends[i];
-    const auto pieces = static_cast<long>(std::ceil(length / widest));
-    const double half = 0.5 * length / static_cast<double>(pieces);
-    for (long piece = 0; piece < pieces; ++piece) {
-      const double middle = ends[i] + half * static_cast<double>(2 * piece + 1);
-      for (std::size_t k = 0; k < order; ++k)
-        add(rule, root_q, middle + half * legendre.node[k], half * legendre.weight[k]);
-    }
+  const auto pieces = static_cast<long>(std::ceil((b - a) / widest));
+  const double half = 0.5 * (b - a) / static_cast<double>(pieces);
+  for (long piece = 0; piece < pieces; ++piece) {
+    const double middle = a + half * static_cast<double>(2 * piece + 1);
+    for (std::size_t k = 0; k < order; ++k)
+      add(rule, root_q, middle + half * legendre.node[k], half * legendre.weight[k]);
   }
-  return rule;
+}
+
+// The ends of the range and the kinks in it, in z.
+std::vector<double> split_points(std::span<const double> kinks, double root_q) {
+  std::vector<double> ends{-reach};
+  for (const double kink : kinks) {
+    if (std::abs(kink) < reach * root_q) ends.push_back(kink / root_q);
+  }
+  ends.push_back(reach);
+  return ends;
+}
+
+void check_variance(double q) {
+  RZ_CHECK(value, q >= 0 && q <= 1e10, "gaussian_rule: the variance q = {} must lie between 0 and 1e10", q);
 }
 
 }  // namespace
 
 GaussianRule gaussian_rule(std::span<const double> kinks, double q) {
-  RZ_CHECK(value, q >= 0 && q <= 1e10, "gaussian_rule: the variance q = {} must lie between 0 and 1e10", q);
+  check_variance(q);
   if (q == 0) return {{-beside_zero, beside_zero}, {0.5, 0.5}};
   const double root_q = std::sqrt(q);
-  std::vector<double> ends{-reach};
-  for (const double kink : kinks) {
-    if (std::abs(kink) < reach * root_q) ends.push_back(kink / root_q);
+  const std::vector<double> ends = split_points(kinks, root_q);
+  if (ends.size() == 2) return trapezoid(root_q);
+  GaussianRule rule;
+  for (std::size_t i = 0; i + 1 < ends.size(); ++i)
+    add_panels(rule, root_q, ends[i], ends[i + 1], std::min(2.0, 2 / root_q));
+  return rule;
+}
+
+GaussianRule graded_rule(std::span<const double> kinks, double q) {
+  check_variance(q);
+  RZ_CHECK(value, q > 100, "graded_rule: the variance q = {} must be above 100", q);
+  const double root_q = std::sqrt(q), middle = 48 / root_q;
+  std::vector<double> ends = split_points(kinks, root_q);
+  for (double z = middle; z < reach; z *= 2) ends.insert(ends.end(), {-z, z});
+  std::sort(ends.begin(), ends.end());
+  GaussianRule rule;
+  for (std::size_t i = 0; i + 1 < ends.size(); ++i) {
+    const bool inside = std::abs(ends[i] + ends[i + 1]) < 2 * middle;
+    add_panels(rule, root_q, ends[i], ends[i + 1], inside ? 1 / root_q : 2.0);
   }
-  if (ends.size() == 1) return trapezoid(root_q);
-  ends.push_back(reach);
-  return panels(ends, root_q);
+  return rule;
 }
 
 }  // namespace rz::isometry

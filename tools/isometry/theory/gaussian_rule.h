@@ -19,6 +19,10 @@ struct GaussianRule {
 // Throws: value (q negative, not finite, or above 1e10, where the nodes would be too many)
 GaussianRule gaussian_rule(std::span<const double> kinks, double q);
 
+// For g that beyond |x| = 48 are as smooth as a power of x (all activations but sin, to 1e-20): panels that widen with
+// |x| there, so that the number of nodes hardly grows with q. For q above 100.   Throws: value (q)
+GaussianRule graded_rule(std::span<const double> kinks, double q);
+
 // E g(x), x ~ N(0, q).
 template <class G>
 double expectation(const GaussianRule& rule, G&& g) {

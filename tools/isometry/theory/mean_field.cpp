@@ -90,6 +90,12 @@ bool is_homogeneous(Scalar phi) {
          phi.function == ScalarFunction::leaky_relu;
 }
 
+bool is_bounded(Scalar phi) {
+  constexpr ScalarFunction bounded[] = {ScalarFunction::tanh,      ScalarFunction::erf,     ScalarFunction::erf_unit,
+                                        ScalarFunction::hard_tanh, ScalarFunction::sigmoid, ScalarFunction::sin};
+  return std::find(std::begin(bounded), std::end(bounded), phi.function) != std::end(bounded);
+}
+
 void check_sigmas(double sigma_w, double sigma_b) {
   RZ_CHECK(value, sigma_w >= 0 && sigma_w <= 1e4, "mean field: sigma_w = {} must lie between 0 and 10000", sigma_w);
   RZ_CHECK(value, sigma_b >= 0 && sigma_b <= 1e4, "mean field: sigma_b = {} must lie between 0 and 10000", sigma_b);
@@ -101,11 +107,12 @@ MeanField mean_field(Scalar phi, double sigma_w, double sigma_b, const std::func
   const auto v = [&](double q) { return scale * moments_at(q).second + bias; };
   MeanField result;
   const double at_zero = evaluate(phi, 0, 0);
-  result.q_star = is_homogeneous(phi) ? homogeneous_q_star(scale * far_mu(phi, 1), sigma_b)
-                                      : fixed_point(v, scale * at_zero * at_zero + bias, 1e6 + 2 * (scale + bias));
-  const bool bounded = std::isfinite(result.q_star);
+  result.q_star = is_homogeneous(phi)
+                      ? homogeneous_q_star(scale * far_mu(phi, 1), sigma_b)
+                      : fixed_point(v, scale * at_zero * at_zero + bias, is_bounded(phi) ? infinity : largest_q_star);
+  const bool settles = std::isfinite(result.q_star);
   Moments m{0, far_mu(phi, 1), far_mu(phi, 1), far_mu(phi, 2)};
-  if (bounded) m = result.q_star > 0 ? moments_at(result.q_star) : moments(phi, 0);
+  if (settles && !is_homogeneous(phi)) m = result.q_star > 0 ? moments_at(result.q_star) : moments(phi, 0);
   result.mu_1 = m.mu_1;
   result.mu_2 = m.mu_2;
   result.chi_1 = scale * m.mu_1;
@@ -113,7 +120,7 @@ MeanField mean_field(Scalar phi, double sigma_w, double sigma_b, const std::func
   result.xi_q = depth_scale(result.v_prime);
   result.phase = phase_of(result.chi_1);
   result.c_star = 1;
-  if (!bounded) {
+  if (!settles) {
     const FarSlopes far = far_slopes(phi);
     const bool straight = far.left == far.right;  // then angles do not change
     result.c_star = straight ? undefined : 1;

@@ -20,11 +20,13 @@ std::string_view name(Phase phase);
 
 // How far chi_1, V' and C' may be from 1 and still count as 1.
 constexpr double critical_tolerance = 1e-9;
+// A q* above this counts as infinite, where phi is not bounded.
+constexpr double largest_q_star = 1e6;
 
 // What does not exist is NaN, what is not bounded infinite.
 struct MeanField {
-  // The fixed point of V that is reached from q = 1. Infinite when q grows without end (no fixed point below 10^6 for
-  // an unbounded phi). NaN when every q is fixed: identity, relu and leaky_relu with chi_1 = 1 and no bias.
+  // The fixed point of V that is reached from q = 1. Infinite when q grows without end (see largest_q_star). NaN when
+  // every q is fixed: identity, relu and leaky_relu with chi_1 = 1 and no bias.
   double q_star = 0;
   double chi_1 = 0;    // sigma_w^2 mu_1 = C'(1); at q* infinite or NaN the limit q -> infinity
   double v_prime = 0;  // V'(q*)
@@ -42,6 +44,8 @@ MeanField mean_field(Scalar phi, double sigma_w, double sigma_b, const std::func
 
 // Whether phi(s x) = s phi(x) for s > 0, so that moments of phi' do not depend on q: identity, relu, leaky_relu.
 bool is_homogeneous(Scalar phi);
+
+bool is_bounded(Scalar phi);  // |phi| <= 1: tanh, erf, erf_unit, hard_tanh, sigmoid, sin
 
 // Throws: value (sigma_w or sigma_b not between 0 and 10^4)
 void check_sigmas(double sigma_w, double sigma_b);

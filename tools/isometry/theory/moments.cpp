@@ -80,7 +80,10 @@ double mean_log_cosine_squared(double q) {
 
 }  // namespace
 
-GaussianRule gaussian_rule(Scalar phi, double q) { return gaussian_rule(info(phi.function).kinks, q); }
+GaussianRule gaussian_rule(Scalar phi, double q) {
+  const std::span<const double> kinks = info(phi.function).kinks;
+  return q > 100 && phi.function != ScalarFunction::sin ? graded_rule(kinks, q) : gaussian_rule(kinks, q);
+}
 
 Moments moments(Scalar phi, double q) {
   const GaussianRule rule = gaussian_rule(phi, q);

@@ -39,8 +39,9 @@ PairMoments sin_pair(double q, double c) {
 
 // E phi(m + s w) and E phi'(m + s w), w ~ N(0, 1).
 PairMoments smoothed_hard_tanh(double m, double s) {
-  const double a = (-1 - m) / s, b = (1 - m) / s, inside = normal_cdf(b) - normal_cdf(a);
-  return {m * inside - s * (normal_density(b) - normal_density(a)) + normal_cdf(-b) - normal_cdf(a), inside};
+  const double a = (-1 - m) / s, b = (1 - m) / s, below = normal_cdf(a), above = normal_cdf(-b);
+  const double inside = 1 - below - above;
+  return {m * inside - s * (normal_density(b) - normal_density(a)) + above - below, inside};
 }
 
 PairMoments smoothed_selu(double m, double s) {
@@ -57,7 +58,7 @@ PairMoments smoothed_pair(Scalar phi, double q, double c) {
   const double width = std::sqrt((1 - c) * (1 + c) * q);
   std::vector<double> splits;
   for (const double kink : info(phi.function).kinks) {
-    for (int step = -4; step <= 4; ++step) splits.push_back(kink + 2 * step * width);
+    for (int step = -3; step <= 3; ++step) splits.push_back(kink + 3 * step * width);
   }
   std::sort(splits.begin(), splits.end());
   const GaussianRule rule = gaussian_rule(splits, q);
@@ -96,7 +97,8 @@ double dot(std::span<const double> a, std::span<const double> b) {
 }  // namespace
 
 HermiteSeries::HermiteSeries(Scalar phi, double q) : q_(q) {
-  const GaussianRule rule = gaussian_rule(phi, q);
+  const GaussianRule rule =
+      gaussian_rule(std::span<const double>(), q);  // even: Hermite polynomials oscillate everywhere
   const std::size_t n = rule.x.size();
   z_.resize(n);
   weighted_.resize(n);
