@@ -67,7 +67,7 @@ std::vector<double> Law::density(std::span<const double> lambda) const {
 std::vector<double> Law::grid(std::int64_t points) const {
   RZ_CHECK(value, points >= 2, "grid: {} points, but it takes at least 2", points);
   const double top = 2 * std::log(summary_.s_max);
-  const double bottom = summary_.s_min > 0 ? 2 * std::log(summary_.s_min) : top - 30;
+  const double bottom = summary_.s_min > 0 ? std::max(2 * std::log(summary_.s_min), -700.0) : top - 30;
   std::vector<double> lambda(static_cast<std::size_t>(points));
   for (std::size_t i = 0; i < lambda.size(); ++i) {
     const double part = static_cast<double>(i) / static_cast<double>(points - 1);

@@ -39,7 +39,7 @@ class Law {
   // Throws: value (a lambda that is not positive and finite)
   std::vector<double> density(std::span<const double> lambda) const;
   // lambda, ascending, evenly spaced in log lambda, from s_min^2 to s_max^2, or from e^-30 s_max^2 where the support
-  // reaches 0.   Throws: value (points < 2)
+  // reaches 0; none below e^-700.   Throws: value (points < 2)
   std::vector<double> grid(std::int64_t points) const;
 
  private:

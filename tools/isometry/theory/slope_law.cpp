@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numbers>
 
@@ -21,10 +22,45 @@ double normal_mass(double from, double to) {  // between two places in units of 
   return 0.5 * (std::erfc(-to / root) - std::erfc(-from / root));
 }
 
+// Ends of panels, in deviations, for integrals over 1 / (1 - chi phi'^2) at any chi: phi'^2 changes by no more than
+// exp(1.5) within a panel, down to 1e-20, and zeros of phi' lie between panels of about 1e-8.
+void add_ends(std::vector<double>& ends, const std::function<double(double)>& slope, double low, double high) {
+  const double middle = 0.5 * (low + high), width = high - low;
+  const auto level = [&](double z) { return std::log(std::pow(slope(z), 2) + 1e-20); };
+  const double a = level(low), b = level(middle), c = level(high);
+  const double change = std::max({a, b, c}) - std::min({a, b, c});
+  if (width > 1 || (width > 1e-8 && (change > 1.5 || slope(low) * slope(high) < 0))) {
+    add_ends(ends, slope, low, middle);
+    add_ends(ends, slope, middle, high);
+  } else {
+    ends.push_back(high);
+  }
+}
+
+GaussianRule graded_rule(Scalar phi, double q) {
+  if (q == 0) return gaussian_rule(phi, q);
+  const double root_q = std::sqrt(q);
+  std::vector<double> ends{-reach};
+  for (const double kink : info(phi.function).kinks) {
+    if (std::abs(kink) < reach * root_q) ends.push_back(kink / root_q);
+  }
+  ends.push_back(reach);
+  std::vector<double> all{-reach};
+  for (std::size_t i = 0; i + 1 < ends.size(); ++i) {
+    const double inset = 1e-9 * (ends[i + 1] - ends[i]);  // phi' jumps at a kink
+    const auto slope = [&](double z) {
+      return evaluate(phi, 1, root_q * std::clamp(z, ends[i] + inset, ends[i + 1] - inset));
+    };
+    add_ends(all, slope, ends[i], ends[i + 1]);
+  }
+  for (double& end : all) end *= root_q;
+  return gaussian_rule(all, q);
+}
+
 }  // namespace
 
 SlopeLaw::SlopeLaw(Scalar phi, double q, double scale) : phi_(phi), q_(q), scale_(scale) {
-  const GaussianRule rule = gaussian_rule(phi, q);
+  const GaussianRule rule = graded_rule(phi, q);
   const auto squared = [&](double x) { return std::pow(evaluate(phi, 1, x), 2); };
   std::vector<double> ends{-infinity};
   for (const double kink : info(phi.function).kinks) ends.push_back(kink);
