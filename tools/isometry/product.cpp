@@ -81,13 +81,30 @@ double times_power(double x, std::int64_t exponent) {
   return std::ldexp(x, static_cast<int>(std::clamp<std::int64_t>(exponent, -4000, 4000)));
 }
 
+std::vector<double> powers_of_two(const Exponents& exponents) {
+  std::vector<double> powers;
+  for (const std::int64_t e : exponents) powers.push_back(times_power(1, e));
+  return powers;
+}
+
+bool moderate(const Exponents& exponents) {
+  return std::all_of(exponents.begin(), exponents.end(), [](std::int64_t e) { return e >= -250 && e <= 250; });
+}
+
 // 2^rows[i] a_ij 2^columns[j]
 Tensor scaled(const Tensor& a, const Exponents& rows, const Exponents& columns) {
   Tensor result(a.shape(), DType::f64);
   const double* from = a.data<double>();
   double* to = result.data<double>();
-  for (const std::int64_t r : rows) {
-    for (const std::int64_t c : columns) *to++ = times_power(*from++, r + c);
+  if (moderate(rows) && moderate(columns)) {  // products are faster than shifts
+    const std::vector<double> powers = powers_of_two(columns);
+    for (const double r : powers_of_two(rows)) {
+      for (const double c : powers) *to++ = *from++ * (r * c);
+    }
+  } else {
+    for (const std::int64_t r : rows) {
+      for (const std::int64_t c : columns) *to++ = times_power(*from++, r + c);
+    }
   }
   return result;
 }
