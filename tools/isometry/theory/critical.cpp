@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "tools/isometry/theory/mean_field.h"
 #include "tools/isometry/theory/root.h"
 
@@ -152,10 +154,15 @@ std::vector<CriticalPoint> critical_line(Scalar phi, const Window& window, int c
     return line;
   }
   const LinePoint start = line_start(phi);
-  const double first = start.point().sigma_b, low = std::max(window.sigma_b_low, first);
-  for (int i = 0; i < count && low <= window.sigma_b_high; ++i) {
-    const double sigma_b = low + (window.sigma_b_high - low) * i / (count - 1);
-    if (const auto point = at_sigma_b(phi, start, sigma_b)) add(*point);
+  const double low = std::max(window.sigma_b_low, start.point().sigma_b);
+  if (low > window.sigma_b_high) return line;
+  std::vector<std::optional<CriticalPoint>> points(static_cast<std::size_t>(count));
+  parallel_for(count, [&](std::int64_t i) {
+    const double fraction = static_cast<double>(i) / (count - 1);
+    points[static_cast<std::size_t>(i)] = at_sigma_b(phi, start, low + (window.sigma_b_high - low) * fraction);
+  });
+  for (const auto& point : points) {
+    if (point) add(*point);
   }
   return line;
 }

@@ -39,20 +39,21 @@ double far_mu(Scalar phi, int k) {
 }
 
 // V increases, so q -> V(q) moves from q = 1 towards the nearest fixed point on its side and never past it. The steps
-// here are those, but at least a tenth of q, and then a root between the last two.
+// here are those, but at least a tenth of q, and then a root between the last two. Where V(0) = 0, V(q) = q to the last
+// digits is no fixed point yet: hard_tanh at sigma_w = 1 has that for all q < 0.01, and yet q* = 0.
 template <class V>
 double fixed_point(V&& v, double v_at_zero, double limit) {
   const auto surplus = [&](double q) { return v(q) - q; };
-  const double first = v(1.0);
+  const double first = v(1.0), margin = v_at_zero == 0 ? 1e-13 : 0;
+  if (first == 1) return 1;
   const bool up = first > 1;
   double q = 1, next = up ? std::max(first, 1.1) : std::min(first, 1 / 1.1);
-  if (first == 1) return 1;
   for (;;) {
     if (up ? next > limit : (v_at_zero == 0 && next < 1e-12)) return up ? infinity : 0;
     const double image = v(next);
-    if (up ? image <= next : image >= next) return find_root(surplus, q, next);
-    q = next;
-    next = up ? std::max(image, 1.1 * q) : std::min(image, q / 1.1);
+    if (up ? image <= next : image >= next * (1 + margin)) return find_root(surplus, q, next);
+    if (up || image < next) q = next;
+    next = up ? std::max(image, 1.1 * next) : std::min(image, next / 1.1);
   }
 }
 

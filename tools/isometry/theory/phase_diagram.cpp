@@ -10,7 +10,7 @@
 namespace rz::isometry {
 namespace {
 
-constexpr int line_points = 200;
+constexpr int line_points = 100;
 
 std::vector<double> axis(double low, double high, std::int64_t count) {
   std::vector<double> values(static_cast<std::size_t>(count));

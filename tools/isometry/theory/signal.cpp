@@ -19,16 +19,18 @@ void check_start(const SignalStart& start) {
 
 double bounded_correlation(double c) { return std::clamp(c, -1.0, 1.0); }  // against rounding
 
-// What a layer makes of two pre-activations N(0, q) with correlation c. Where q is 0 (or below what doubles can
-// square), both are 0.
+// What a layer makes of two pre-activations N(0, q) with correlation c.
 struct Pair {
   double square, product, slope_square, mean;  // E phi(u)^2, E phi(u) phi(v), E phi'(u)^2, E phi(u)
 };
 Pair pair_at(Scalar phi, double q, double c) {
   const Moments m = moments(phi, q);
   const double mean = expectation(gaussian_rule(phi, q), [&](double x) { return evaluate(phi, 0, x); });
-  if (q < 1e-290 || c == 1) return {m.second, m.second, m.mu_1, mean};
-  return {m.second, TwoPoint(phi, q).at(c).value, m.mu_1, mean};
+  if (q < 1e-290) {  // phi is straight there
+    const double at_zero = std::pow(evaluate(phi, 0, 0), 2);
+    return {m.second, at_zero + c * (m.second - at_zero), m.mu_1, mean};
+  }
+  return {m.second, c == 1 ? m.second : TwoPoint(phi, q).at(c).value, m.mu_1, mean};
 }
 
 void append(Signal& signal, double q, double covariance) {
