@@ -18,7 +18,9 @@ class ClosedFactor : public Factor {
     mean_log = -std::numeric_limits<double>::infinity();
     gapped = false;
     for (std::size_t k = 1; k < log_s.size(); ++k) log_s[k] = (k % 2 ? -1 : 1) * static_cast<long double>(t);
-    if (t < 1) atoms.push_back({t, 1 - t});
+    if (t >= 1) return;
+    top = {t, 1 - t};
+    atoms.push_back(top);
   }
   std::size_t states() const override { return 0; }
   Linear newton(Complex z, std::span<const Complex>, std::span<Linear>) const override {

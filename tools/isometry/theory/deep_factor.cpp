@@ -6,6 +6,11 @@
 namespace rz::isometry {
 namespace {
 
+Complex complex_log1p(Complex t) {  // no rounding of 1 + t
+  const double x = t.real(), y = t.imag();
+  return {0.5 * std::log1p(2 * x + x * x + y * y), std::atan2(y, 1 + x)};
+}
+
 // S_D = chi (1 + z) / z with psi_D(chi) = z, and S_W = 1 / (1 + z) (Gaussian) or 1. The state is log chi.
 class DeepFactor : public Factor {
  public:
@@ -22,19 +27,24 @@ class DeepFactor : public Factor {
     }
     rank = d2_.positive_mass();
     gapped = d2_.discrete() && (!gaussian || rank < 1);
-    if (!gaussian) {
-      for (const SlopeLaw::Point& p : d2_.points()) {
-        if (p.atom && p.value > 0) atoms.push_back({std::log(p.value), p.mass});
-      }
+    if (gaussian) return;
+    for (const SlopeLaw::Point& p : d2_.points()) {
+      if (p.atom && p.value > 0) atoms.push_back({std::log(p.value), p.mass});
     }
+    if (d2_.points().back().atom) top = atoms.back();
+    if (d2_.discrete()) bottom = atoms.front();
   }
   std::size_t states() const override { return 1; }
   Linear newton(Complex z, std::span<const Complex> state, std::span<Linear> change) const override {
-    const SlopeLaw::Value psi = d2_.psi(std::exp(state[0]));
+    const SlopeLaw::Value psi = d2_.psi(state[0]);
     change[0] = {(z - psi.psi) / psi.slope, 1.0 / psi.slope};
-    Linear at{state[0] + change[0].value - std::log(z), change[0].slope - 1.0 / z};
+    // log(chi / psi); thousands of layers add up, so near chi = 0 it is -log(m (1 + excess))
+    const Complex log_ratio =
+        std::abs(psi.excess) < 0.5 ? -log_mean - complex_log1p(psi.excess) : state[0] - std::log(psi.psi);
+    const Complex slope = 1.0 - psi.slope / psi.psi;
+    Linear at{log_ratio + slope * change[0].value, slope * change[0].slope};
     if (!gaussian_) {
-      at.value += std::log(1.0 + z);
+      at.value += std::abs(z) < 0.5 ? complex_log1p(z) : std::log(1.0 + z);
       at.slope += 1.0 / (1.0 + z);
     }
     return at;

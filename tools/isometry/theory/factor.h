@@ -46,6 +46,7 @@ class Factor {
   double log_mean = 0, relative_variance = 0, mean_log = 0;  // of lambda; mean_log = E log lambda
   Series log_s{};                                            // log S(z) + log_mean
   std::vector<LogAtom> atoms;                                // but the one at 0
+  LogAtom top{0, 0}, bottom{0, 0};                           // the end of the positive support, if it is an atom
   double rank = 1;                                           // 1 - mass at 0
   bool gapped = false;                                       // positive lambda are bounded away from 0
 };

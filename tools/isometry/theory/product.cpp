@@ -83,6 +83,15 @@ bool Product::gapped() const {
 // below its positive part (side -1) from -rank to such a point or to -infinity. An atom or a hard edge lies at
 // infinity.
 double Product::log_edge(double side) const {
+  double missing = 0, log_end = 0;
+  bool atom = true;
+  for (const Part& part : parts_) {
+    const LogAtom& end = side > 0 ? part.factor->top : part.factor->bottom;
+    atom = atom && end.mass > 0;
+    missing += part.count * (1 - end.mass);
+    log_end += part.count * end.log_lambda;
+  }
+  if (atom && missing <= 1 + rounding) return log_end;
   const double origin = side > 0 ? 0 : -lowest_rank();
   const auto outside = [&](double log_distance) {
     const std::optional<Linear> at = on_real_axis(origin + side * std::exp(log_distance));
@@ -100,9 +109,6 @@ double Product::log_edge(double side) const {
     if (!at) continue;
     edge = at->value.real();
     break;
-  }
-  for (const LogAtom& atom : atoms()) {
-    if (std::abs(edge - atom.log_lambda) < 1e-7) return atom.log_lambda;
   }
   return edge;
 }

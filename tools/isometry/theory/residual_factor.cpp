@@ -27,7 +27,7 @@ class ResidualFactor : public Factor {
   }
   std::size_t states() const override { return 2; }
   Linear newton(Complex z, std::span<const Complex> state, std::span<Linear> change) const override {
-    const SlopeLaw::Value psi = d2_.psi(std::exp(state[0]));
+    const SlopeLaw::Value psi = d2_.psi(state[0]);
     const Complex u = std::exp(state[1]), v = psi.psi, log_g2 = state[1] + std::log(1.0 + u);
     const Complex r1 = z - u - v, r2 = state[0] + power_ * std::log(1.0 + v) - log_g2;
     const Complex k = 1.0 / u + 1.0 / (1.0 + u), c = 1.0 + power_ * psi.slope / (1.0 + v), d = c + k * psi.slope;
@@ -41,9 +41,9 @@ class ResidualFactor : public Factor {
   }
   bool real_state(double z, std::span<Complex> state) const override {
     if (z > 0) {  // y = 1 / chi, z(y) falls
-      double high = d2_.largest() + (1 + d2_.largest()) / z;
+      double high = d2_.supremum() + (1 + d2_.supremum()) / z;
       while (place(high, 1).z > z) high *= 2;
-      return set(increasing_root([&](double y) { return reciprocal(y, 1, z); }, d2_.largest(), high), 1, state);
+      return set(increasing_root([&](double y) { return reciprocal(y, 1, z); }, d2_.supremum(), high), 1, state);
     }
     if (!gapped || z >= -1) return false;
     if (inner_) {
@@ -66,7 +66,7 @@ class ResidualFactor : public Factor {
   };
   // branch: the sign of 1 + 2 u
   Place place(double y, double branch) const {
-    const SlopeLaw::Value psi = d2_.psi(1 / y);
+    const SlopeLaw::Value psi = d2_.psi(-std::log(Complex(y)));
     const double v = psi.psi.real(), dv = -psi.slope.real() / y;  // d log chi = -dy / y
     const double g2 = std::pow(1 + v, power_) / y, dg2 = g2 * (power_ * dv / (1 + v) - 1 / y);
     const double root = std::sqrt(1 + 4 * g2), small = 2 * g2 / (1 + root);  // u (1 + u) = g2: small, -1 - small
@@ -92,9 +92,9 @@ class ResidualFactor : public Factor {
     if (inner_) {
       turn_ = bisect([&](double y) { return place(y, 1).slope < 0; }, 0, d2_.smallest_positive());
     } else {
-      double high = 2 * d2_.largest();
+      double high = 2 * d2_.supremum();
       while (place(high, -1).slope < 0) high *= 2;
-      turn_ = bisect([&](double y) { return place(y, -1).slope < 0; }, d2_.largest(), high);
+      turn_ = bisect([&](double y) { return place(y, -1).slope < 0; }, d2_.supremum(), high);
     }
   }
   Series log_s_series() const {

@@ -1,6 +1,7 @@
 #include "tools/isometry/theory/slope_law.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -24,66 +25,34 @@ double normal_mass(double from, double to) {  // between two places in units of 
 
 // Ends of panels, in deviations, for integrals over 1 / (1 - chi phi'^2) at any chi: phi'^2 changes by no more than
 // exp(1.5) within a panel, down to 1e-20, and zeros of phi' lie between panels of about 1e-8.
-void add_ends(std::vector<double>& ends, const std::function<double(double)>& slope, double low, double high) {
+void add_ends(std::vector<double>& ends, const std::function<double(double)>& slope, double low, double high,
+              double widest) {
   const double middle = 0.5 * (low + high), width = high - low;
   const auto level = [&](double z) { return std::log(std::pow(slope(z), 2) + 1e-20); };
   const double a = level(low), b = level(middle), c = level(high);
   const double change = std::max({a, b, c}) - std::min({a, b, c});
-  if (width > 1 || (width > 1e-8 && (change > 1.5 || slope(low) * slope(high) < 0))) {
-    add_ends(ends, slope, low, middle);
-    add_ends(ends, slope, middle, high);
+  if (width > widest || (width > 1e-8 && (change > 1.5 || slope(low) * slope(high) < 0))) {
+    add_ends(ends, slope, low, middle, widest);
+    add_ends(ends, slope, middle, high, widest);
   } else {
     ends.push_back(high);
   }
 }
 
-GaussianRule graded_rule(Scalar phi, double q) {
-  if (q == 0) return gaussian_rule(phi, q);
-  const double root_q = std::sqrt(q);
-  std::vector<double> ends{-reach};
-  for (const double kink : info(phi.function).kinks) {
-    if (std::abs(kink) < reach * root_q) ends.push_back(kink / root_q);
-  }
-  ends.push_back(reach);
-  std::vector<double> all{-reach};
-  for (std::size_t i = 0; i + 1 < ends.size(); ++i) {
-    const double inset = 1e-9 * (ends[i + 1] - ends[i]);  // phi' jumps at a kink
-    const auto slope = [&](double z) {
-      return evaluate(phi, 1, root_q * std::clamp(z, ends[i] + inset, ends[i + 1] - inset));
-    };
-    add_ends(all, slope, ends[i], ends[i + 1]);
-  }
-  for (double& end : all) end *= root_q;
-  return gaussian_rule(all, q);
-}
-
 }  // namespace
 
 SlopeLaw::SlopeLaw(Scalar phi, double q, double scale) : phi_(phi), q_(q), scale_(scale) {
-  const GaussianRule rule = graded_rule(phi, q);
-  const auto squared = [&](double x) { return std::pow(evaluate(phi, 1, x), 2); };
-  std::vector<double> ends{-infinity};
-  for (const double kink : info(phi.function).kinks) ends.push_back(kink);
-  ends.push_back(infinity);
-  std::size_t at = 0;
-  for (std::size_t i = 0; i + 1 < ends.size(); ++i) {
-    const std::size_t first = at;
-    while (at < rule.x.size() && rule.x[at] < ends[i + 1]) ++at;
-    if (at == first) continue;
-    bool constant = true;
-    double sum = 0;
-    for (std::size_t k = first; k < at; ++k) {
-      constant = constant && squared(rule.x[k]) == squared(rule.x[first]);
-      sum += rule.weight[k];
+  if (q == 0) {
+    const GaussianRule sides = gaussian_rule(phi, q);
+    for (std::size_t i = 0; i < sides.x.size(); ++i)
+      points_.push_back({scale * std::pow(evaluate(phi, 1, sides.x[i]), 2), sides.weight[i], true});
+  } else {
+    double low = -infinity;
+    for (const double kink : info(phi.function).kinks) {
+      add_stretch(low, kink / std::sqrt(q));
+      low = kink / std::sqrt(q);
     }
-    if (constant) {
-      const double mass = q > 0 ? normal_mass(ends[i] / std::sqrt(q), ends[i + 1] / std::sqrt(q)) : sum;
-      points_.push_back({scale * squared(rule.x[first]), mass, true});
-    } else {
-      for (std::size_t k = first; k < at; ++k) {
-        if (rule.weight[k] > 1e-17) points_.push_back({scale * squared(rule.x[k]), rule.weight[k], false});
-      }
-    }
+    add_stretch(low, infinity);
   }
   std::ranges::sort(points_, {}, &Point::value);
   std::vector<Point> merged;
@@ -98,12 +67,45 @@ SlopeLaw::SlopeLaw(Scalar phi, double q, double scale) : phi_(phi), q_(q), scale
   for (const Point& p : points_) mean_ += p.mass * p.value;
   RZ_CHECK(value, mean_ > 0, "{}: its slope is zero for all arguments of variance {}, so no signal passes",
            info(phi.function).name, q);
-  for (const Point& p : points_) {
-    relative_variance_ += p.mass * std::pow(p.value / mean_ - 1, 2);
-    if (p.value > 0) positive_mass_ += p.mass;
-  }
-  if (points_.front().value > 0 || !points_.front().atom) positive_mass_ = 1;
+  for (const Point& p : points_) relative_variance_ += p.mass * std::pow(p.value / mean_ - 1, 2);
+  const Point& lowest = points_.front();
+  positive_mass_ = lowest.atom && lowest.value == 0 ? 1 - lowest.mass : 1;
   mean_log_ = mean_log_slope_squared(phi, q) + std::log(scale);
+  supremum_ = find_supremum();
+}
+
+// phi' between two kinks, at low and high in deviations: a constant or analytic.
+void SlopeLaw::add_stretch(double low, double high) {
+  const double from = std::max(low, -reach), to = std::min(high, reach), root_q = std::sqrt(q_);
+  if (from >= to) return;
+  const double inset = 1e-9 * (to - from);  // phi' jumps at a kink
+  const auto slope = [&](double z) { return evaluate(phi_, 1, root_q * std::clamp(z, from + inset, to - inset)); };
+  const double first = slope(from);
+  bool constant = true;
+  for (int i = 1; i <= 16; ++i) constant = constant && slope(from + (to - from) * i / 16) == first;
+  if (constant) {
+    points_.push_back({scale_ * first * first, normal_mass(low, high), true});
+    return;
+  }
+  std::vector<double> ends{from};
+  add_ends(ends, slope, from, to, std::min(1.0, 2 / root_q));
+  std::vector<double> places = ends;
+  for (double& x : places) x *= root_q;
+  const GaussianRule rule = gaussian_rule(places, q_);
+  auto k = static_cast<std::size_t>(std::ranges::lower_bound(rule.x, places.front()) - rule.x.begin());
+  for (std::size_t panel = 0; panel + 1 < ends.size(); ++panel) {
+    std::array<double, Panel::order> z{}, log_s{};
+    const std::size_t begin = k;
+    for (; k < begin + Panel::order; ++k) {
+      RZ_ASSERT(k < rule.x.size() && rule.x[k] > places[panel] && rule.x[k] < places[panel + 1]);
+      const double s = scale_ * std::pow(evaluate(phi_, 1, rule.x[k]), 2);
+      z[k - begin] = rule.x[k] / root_q;
+      log_s[k - begin] = std::log(s);
+      points_.push_back({s, rule.weight[k], false});
+    }
+    if (slope(ends[panel]) * slope(ends[panel + 1]) > 0)  // a zero lies in panels of no weight alone
+      panels_.emplace_back(ends[panel], ends[panel + 1], z, std::span(rule.weight).subspan(begin, Panel::order), log_s);
+  }
 }
 
 bool SlopeLaw::discrete() const { return std::ranges::all_of(points_, &Point::atom); }
@@ -112,8 +114,8 @@ double SlopeLaw::smallest_positive() const {
   return std::ranges::find_if(points_, [](const Point& p) { return p.value > 0; })->value;
 }
 
-double SlopeLaw::supremum() const {
-  double best = largest();
+double SlopeLaw::find_supremum() const {
+  double best = points_.back().value;
   if (points_.back().atom) return best;
   const double root_q = std::sqrt(q_);
   const auto at = [&](double z) { return scale_ * std::pow(evaluate(phi_, 1, root_q * z), 2); };
@@ -133,32 +135,38 @@ double SlopeLaw::moment(int k) const {
   return sum;
 }
 
-SlopeLaw::Value SlopeLaw::psi(std::complex<double> chi) const {
-  double re = 0, im = 0, slope_re = 0, slope_im = 0;
+SlopeLaw::Value SlopeLaw::psi(std::complex<double> log_chi) const {
+  const std::complex<double> chi = std::exp(log_chi);
+  double re = 0, im = 0, slope_re = 0, slope_im = 0, excess_re = 0, excess_im = 0;
   const double a = chi.real(), b = chi.imag();
-  for (const Point& p : points_) {  // x / (1 - x) and x / (1 - x)^2, x = chi d^2, by hand: four times as fast
+  for (const Point& p : points_) {  // v = x / (1 - x), v / (1 - x) and v d^2, x = chi d^2, by hand: four times as fast
     const double x = a * p.value, y = b * p.value, over = 1 / ((1 - x) * (1 - x) + y * y);
     const double inverse_re = (1 - x) * over, inverse_im = y * over;
-    const double v_re = x * inverse_re - y * inverse_im, v_im = x * inverse_im + y * inverse_re;
-    re += p.mass * v_re;
-    im += p.mass * v_im;
-    slope_re += p.mass * (v_re * inverse_re - v_im * inverse_im);
-    slope_im += p.mass * (v_re * inverse_im + v_im * inverse_re);
+    const double v_re = p.mass * (x * inverse_re - y * inverse_im), v_im = p.mass * (x * inverse_im + y * inverse_re);
+    re += v_re;
+    im += v_im;
+    slope_re += v_re * inverse_re - v_im * inverse_im;
+    slope_im += v_re * inverse_im + v_im * inverse_re;
+    excess_re += v_re * p.value;
+    excess_im += v_im * p.value;
   }
-  return {{re, im}, {slope_re, slope_im}};
+  Value sum{{re, im}, {slope_re, slope_im}, {excess_re / mean_, excess_im / mean_}};
+  for (const Panel& panel : panels_) {
+    const Panel::Correction correction = panel.correction(log_chi);
+    sum.psi += correction.value;
+    sum.slope += correction.slope;
+    sum.excess += correction.value / (chi * mean_);
+  }
+  return sum;
 }
 
 double SlopeLaw::chi(double z) const {
   const auto f = [&](double y) {  // 1 / psi - 1 / z is nearly linear in y = 1 / chi
-    double psi = 0, slope = 0;
-    for (const Point& p : points_) {
-      const double inverse = 1 / (y - p.value);
-      psi += p.mass * p.value * inverse;
-      slope -= p.mass * p.value * inverse * inverse;
-    }
-    return Slope{1 / psi - 1 / z, -slope / (psi * psi)};
+    const Value at = psi(-std::log(std::complex<double>(y)));
+    const double value = at.psi.real();
+    return Slope{1 / value - 1 / z, at.slope.real() / (y * value * value)};
   };
-  if (z > 0) return 1 / increasing_root(f, std::max(largest(), mean_ * (1 + 1 / z)), largest() * (1 + 1 / z));
+  if (z > 0) return 1 / increasing_root(f, std::max(supremum_, mean_ * (1 + 1 / z)), supremum_ * (1 + 1 / z));
   if (z > -positive_mass_) return 1 / increasing_root(f, mean_ * (1 + z) / z, 0);
   return 1 / increasing_root(f, 0, smallest_positive());
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/scalar_functions.h"
+#include "tools/isometry/theory/panel.h"
 
 namespace rz::isometry {
 
@@ -22,9 +23,8 @@ class SlopeLaw {
   };
   const std::vector<Point>& points() const { return points_; }  // ascending
   bool discrete() const;                                        // atoms alone
-  double largest() const { return points_.back().value; }
   double smallest_positive() const;
-  double supremum() const;  // largest(), between the nodes of the rule too
+  double supremum() const { return supremum_; }
   double positive_mass() const { return positive_mass_; }
   double moment(int k) const;  // E (d^2 / m)^k, m = mean()
   double mean() const { return mean_; }
@@ -34,15 +34,21 @@ class SlopeLaw {
 
   struct Value {
     std::complex<double> psi, slope;  // psi, and d psi / d log chi
+    std::complex<double> excess;      // psi / (chi m) - 1, m = mean(), without cancellation near chi = 0
   };
-  Value psi(std::complex<double> chi) const;
+  Value psi(std::complex<double> log_chi) const;
   // The real chi with psi(chi) = z; z > 0, -positive_mass() < z < 0, or below -positive_mass() for a discrete law.
   double chi(double z) const;
 
  private:
+  void add_stretch(double low, double high);
+  double find_supremum() const;
+
   Scalar phi_;
   double q_, scale_, mean_ = 0, relative_variance_ = 0, mean_log_ = 0, positive_mass_ = 0;
+  double supremum_ = 0;
   std::vector<Point> points_;
+  std::vector<Panel> panels_;  // of the part without atoms
 };
 
 }  // namespace rz::isometry

@@ -1,0 +1,89 @@
+#include "tools/isometry/theory/panel.h"
+
+#include <cmath>
+#include <numbers>
+
+namespace rz::isometry {
+
+using Complex = std::complex<double>;
+
+Panel::Panel(double low, double high, std::span<const double> z, std::span<const double> weight,
+             std::span<const double> log_s)
+    : middle_(0.5 * (low + high)), half_(0.5 * (high - low)) {
+  std::array<double, order> legendre{};  // coefficients: c_n = (2 n + 1) / 2 sum_k w_k P_n(t_k) ln s(t_k)
+  std::array<std::array<double, order>, order> monomials{};  // P_n
+  monomials[0][0] = monomials[1][1] = 1;
+  for (std::size_t n = 2; n < order; ++n) {
+    const auto d = static_cast<double>(n);
+    for (std::size_t k = 0; k < order; ++k) {
+      monomials[n][k] = -(d - 1) / d * monomials[n - 2][k];
+      if (k > 0) monomials[n][k] += (2 * d - 1) / d * monomials[n - 1][k - 1];
+    }
+  }
+  for (std::size_t k = 0; k < order; ++k) {
+    node_[k] = (z[k] - middle_) / half_;
+    weight_[k] = weight[k] / (half_ * std::exp(-0.5 * z[k] * z[k]) / std::sqrt(2 * std::numbers::pi));
+    double before = 0, p = 1;
+    for (std::size_t n = 0; n < order; ++n) {
+      const auto d = static_cast<double>(n);
+      legendre[n] += (d + 0.5) * weight_[k] * p * log_s[k];
+      const double next = ((2 * d + 1) * node_[k] * p - d * before) / (d + 1);
+      before = p;
+      p = next;
+    }
+  }
+  for (std::size_t n = 0; n < order; ++n) {
+    for (std::size_t k = 0; k < order; ++k) coefficient_[k] += legendre[n] * monomials[n][k];
+  }
+  left_ = this->log_s(-1).value.real();
+  center_ = this->log_s(0).value.real();
+  right_ = this->log_s(1).value.real();
+}
+
+Panel::Value Panel::log_s(Complex t) const {
+  Complex value = 0, derivative = 0;
+  for (std::size_t k = order; k-- > 0;) {
+    derivative = derivative * t + value;
+    value = value * t + coefficient_[k];
+  }
+  return {value, derivative};
+}
+
+// The integral of the pole's part less the rule's sum for it.
+Complex Panel::error_at(Complex pole) const {
+  const Complex z = middle_ + half_ * pole;
+  const Complex residue = -half_ * std::exp(-0.5 * z * z) / std::sqrt(2 * std::numbers::pi) / log_s(pole).derivative;
+  Complex error = std::log(1.0 - pole) - std::log(-1.0 - pole);
+  for (std::size_t k = 0; k < order; ++k) error -= weight_[k] / (node_[k] - pole);
+  return residue * error;
+}
+
+Panel::Correction Panel::correction(Complex log_chi) const {
+  Correction sum{};
+  if (std::abs(center_ + log_chi.real()) > 4) return sum;
+  // Roots of ln s = -log chi: of the parabola through three points, then of the polynomial.
+  const double b = 0.5 * (right_ - left_), c = 0.5 * (right_ + left_) - center_;
+  const Complex a = center_ + log_chi, root = std::sqrt(b * b - 4.0 * c * a);
+  const Complex q = -0.5 * (b + (b < 0 ? -root : root));
+  Complex first{};
+  for (Complex t : {a / q, q / c}) {
+    if (!(std::abs(t) < 2.5)) continue;
+    for (int i = 0; i < 8; ++i) {
+      const Value at = log_s(t);
+      const Complex step = (at.value + log_chi) / at.derivative;
+      t -= step;
+      if (!(std::abs(step) > 1e-15)) break;
+    }
+    const Complex outer = std::sqrt(t * t - 1.0);
+    const double ellipse = std::max(std::abs(t + outer), std::abs(t - outer));  // the rule errs by its -32nd power
+    if (!(ellipse < 3) || std::abs(t - first) < 1e-9) continue;
+    first = t;
+    const double h = 1e-6;
+    const Complex value = error_at(t);
+    sum.value += value;
+    sum.slope += (error_at(t + h) - error_at(t - h)) / (-2 * h * log_s(t).derivative);  // dt = -d log chi / (ln s)'
+  }
+  return sum;
+}
+
+}  // namespace rz::isometry
