@@ -75,6 +75,25 @@ int with_workspace(Routine&& routine) {
   return info;
 }
 
+// Whether values can be the singular values of a: the Frobenius norms agree, |sigma|^2 = |a|^2.
+template <class T>
+bool plausible(const Matrix& a, const T* sigma) {
+  const auto largest = static_cast<double>(sigma[0]);
+  const T* const data = a.tensor.data<T>();
+  const std::size_t elements = product(a.m, a.n);
+  if (largest == 0) return std::all_of(data, data + elements, [](T x) { return x == 0; });
+  const auto squares = [largest](const T* x, std::size_t n) {
+    double sum = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      sum += static_cast<double>(x[i]) / largest * (static_cast<double>(x[i]) / largest);
+    return sum;
+  };
+  const double expected = squares(data, elements), found = squares(sigma, static_cast<std::size_t>(a.k));
+  // An error of sqrt(m n) eps sigma_max in each value is a failure. NaN is one, too.
+  return std::fabs(found - expected) <=
+         100 * std::sqrt(static_cast<double>(elements)) * std::numeric_limits<T>::epsilon() * expected;
+}
+
 // Row-major a [m, n] is column-major a^T: the same singular values, and its U [n, k] and V^T [k, m] are in memory what
 // vt [k, n] and u [m, k] of a are. Without u and vt the values alone.
 template <class T>
@@ -85,7 +104,8 @@ void decompose(const Matrix& a, T* sigma, T* u, T* vt) {
   int info = with_workspace<T>([&](T* work, int lwork) {
     return lapack::gesdd(job, a.n, a.m, work_matrix.data(), a.n, sigma, vt, a.n, u, a.k, work, lwork, integers.data());
   });
-  if (info > 0) {  // seen with many equal singular values; QR iteration is slower and does not mind
+  if (info > 0 ||
+      !plausible(a, sigma)) {  // seen with many equal singular values; QR iteration is slower and does not mind
     work_matrix = copy_of<T>(a);
     info = with_workspace<T>([&](T* work, int lwork) {
       return lapack::gesvd(job, job, a.n, a.m, work_matrix.data(), a.n, sigma, vt, a.n, u, a.k, work, lwork);
@@ -94,6 +114,9 @@ void decompose(const Matrix& a, T* sigma, T* u, T* vt) {
   RZ_CHECK(library, info == 0,
            "{}: LAPACK does not converge on {} {} ({} of its values remain); try f64, or another scale", a.operation,
            a.what, a.tensor.shape(), info);
+  RZ_CHECK(library, plausible(a, sigma),
+           "{}: LAPACK's singular values of {} {} have not the norm of the matrix; try f64, or another scale",
+           a.operation, a.what, a.tensor.shape());
 }
 
 template <class T>

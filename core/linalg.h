@@ -29,7 +29,7 @@ struct Eigh {
 // `what` names the matrix in messages.   Throws: shape, dtype, value (an entry is not finite), library (no
 // convergence).
 std::vector<double> svdvals(const Tensor& a,
-                            std::string_view what = "matrix");  // descending; gesdd, gesvd when it does not converge
+                            std::string_view what = "matrix");  // descending; gesdd, or gesvd when it fails
 Svd svd(const Tensor& a, std::string_view what = "matrix");
 Qr qr(const Tensor& a, std::string_view what = "matrix");
 Qr qr_pivoted(const Tensor& a, std::string_view what = "matrix");

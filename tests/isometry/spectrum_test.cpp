@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/linalg.h"
 #include "core/ops.h"
 #include "core/parallel.h"
 #include "support/close.h"
@@ -80,6 +81,28 @@ TEST_CASE("spectrum: values below the floor are neither resolved nor exact zeros
   CHECK(close(graded.singular_values, {1, 1e-10, 1e-20}, 1e-16));
   CHECK(graded.resolved == 2);
   CHECK(graded.exact_zeros == 0);
+}
+
+TEST_CASE("spectrum: hundreds of equal values") {
+  const std::int64_t n = 600;
+  const auto all_but_one = [](const SampleSpectrum& s, double one, double others) {
+    std::vector<double> expected(s.singular_values.size(), others);
+    (one > others ? expected.front() : expected.back()) = one;
+    return close(s.singular_values, expected, 1e-12);
+  };
+  const Tensor u = normal_input({n, 1}, "u");
+  const double square = ops::sum_of_squares(u).item();
+  for (const double a : {-0.5, 0.5, 3.0}) {  // I + a u u^T / |u|^2: 1 + a, and 1
+    Tensor j = ops::gemm(Transpose::no, u, Transpose::yes, u, a / square);
+    for (std::int64_t i = 0; i < n; ++i) j.data<double>()[i * (n + 1)] += 1;
+    CHECK(all_but_one(spectrum(j), 1 + a, 1));
+  }
+  const Tensor q = qr(normal_input({n, n}, "q")).q;
+  for (const double a : {1e-150, 0.3, 1e200}) {
+    const SampleSpectrum s = spectrum(ops::scale(a, q));
+    CHECK(close(s.log10_singular_values, std::vector<double>(static_cast<std::size_t>(n), std::log10(a)), 1e-12));
+    CHECK(s.resolved == n);
+  }
 }
 
 TEST_CASE("spectrum: many matrices give what each gives alone") {

@@ -181,9 +181,10 @@ void ProductSpectrum::multiply(const Tensor& c, double row_norm) {
   const Qr factors = qr(columns_of(c, order));
   const std::int64_t m = c.shape()[0], k = c.shape()[1], q = std::min(m, k);
   Tensor scaled_r = Tensor::zeros({q, k}, DType::f64);
+  const double* const r = factors.r.data<double>();
+  double* const to = scaled_r.data<double>();
   for (std::int64_t i = 0; i < q; ++i) {
-    for (std::int64_t j = i; j < k; ++j)
-      scaled_r.data<double>()[i * k + j] = times_power(factors.r.data<double>()[i * k + j], e[at(j)] - e[at(i)]);
+    for (std::int64_t j = i; j < k; ++j) to[i * k + j] = times_power(r[i * k + j], e[at(j)] - e[at(i)]);
   }
   const Tensor t = ops::gemm(Transpose::no, scaled_r, Transpose::no, rows_of(t_, order));
 
@@ -193,7 +194,7 @@ void ProductSpectrum::multiply(const Tensor& c, double row_norm) {
   exponents_.clear();
   lost_.clear();
   for (const std::int64_t i : kept) {
-    lost_.push_back(static_cast<char>(lost[at(i)] || std::fabs(factors.r.data<double>()[i * k + i]) <= noise));
+    lost_.push_back(static_cast<char>(lost[at(i)] || std::fabs(r[i * k + i]) <= noise));
     exponents_.push_back(std::ilogb(sizes[at(i)]));
   }
   t_ = {};
