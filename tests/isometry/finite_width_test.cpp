@@ -24,7 +24,7 @@ const nlohmann::json& ref03(const char* group) { return reference("ref03_finite_
 void check_second_moments(const nlohmann::json& in, const std::vector<double>& expected) {
   const bool residual = in.at("skip") == 1;
   const double root = std::sqrt(number(in.at("alpha2_or_sw2")));
-  const FiniteWidth f = finite_width(residual ? Product::residual : Product::linear, in.at("N"), in.at("L"),
+  const FiniteWidth f = finite_width(residual ? RandomProduct::residual : RandomProduct::linear, in.at("N"), in.at("L"),
                                      residual ? 1 : root, residual ? root : 1);
   const std::vector<double> got{f.e_tr, f.e_tr2, f.e_tr_sq};
   for (std::size_t i = 0; i < 3; ++i) CHECK_MESSAGE(close(got[i] / expected[i], 1, 1e-12), in.dump());
@@ -32,7 +32,7 @@ void check_second_moments(const nlohmann::json& in, const std::vector<double>& e
 
 void check_log_statistics(const nlohmann::json& row) {
   const std::int64_t n = row.at("N"), layers = 5;
-  const FiniteWidth f = finite_width(Product::linear, n, layers, 1);
+  const FiniteWidth f = finite_width(RandomProduct::linear, n, layers, 1);
   const auto per_layer = [&](double value) { return value / static_cast<double>(layers); };
   CHECK(close(f.lyapunov.front(), number(row.at("lyap_top")), 1e-14));
   CHECK(close(f.lyapunov.back(), number(row.at("lyap_bottom")), 1e-14));
@@ -71,25 +71,25 @@ TEST_CASE("finite width: ref03's tables") {
   }
   for (const auto& row : ref03("relu_exact").at("rows")) {
     const double two = std::sqrt(2.0);
-    CHECK(
-        close(finite_width(Product::relu, row.at("N"), row.at("L"), two).fourth_moment_ratio / number(row.at("ratio")),
-              1, 1e-12));
     CHECK(close(
-        finite_width(Product::linear, row.at("N"), row.at("L"), 1).fourth_moment_ratio / number(row.at("ratio_linear")),
+        finite_width(RandomProduct::relu, row.at("N"), row.at("L"), two).fourth_moment_ratio / number(row.at("ratio")),
         1, 1e-12));
+    CHECK(close(finite_width(RandomProduct::linear, row.at("N"), row.at("L"), 1).fourth_moment_ratio /
+                    number(row.at("ratio_linear")),
+                1, 1e-12));
     ++rows;
   }
   for (const auto& row : ref03("relu_log_norm2_per_layer")) {
     const LogNorm norm = relu_log_norm2(row.at("N"), std::sqrt(2.0));
     CHECK_MESSAGE(close(norm.mean / number(row.at("mean_log_norm2")), 1, 1e-11), row.dump());
     CHECK_MESSAGE(close(norm.variance / number(row.at("var_log_norm2")), 1, 1e-11), row.dump());
-    const FiniteWidth f = finite_width(Product::relu, row.at("N"), 10, std::sqrt(2.0));
+    const FiniteWidth f = finite_width(RandomProduct::relu, row.at("N"), 10, std::sqrt(2.0));
     CHECK(close(f.mean_log_norm, 5 * norm.mean, 1e-14));
     CHECK(close(f.var_log_norm, 2.5 * norm.variance, 1e-14));
     ++rows;
   }
   for (const auto& row : ref03("relu_expected_rank_over_N")) {
-    const FiniteWidth f = finite_width(Product::relu, row.at("N"), row.at("L"), 1);
+    const FiniteWidth f = finite_width(RandomProduct::relu, row.at("N"), row.at("L"), 1);
     CHECK_MESSAGE(close(f.expected_rank / row.at("N").get<double>(), number(row.at("E_rank_over_N")), 1e-12),
                   row.dump());
     ++rows;
@@ -98,7 +98,8 @@ TEST_CASE("finite width: ref03's tables") {
   const auto& measured = reference("ref08_extra.json").at("relu_Ju_moments");
   CHECK(measured.size() == 3);
   for (const auto& row : measured) {
-    const double exact = finite_width(Product::relu, row.at("N"), row.at("L"), std::sqrt(2.0)).fourth_moment_ratio;
+    const double exact =
+        finite_width(RandomProduct::relu, row.at("N"), row.at("L"), std::sqrt(2.0)).fourth_moment_ratio;
     CHECK(close(exact, number(row.at("exact4")), 1e-13));
     CHECK(std::abs(exact - number(row.at("E4"))) < 4 * number(row.at("se4")));
   }
@@ -143,7 +144,7 @@ TEST_CASE("finite width: traces and rank of small relu networks") {
     tr_sq += trace * trace / draws;
     square += trace2 * trace2 / draws;
   }
-  const FiniteWidth f = finite_width(Product::relu, n, layers, std::sqrt(2.0));
+  const FiniteWidth f = finite_width(RandomProduct::relu, n, layers, std::sqrt(2.0));
   CHECK(f.e_tr == doctest::Approx(1));
   const double standard_error = std::sqrt(square / draws);
   CHECK(std::abs(tr - f.e_tr) < 0.03);
@@ -162,20 +163,21 @@ TEST_CASE("finite width: special functions, scaling and what is not known") {
     CHECK(close(digamma(x + 1) - digamma(x), 1 / x, 1e-14));
     CHECK(close(trigamma(x) - trigamma(x + 1), 1 / (x * x), 1e-14));
   }
-  const FiniteWidth one = finite_width(Product::linear, 16, 6, 1), two = finite_width(Product::linear, 16, 6, 2);
+  const FiniteWidth one = finite_width(RandomProduct::linear, 16, 6, 1),
+                    two = finite_width(RandomProduct::linear, 16, 6, 2);
   CHECK(close(two.e_tr2 / one.e_tr2, std::pow(2, 24), 1e-14));
   CHECK(close(two.mean_log_sigma - one.mean_log_sigma, 6 * std::numbers::ln2, 1e-14));
   CHECK(close(two.lyapunov[3] - one.lyapunov[3], std::numbers::ln2, 1e-14));
   CHECK(one.expected_rank == 16);
-  const FiniteWidth residual = finite_width(Product::residual, 16, 6, 1, 0);
+  const FiniteWidth residual = finite_width(RandomProduct::residual, 16, 6, 1, 0);
   CHECK(residual.e_tr2 == 1);
   CHECK(residual.fourth_moment_ratio == 1);
   CHECK(std::isnan(residual.mean_log_sigma));
   CHECK(residual.lyapunov.empty());
-  CHECK(std::isinf(finite_width(Product::relu, 16, 6, 1).mean_log_sigma));
-  CHECK(mentions(message_of(ErrorCode::value, [] { finite_width(Product::linear, 0, 3, 1); }), {"width of 0"}));
-  CHECK(mentions(message_of(ErrorCode::value, [] { finite_width(Product::linear, 3, 0, 1); }), {"0 layers"}));
-  CHECK(mentions(message_of(ErrorCode::value, [] { finite_width(Product::relu, 3, 3, -1); }), {"sigma_w = -1"}));
+  CHECK(std::isinf(finite_width(RandomProduct::relu, 16, 6, 1).mean_log_sigma));
+  CHECK(mentions(message_of(ErrorCode::value, [] { finite_width(RandomProduct::linear, 0, 3, 1); }), {"width of 0"}));
+  CHECK(mentions(message_of(ErrorCode::value, [] { finite_width(RandomProduct::linear, 3, 0, 1); }), {"0 layers"}));
+  CHECK(mentions(message_of(ErrorCode::value, [] { finite_width(RandomProduct::relu, 3, 3, -1); }), {"sigma_w = -1"}));
 }
 
 }  // namespace

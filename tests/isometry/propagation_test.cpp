@@ -115,16 +115,16 @@ TEST_CASE("propagation: the gradient's mean square is APJN from the layer to the
 }
 
 TEST_CASE("propagation: means and standard errors over draws, or over the inputs of a single one") {
-  const Estimate e = estimate({1, 2, 3, 6});
-  CHECK(e.mean == 3);
+  const Estimate e = mean_of({1, 2, 3, 6});
+  CHECK(e.value == 3);
   CHECK(e.standard_error == doctest::Approx(std::sqrt(14.0 / 12)));
-  CHECK(std::isnan(estimate({5}).standard_error));
+  CHECK(std::isnan(mean_of({5}).standard_error));
   const auto layer = [](double a, double b) {
     return std::vector<std::vector<LayerSignal>>{{LayerSignal{.q = a}, LayerSignal{.q = b}}};
   };
   CHECK(signal_statistics({layer(1, 3)})[0].q.standard_error == 1);
   const LayerStatistics two = signal_statistics({layer(1, 3), layer(3, 5)})[0];
-  CHECK(two.q.mean == 3);
+  CHECK(two.q.value == 3);
   CHECK(two.q.standard_error == 1);  // of 2 and 4
   CHECK_THROWS_AS(signal_statistics({}), Error);
 }

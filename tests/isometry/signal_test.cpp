@@ -57,7 +57,7 @@ TEST_CASE("signal: every activation ends at its fixed points, at the rate of its
 
 TEST_CASE("signal: residual streams in closed form") {
   const std::vector<double> gates{0.5, 0, -0.3, 1};
-  for (const Branch branch : {Branch::activation_first, Branch::weights_first}) {
+  for (const nn::Branch branch : {nn::Branch::activation_first, nn::Branch::activation_last}) {
     const Signal signal = residual_signal(ScalarFunction::identity, 1.5, 0, branch, gates, {.q = 2, .c = 0.4});
     double factor = 1;
     for (std::size_t l = 0; l < gates.size(); ++l) {
@@ -69,7 +69,7 @@ TEST_CASE("signal: residual streams in closed form") {
   }
   const double a = 0.125, sigma_w = 1.2;
   const Signal stream =
-      residual_signal(ScalarFunction::relu, sigma_w, 0, Branch::weights_first, std::vector<double>(64, a),
+      residual_signal(ScalarFunction::relu, sigma_w, 0, nn::Branch::activation_last, std::vector<double>(64, a),
                       {.q = 1, .c = 1, .mean = 1 / std::sqrt(std::numbers::pi)});
   const double c = a * sigma_w / std::sqrt(2 * std::numbers::pi), e = a * a * sigma_w * sigma_w / 2;
   double x = 1, mean = 1 / std::sqrt(std::numbers::pi);
@@ -83,7 +83,8 @@ TEST_CASE("signal: residual streams in closed form") {
 }
 
 // One wide network with real weights, two inputs.
-Signal simulate(ScalarFunction phi, double sigma_w, double sigma_b, Branch branch, const std::vector<double>& gates) {
+Signal simulate(ScalarFunction phi, double sigma_w, double sigma_b, nn::Branch branch,
+                const std::vector<double>& gates) {
   constexpr std::size_t n = 600;
   std::mt19937_64 random(3);
   std::normal_distribution<double> normal;
@@ -105,7 +106,7 @@ Signal simulate(ScalarFunction phi, double sigma_w, double sigma_b, Branch branc
   Signal signal;
   measure(signal);
   for (const double a : gates) {
-    const bool first = branch == Branch::weights_first;
+    const bool first = branch == nn::Branch::activation_last;
     std::vector<double> in_x = x, in_y = y;
     for (std::size_t i = 0; i < n && !first; ++i) {
       in_x[i] = evaluate(phi, 0, x[i]);
@@ -129,7 +130,7 @@ Signal simulate(ScalarFunction phi, double sigma_w, double sigma_b, Branch branc
 TEST_CASE("signal: residual streams of one network with 600 units") {
   const std::vector<double> gates(8, 0.4);
   for (const ScalarFunction phi : {ScalarFunction::tanh, ScalarFunction::relu}) {
-    for (const Branch branch : {Branch::activation_first, Branch::weights_first}) {
+    for (const nn::Branch branch : {nn::Branch::activation_first, nn::Branch::activation_last}) {
       const Signal measured = simulate(phi, 1.4, 0.2, branch, gates);
       const Signal theory = residual_signal(phi, 1.4, 0.2, branch, gates, {.q = 1, .c = 0.3});
       for (std::size_t l = 0; l <= gates.size(); ++l) {
@@ -142,14 +143,14 @@ TEST_CASE("signal: residual streams of one network with 600 units") {
 }
 
 TEST_CASE("signal: refusals") {
-  const auto refused = [](const SignalStart& start, Branch branch) {
+  const auto refused = [](const SignalStart& start, nn::Branch branch) {
     return message_of(ErrorCode::value,
                       [&] { residual_signal(ScalarFunction::tanh, 1, 0, branch, std::vector{0.1}, start); });
   };
-  CHECK(mentions(refused({.q = -1}, Branch::weights_first), {"q = -1"}));
-  CHECK(mentions(refused({.c = 1.5}, Branch::weights_first), {"correlation 1.5"}));
-  CHECK(mentions(refused({.mean = 2}, Branch::weights_first), {"mean of 2"}));
-  CHECK(mentions(refused({.mean = 0.5}, Branch::activation_first), {"mean", "phi(W x + b)"}));
+  CHECK(mentions(refused({.q = -1}, nn::Branch::activation_last), {"q = -1"}));
+  CHECK(mentions(refused({.c = 1.5}, nn::Branch::activation_last), {"correlation 1.5"}));
+  CHECK(mentions(refused({.mean = 2}, nn::Branch::activation_last), {"mean of 2"}));
+  CHECK(mentions(refused({.mean = 0.5}, nn::Branch::activation_first), {"mean", "phi(W x + b)"}));
   CHECK(mentions(message_of(ErrorCode::value, [] { deep_signal(ScalarFunction::tanh, 1, 0, {}, -1); }), {"-1 layers"}));
 }
 

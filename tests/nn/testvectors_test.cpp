@@ -1,31 +1,18 @@
 // Small networks with explicit weights: outputs, Jacobians and singular values to 25 digits
 // (tests/reference/testvectors.json).
+#include "support/testvectors.h"
+
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 
 #include "autograd/ops.h"
 #include "core/linalg.h"
-#include "nn/models/fully_connected.h"
 #include "support/close.h"
-#include "support/lcg.h"
-#include "support/reference.h"
 
 namespace {
 using namespace rz;
 using namespace rz::test;
-
-void set(nn::Model& model, const std::string& name, const std::vector<double>& values) {
-  const Parameter p = model.parameters().find(name);
-  REQUIRE(p.defined());
-  p.value().copy_from(Tensor::of(p.shape(), values));
-}
-
-std::string activation_of(std::string name) {  // the file's names beside ours
-  name = name.substr(name.find('_') + 1);
-  if (name == "linear") return "identity";
-  return name == "hardtanh" ? "hard_tanh" : name;
-}
 
 void check_case(const nlohmann::json& c, const Function& f, const Tensor& x) {
   const std::int64_t n = x.elements();
@@ -47,21 +34,9 @@ TEST_SUITE("nn/testvectors") {
       if (!name.starts_with("mlp_")) continue;
       CAPTURE(name);
       ++cases;
-      const std::int64_t n = c["N"], depth = c["L"];
-      nn::FullyConnected model({.inputs = {n},
-                                .depth = depth - 1,
-                                .width = n,
-                                .residual = {.form = nn::Form::deep},
-                                .activation = activation_named(activation_of(name)),
-                                .branch = nn::Branch::activation_first});
-      model.parameters().build(1, DType::f64);
-      Lcg lcg(c["seed"]);
-      for (std::int64_t l = 0; l < depth; ++l) {
-        const std::string layer = l == 0 ? "linear_input" : "linear_layers." + std::to_string(l - 1);
-        set(model, layer + ".weight", lcg.draw(n * n, c["w_scale"]));
-        set(model, layer + ".bias", lcg.draw(n, c["b_scale"]));
-      }
-      const nn::Stages chain = model.stages();
+      const auto model = mlp_of(c);
+      const std::int64_t n = c["N"];
+      const nn::Stages chain = model->stages();
       check_case(
           c,
           [&](const Variable& x) {
@@ -81,21 +56,9 @@ TEST_SUITE("nn/testvectors") {
       if (!name.starts_with("rezero_")) continue;
       CAPTURE(name);
       ++cases;
-      const std::int64_t n = c["N"], depth = c["L"];
-      nn::FullyConnected model({.inputs = {n},
-                                .depth = depth,
-                                .width = n,
-                                .residual = {.form = nn::Form::rezero, .gate = {c["alpha"].get<double>()}},
-                                .activation = ScalarFunction::tanh,
-                                .branch = nn::Branch::activation_first});
-      model.parameters().build(1, DType::f64);
-      Lcg lcg(c["seed"]);
-      for (std::int64_t l = 0; l < depth; ++l) {
-        set(model, "linear_layers." + std::to_string(l) + ".weight", lcg.draw(n * n, c["w_scale"]));
-        set(model, "linear_layers." + std::to_string(l) + ".bias",
-            std::vector<double>(static_cast<std::size_t>(n), 0.0));
-      }
-      const nn::Stages chain = model.stages();
+      const auto model = rezero_of(c);
+      const std::int64_t n = c["N"];
+      const nn::Stages chain = model->stages();
       check_case(
           c,
           [&](const Variable& x) {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/close.h"
+#include "tools/isometry/verdict.h"
 
 using namespace rz;
 using namespace rz::report;

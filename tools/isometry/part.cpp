@@ -45,6 +45,11 @@ Variable apply(const Part& part, const Variable& x) {
   return value;
 }
 
+Extents extents(const Part& part, const Tensor& x) {
+  const Tensor input = input_of(part, x.rows(0, 1));
+  return {apply(part, Variable(input)).value().elements(), input.elements()};
+}
+
 Tensor jacobian(const Part& part, const Tensor& x, const JacobianOptions& options) {
   return rz::jacobian([&part](const Variable& v) { return apply(part, v); }, input_of(part, x), options);
 }

@@ -26,6 +26,11 @@ Part network_part(const nn::Model& model);
 
 Tensor input_of(const Part& part, const Tensor& x);   // at the model's input x [batch, ...input_shape]
 Variable apply(const Part& part, const Variable& x);  // x: the part's input
+// Rows and columns of its Jacobian at one input of the model.
+struct Extents {
+  std::int64_t rows = 0, cols = 0;
+};
+Extents extents(const Part& part, const Tensor& x);
 // J [m, n] at one input x [1, ...input_shape] of the model.
 Tensor jacobian(const Part& part, const Tensor& x, const JacobianOptions& options = {});
 

@@ -119,14 +119,6 @@ Signals measure_signal(const nn::Model& model, const Tensor& inputs, Random& ran
   }
 }
 
-Estimate estimate(const std::vector<double>& values) {
-  const double n = static_cast<double>(values.size());
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
-  double squares = 0;
-  for (const double v : values) squares += (v - mean) * (v - mean);
-  return {mean, values.size() > 1 ? std::sqrt(squares / (n * (n - 1))) : nan};
-}
-
 std::vector<LayerStatistics> signal_statistics(const std::vector<Signals>& signals) {
   RZ_CHECK(value, !signals.empty(), "propagate: there is no draw");
   const auto over = [&](std::size_t layer, double LayerSignal::* member) {
@@ -134,9 +126,9 @@ std::vector<LayerStatistics> signal_statistics(const std::vector<Signals>& signa
     for (const Signals& draw : signals) {
       inputs.clear();
       for (const LayerSignal& s : draw[layer]) inputs.push_back(s.*member);
-      draws.push_back(estimate(inputs).mean);
+      draws.push_back(mean_of(inputs).value);
     }
-    return estimate(draws.size() > 1 ? draws : inputs);
+    return mean_of(draws.size() > 1 ? draws : inputs);
   };
   std::vector<LayerStatistics> layers;
   for (std::size_t l = 0; l < signals[0].size(); ++l)

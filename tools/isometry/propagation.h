@@ -7,6 +7,7 @@
 
 #include "core/random.h"
 #include "nn/module.h"
+#include "tools/isometry/estimate.h"
 
 namespace rz::isometry {
 
@@ -23,12 +24,6 @@ struct LayerSignal {
 // multiples of isometries. Throws: value (the stack is no chain; a value that is not finite, with its layer)
 std::vector<std::vector<LayerSignal>> measure_signal(const nn::Model& model, const Tensor& inputs, Random& random,
                                                      std::int64_t probes = 16);
-
-struct Estimate {
-  double mean = 0;
-  double standard_error = 0;  // NaN for a single value
-};
-Estimate estimate(const std::vector<double>& values);
 
 struct LayerStatistics {
   Estimate q, c, gradient_norm, apjn, branch_ratio;

@@ -52,14 +52,6 @@ Tensor without(const Tensor& x, const Tensor& q) {
 
 }  // namespace
 
-Estimate mean_of(const std::vector<double>& values) {
-  const auto n = static_cast<double>(values.size());
-  const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
-  double squares = 0;
-  for (const double x : values) squares += (x - mean) * (x - mean);
-  return {mean, std::sqrt(squares / (n - 1) / n)};
-}
-
 Tensor signs(std::int64_t count, std::int64_t n, std::uint64_t seed, std::string_view stream) {
   Random random(seed, stream_named(stream));
   Tensor result({count, n}, DType::f64);

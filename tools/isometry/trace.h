@@ -6,15 +6,10 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "tools/isometry/estimate.h"
 #include "tools/isometry/operator.h"
 
 namespace rz::isometry {
-
-struct Estimate {
-  double value = 0;
-  double standard_error = 0;  // from the scatter of the probes
-};
-Estimate mean_of(const std::vector<double>& values);  // of independent draws; the error of one is NaN
 
 Tensor signs(std::int64_t count, std::int64_t n, std::uint64_t seed, std::string_view stream);  // +-1, [count, n]
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "data/csv.h"
+#include "tools/isometry/verdict.h"
 
 namespace rz::report {
 
@@ -88,18 +89,6 @@ std::vector<NamedTensor> to_arrays(const Result& result) {
           {"log10_singular_values", Tensor::of({samples, k}, logarithms)}};
 }
 
-std::string power_of_ten(double exponent, int digits) {
-  if (std::isnan(exponent)) return "-";
-  if (!std::isfinite(exponent) || std::fabs(exponent) < 300)
-    return fmt::format("{:.{}g}", std::pow(10.0, exponent), digits);
-  double whole = std::floor(exponent), mantissa = std::pow(10.0, exponent - whole);
-  if (mantissa > 10 - 0.5 * std::pow(10.0, 1 - digits)) {  // would be written as 10
-    whole += 1;
-    mantissa = 1;
-  }
-  return fmt::format("{:.{}g}e{:+}", mantissa, digits, static_cast<std::int64_t>(whole));
-}
-
 Panel spectrum_panel(std::string_view label, const Result& result) {
   Panel panel{std::string(label), {}, {}, {}, 0};
   std::int64_t exact_zeros = 0, below_floor = 0;
@@ -116,8 +105,8 @@ Panel spectrum_panel(std::string_view label, const Result& result) {
     const std::size_t n = panel.values.size();
     const double low = panel.values[(n - 1) / 2], high = panel.values[n / 2];
     const double median = low + std::log10(0.5 + 0.5 * std::pow(10.0, high - low));
-    panel.note = fmt::format("min {}, median {}, max {}", power_of_ten(panel.values.front(), 3),
-                             power_of_ten(median, 3), power_of_ten(panel.values.back(), 3));
+    panel.note = fmt::format("min {}, median {}, max {}", isometry::power_of_ten(panel.values.front(), 3),
+                             isometry::power_of_ten(median, 3), isometry::power_of_ten(panel.values.back(), 3));
   }
   if (exact_zeros > 0) panel.label += fmt::format(", {} exact zero{}", exact_zeros, exact_zeros == 1 ? "" : "s");
   if (below_floor > 0) panel.label += fmt::format(", {} below the floor", below_floor);

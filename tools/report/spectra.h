@@ -26,9 +26,6 @@ std::string to_csv(const isometry::Result& result);
 // i64 [rows, cols], log10_singular_values [samples, k] f64.
 std::vector<NamedTensor> to_arrays(const isometry::Result& result);
 
-// 10^exponent with so many significant digits, "3.16e-400" where no double reaches; "-" for NaN.
-std::string power_of_ten(double exponent, int digits);
-
 // log10 sigma of the resolved values of all samples; how many lie below the floor or are exact zeros is text.
 Panel spectrum_panel(std::string_view label, const isometry::Result& result);
 Histogram spectrum_histogram(std::string_view title, std::vector<Panel> panels);

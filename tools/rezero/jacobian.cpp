@@ -2,15 +2,15 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <filesystem>
 #include <memory>
 
-#include "core/linalg.h"
 #include "core/parallel.h"
 #include "data/file.h"
 #include "data/npy.h"
 #include "data/text.h"
-#include "tools/isometry/part.h"
+#include "tools/isometry/measure.h"
 #include "tools/report/spectra.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/network_inputs.h"
@@ -35,31 +35,18 @@ struct Options {
 
 isometry::Result analyze(const Options& options, const Source& source, const Tensor& inputs, DType precision,
                          std::int64_t memory) {
-  const std::int64_t samples = inputs.shape()[0], group = threads();
   const isometry::Part part =
       options.of == "stack" ? isometry::stack_part(*source.model) : isometry::network_part(*source.model);
-  JacobianOptions how;
-  how.memory = memory;
-  how.concurrent = true;
-  Progress progress("jacobian", samples);
-  std::vector<isometry::SampleSpectrum> spectra;
-  std::int64_t rows = 0, columns = 0;
-  // As many matrices at a time as there are threads for their singular values.
-  for (std::int64_t first = 0; first < samples; first += group) {
-    std::vector<Tensor> matrices;
-    for (std::int64_t i = first; i < std::min(samples, first + group); ++i) {
-      const Tensor x = inputs.rows(i, 1).to(source.model->parameters().device());
-      const Tensor j = isometry::jacobian(part, x, how).to(Device::cpu());
-      check_finite(j, "jacobian", fmt::format("the Jacobian of sample {}", i));
-      rows = j.shape()[0];
-      columns = j.shape()[1];
-      matrices.push_back(j);
-    }
-    for (isometry::SampleSpectrum& spectrum : isometry::spectra(matrices)) spectra.push_back(std::move(spectrum));
-    if (is_terminal(Stream::error)) progress.update(std::ssize(spectra), "");
-  }
+  const Tensor x = inputs.to(source.model->parameters().device());
+  Progress progress("jacobian", inputs.shape()[0]);
+  isometry::MeasureOptions how{.memory = memory};
+  how.progress = [&](double share) {
+    if (is_terminal(Stream::error)) progress.update(std::llround(share * static_cast<double>(inputs.shape()[0])), "");
+  };
+  std::vector<isometry::SampleSpectrum> spectra = isometry::exact_spectra(part, x, how);
   progress.finish();
-  return isometry::result_of(std::move(spectra), rows, columns, options.of, precision);
+  const auto [rows, cols] = isometry::extents(part, x);
+  return isometry::result_of(std::move(spectra), rows, cols, options.of, precision);
 }
 
 void check_options(const Options& options) {

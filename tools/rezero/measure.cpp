@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "tools/isometry/verdict.h"
 #include "tools/report/spectra.h"
 #include "tools/rezero/spectrum_text.h"
 #include "tools/rezero/terminal.h"
@@ -45,7 +46,7 @@ std::string spread_text(const isometry::Result& stack) {
                               : ratio <= 100    ? "directions differ"
                                                 : "most directions are drowned by a few";
   return fmt::format("spread: {} (largest over smallest singular value), {}",
-                     report::power_of_ten(stack.summary.log10_condition, 4), verdict);
+                     isometry::power_of_ten(stack.summary.log10_condition, 4), verdict);
 }
 
 }  // namespace
@@ -60,11 +61,11 @@ std::string start_text(const isometry::Start& start) {
   const isometry::Summary& s = start.stack.summary;
   const bool noise = s.fraction_below_floor > 0 && std::isfinite(s.log10_min);  // the smallest are not resolved
   const std::string smallest =
-      noise ? fmt::format("below the floor of {:.3g}", start.stack.floor) : report::power_of_ten(s.log10_min, 4);
+      noise ? fmt::format("below the floor of {:.3g}", start.stack.floor) : isometry::power_of_ten(s.log10_min, 4);
   return "At the start (|x|: root mean square over inputs and units, layer 0 is the stack's input)\n" +
          table_text(rows, "rrrr") +
          fmt::format("\nSingular values of the stack: {} to {}\n  {}\n  {}\n  verdict: {}\n", smallest,
-                     report::power_of_ten(s.log10_max, 4), scale_text(s), spread_text(start.stack),
+                     isometry::power_of_ten(s.log10_max, 4), scale_text(s), spread_text(start.stack),
                      verdict(start.stack));
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "data/text.h"
+#include "tools/isometry/verdict.h"
 #include "tools/report/spectra.h"
 
 namespace rz::tool {
@@ -36,34 +37,7 @@ std::string count(std::int64_t value) { return grouped(static_cast<std::uint64_t
 
 }  // namespace
 
-std::string verdict(const isometry::Result& result) {
-  const isometry::Summary& s = result.summary;
-  const Counts counts = counts_of(result);
-  if (s.max == 1 && s.min == 1) return "all singular values are exactly 1: dynamical isometry";
-  if (std::isinf(s.log10_max)) return "the Jacobian is zero: no signal and no gradient passes";
-  const double off = std::max(s.max - 1, 1 - s.min);
-  if (off <= 0.1) return fmt::format("all singular values lie within {:.1g} of 1: close to dynamical isometry", off);
-  if (s.condition_number <= 1 + 1e-6)
-    return fmt::format("all singular values are equal to {:.4g}, none is 1: conformal, but not isometric", s.max);
-  const char* const what = result.rows <= result.cols ? "gradients" : "signals";
-  std::string text;
-  if (s.mean_square > 2) {
-    text = fmt::format("{} grow: their squared length by a factor of {:.3g} on average", what, s.mean_square);
-  } else if (s.mean_square < 0.5) {
-    text = fmt::format("{} shrink: their squared length by a factor of {:.3g} on average", what, s.mean_square);
-  } else {
-    text =
-        fmt::format("{} keep their length on average (its square changes by a factor of {:.3g})", what, s.mean_square);
-  }
-  const std::int64_t lost = counts.all - counts.resolved;
-  if (lost > 0) {
-    text += fmt::format("; {:.3g} % of the directions are lost",
-                        100 * static_cast<double>(lost) / static_cast<double>(counts.all));
-  } else if (s.log10_condition > 2) {
-    text += fmt::format(", but single directions differ by a factor of {}", report::power_of_ten(s.log10_condition, 3));
-  }
-  return text;
-}
+std::string verdict(const isometry::Result& result) { return isometry::verdicts(result).front().text; }
 
 std::string spectrum_text(const isometry::Result& result, std::string_view network, std::string_view weights,
                           std::string_view inputs) {
@@ -78,13 +52,13 @@ std::string spectrum_text(const isometry::Result& result, std::string_view netwo
   line("weights", weights);
   line("inputs", inputs);
   text += '\n';
-  line("largest singular value", report::power_of_ten(s.log10_max, 6));
+  line("largest singular value", isometry::power_of_ten(s.log10_max, 6));
   line("smallest",
-       floored ? fmt::format("below the floor of {:.2g}", result.floor) : report::power_of_ten(s.log10_min, 6));
+       floored ? fmt::format("below the floor of {:.2g}", result.floor) : isometry::power_of_ten(s.log10_min, 6));
   line("mean square", number(s.mean_square));
   line("mean natural logarithm", number(s.mean_log));
   line("condition number",
-       floored ? fmt::format("above {:.2g}", s.max / result.floor) : report::power_of_ten(s.log10_condition, 6));
+       floored ? fmt::format("above {:.2g}", s.max / result.floor) : isometry::power_of_ten(s.log10_condition, 6));
   line("resolved", fmt::format("{} of {}", count(counts.resolved), count(counts.all)));
   line("below the floor", fmt::format("{} (floor {:.2g})", count(counts.below_floor()), result.floor));
   line("exact zeros", count(counts.exact_zeros));

@@ -116,11 +116,11 @@ LogNorm relu_log_norm2(std::int64_t width, double sigma_w) {
   return {mean + centre + std::log(2 * sigma_w * sigma_w / static_cast<double>(width)), square / total - mean * mean};
 }
 
-FiniteWidth finite_width(Product product, std::int64_t width, std::int64_t layers, double sigma_w, double gate) {
+FiniteWidth finite_width(RandomProduct product, std::int64_t width, std::int64_t layers, double sigma_w, double gate) {
   check(width, layers, sigma_w);
   RZ_CHECK(value, std::isfinite(gate), "finite width: the gate {} is not finite", gate);
   const auto n = static_cast<double>(width), depth = static_cast<double>(layers);
-  const bool residual = product == Product::residual, relu = product == Product::relu;
+  const bool residual = product == RandomProduct::residual, relu = product == RandomProduct::relu;
   const double s = residual ? gate * gate * sigma_w * sigma_w : sigma_w * sigma_w, p = relu ? 0.5 : 1;
   SecondMoments m;
   for (std::int64_t l = 0; l < layers; ++l) m = residual ? residual_step(m, n, s) : masked_step(m, n, s, p);

@@ -15,7 +15,7 @@
 
 namespace rz::isometry {
 
-enum class Product : std::uint8_t { linear, residual, relu };
+enum class RandomProduct : std::uint8_t { linear, residual, relu };
 
 // Over the whole depth. NaN: no closed form for this product.
 struct FiniteWidth {
@@ -32,7 +32,8 @@ struct FiniteWidth {
 };
 // gate: of the residual product.
 // Throws: value (width or layers not between 1 and 10^6; sigma_w not between 0 and 10^4; gate not finite)
-FiniteWidth finite_width(Product product, std::int64_t width, std::int64_t layers, double sigma_w, double gate = 1);
+FiniteWidth finite_width(RandomProduct product, std::int64_t width, std::int64_t layers, double sigma_w,
+                         double gate = 1);
 
 // ln(|D W x|^2 / |x|^2) of one relu layer with N units, given that one unit at least is active: with k active,
 // k ~ Bin(N, 1/2), it is the logarithm of sigma_w^2 / N times a chi^2 variable with k degrees of freedom.

@@ -54,11 +54,11 @@ Signal deep_signal(Scalar phi, double sigma_w, double sigma_b, const SignalStart
   return signal;
 }
 
-Signal residual_signal(Scalar phi, double sigma_w, double sigma_b, Branch branch, std::span<const double> gates,
+Signal residual_signal(Scalar phi, double sigma_w, double sigma_b, nn::Branch branch, std::span<const double> gates,
                        const SignalStart& start) {
   check_sigmas(sigma_w, sigma_b);
   check_start(start);
-  const bool first = branch == Branch::weights_first;
+  const bool first = branch == nn::Branch::activation_last;
   RZ_CHECK(value, first || start.mean == 0, "signal: a mean over the units is for the branch phi(W x + b) alone");
   const double scale = sigma_w * sigma_w, bias = sigma_b * sigma_b;
   Signal signal{{start.q}, {start.c}, {}};
