@@ -97,27 +97,28 @@ double dot(std::span<const double> a, std::span<const double> b) {
 }  // namespace
 
 HermiteSeries::HermiteSeries(Scalar phi, double q) : q_(q) {
-  const GaussianRule rule =
-      gaussian_rule(std::span<const double>(), q);  // even: Hermite polynomials oscillate everywhere
-  const std::size_t n = rule.x.size();
-  z_.resize(n);
-  weighted_.resize(n);
-  previous_.assign(n, 0);
-  current_.assign(n, 1);
-  for (std::size_t i = 0; i < n; ++i) {
+  const GaussianRule rule = gaussian_rule(std::span<const double>(), q);  // symmetric about its middle node, 0
+  const std::size_t size = rule.x.size(), middle = size / 2;
+  for (std::size_t i = 0; i < size; ++i) {
     const double y = evaluate(phi, 0, rule.x[i]), slope = evaluate(phi, 1, rule.x[i]);
-    z_[i] = rule.x[i] / std::sqrt(q);
-    weighted_[i] = rule.weight[i] * y;
-    rest_ += weighted_[i] * y;
+    rest_ += rule.weight[i] * y * y;
     total_slope_ += q * rule.weight[i] * slope * slope;
+    if (i < middle) continue;
+    const double mirrored = evaluate(phi, 0, -rule.x[i]), weight = rule.weight[i] * (i == middle ? 0.5 : 1);
+    z_.push_back(rule.x[i] / std::sqrt(q));
+    even_.push_back(weight * (y + mirrored));
+    odd_.push_back(weight * (y - mirrored));
   }
+  previous_.assign(z_.size(), 0);
+  current_.assign(z_.size(), 1);
   rest_slope_ = total_slope_;
 }
 
 void HermiteSeries::extend(std::size_t terms) {
   while (squares_.size() < terms) {
     const auto k = static_cast<double>(squares_.size());
-    const double coefficient = dot(weighted_, current_), square = coefficient * coefficient;
+    const double coefficient = dot(squares_.size() % 2 == 0 ? even_ : odd_, current_),
+                 square = coefficient * coefficient;
     squares_.push_back(square);
     rest_ -= square;
     rest_slope_ -= k * square;

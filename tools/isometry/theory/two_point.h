@@ -26,7 +26,7 @@ class HermiteSeries {
   void extend(std::size_t terms);
 
   double q_;
-  std::vector<double> z_, weighted_;        // nodes; weight phi(x)
+  std::vector<double> z_, even_, odd_;      // nodes z >= 0; weight (phi(x) +- phi(-x))
   std::vector<double> previous_, current_;  // Hermite polynomials of degree k - 1 and k at the nodes
   std::vector<double> squares_;             // a_k^2
   double total_slope_ = 0;                  // q E phi'^2 = sum_k k a_k^2
