@@ -65,9 +65,14 @@ class Continuation {
   }
 
  private:
-  static bool inside(Complex z, const std::vector<Complex>& state) {
-    return z.imag() >= 0 &&
-           std::ranges::all_of(state, [](Complex s) { return s.imag() >= 0 && s.imag() <= std::numbers::pi; });
+  bool inside(Complex z, const std::vector<Complex>& state) const {
+    std::size_t at = 0;
+    for (const Product::Part& part : product_.parts_) {
+      for (const std::size_t end = at + part.factor->states(); at < end; ++at) {
+        if (!(state[at].imag() >= 0 && state[at].imag() <= part.factor->argument)) return false;
+      }
+    }
+    return z.imag() >= 0;
   }
   const Product& product_;
   Complex log_lambda_, z_;
@@ -109,7 +114,7 @@ std::vector<double> Product::density(std::span<const double> lambda) const {
   Continuation beside(*this, {top + 5, -offset});
   for (const std::size_t i : order) {
     const double x = std::log(lambda[i]);
-    if (x >= top || x <= bottom) continue;
+    if (x >= top - 1e-13 || x <= bottom + 1e-13) continue;  // not at a hard edge itself
     if (!beside.move({x, -offset})) {
       RZ_ASSERT(beside.z().imag() < 1e-6);  // below the nodes that stand for a law near 0: there is no mass left
       break;

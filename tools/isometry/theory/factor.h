@@ -4,12 +4,14 @@
 // (Voiculescu 1987). S of a product of free factors is the product of their S, so the limit's Green function G is
 //   log lambda = log((1 + z) / z) - sum_l log S_l(z),   z = lambda G(lambda) - 1,   density = Im z / (pi lambda).
 // Only sums of logarithms occur: depth does not matter. A factor whose S has no formula takes unknowns of its own, its
-// state; they are the logarithms of its subordination functions, which lie in the upper half-plane with z (Biane 1998;
-// Belinschi & Bercovici 2007): with principal logarithms there is one solution, whatever the number of Riemann sheets.
+// state; they are logarithms of its subordination functions, which lie in the upper half-plane with z (Biane 1998;
+// Belinschi & Bercovici 2007): with logarithms rather than numbers there is one solution, whatever the number of
+// Riemann sheets.
 #pragma once
 
 #include <complex>
 #include <memory>
+#include <numbers>
 #include <span>
 #include <vector>
 
@@ -46,9 +48,10 @@ class Factor {
   double log_mean = 0, relative_variance = 0, mean_log = 0;  // of lambda; mean_log = E log lambda
   Series log_s{};                                            // log S(z) + log_mean
   std::vector<LogAtom> atoms;                                // but the one at 0
-  LogAtom top{0, 0}, bottom{0, 0};                           // the end of the positive support, if it is an atom
-  double rank = 1;                                           // 1 - mass at 0
-  bool gapped = false;                                       // positive lambda are bounded away from 0
+  double argument = std::numbers::pi;  // the unknowns have imaginary parts between 0 and this, where z has one above 0
+  LogAtom top{0, 0}, bottom{0, 0};     // the end of the positive support, if it is an atom
+  double rank = 1;                     // 1 - mass at 0
+  bool gapped = false;                 // positive lambda are bounded away from 0
 };
 
 // lambda of W D, D^2 of the law d2, W of variance 1 / N (Gaussian) or orthogonal.

@@ -11,13 +11,15 @@ namespace {
 // R-transforms of their symmetrised laws add (Haagerup & Larsen 2000). For R-diagonal X they are given by v = g R(g)
 // with
 //   g^2 = v (1 + v) S_XX(v) = chi (1 + v)^e,  v = psi_D(chi),  e = 1 (Gaussian W), 2 (Haar W),
-// for U by g^2 = u (1 + u). So z = u + v and S(z) = g^2 / (z (1 + z)). The state is log chi, log u.
+// for U by g^2 = u (1 + u). So z = u + v and S(z) = g^2 / (z (1 + z)). The state is log chi, log u. The subordination
+// functions of the singular values keep to a half-plane, so those of their squares, chi among them, turn by up to 2 pi.
 class ResidualFactor : public Factor {
  public:
   ResidualFactor(SlopeLaw d2, bool gaussian) : d2_(std::move(d2)), power_(gaussian ? 1 : 2) {
     const double m = d2_.mean();
     log_mean = std::log1p(m);
     relative_variance = m * (2 + m * (d2_.relative_variance() + (gaussian ? 1 : 0))) / ((1 + m) * (1 + m));
+    argument = 2 * std::numbers::pi;
     log_s = log_s_series();
     set_gap();
     mean_log = mean_log_lambda();

@@ -152,7 +152,7 @@ SlopeLaw::Value SlopeLaw::psi(std::complex<double> log_chi) const {
   }
   Value sum{{re, im}, {slope_re, slope_im}, {excess_re / mean_, excess_im / mean_}};
   for (const Panel& panel : panels_) {
-    const Panel::Correction correction = panel.correction(log_chi);
+    const Panel::Correction correction = panel.correction(std::log(chi));
     sum.psi += correction.value;
     sum.slope += correction.slope;
     sum.excess += correction.value / (chi * mean_);
