@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/linalg.h"
+#include "tools/isometry/scaling.h"
 
 namespace rz::isometry {
 namespace {
@@ -24,11 +25,6 @@ double dot(const double* x, const double* y, std::int64_t n) {
   double sum = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
   for (; i < n; ++i) sum += x[i] * y[i];
   return sum;
-}
-
-// 2^exponent for a shift of at most 0; far below the rounding level it may be 0.
-double power_of_two(std::int64_t exponent) {
-  return std::ldexp(1.0, static_cast<int>(std::max<std::int64_t>(exponent, -2000)));
 }
 
 struct Row {
@@ -47,7 +43,7 @@ bool shorter(const Row& a, const Row& b) {
 // Q' = c (Q - u P). With s = 2^(q.exponent - p.exponent), u = v s, and v is of order 1 however small s is.
 void rotate(Row& p, Row& q, double product, std::int64_t n) {
   const std::int64_t shift = q.exponent - p.exponent;
-  const double s = power_of_two(shift), half = 0.5 * (p.square - q.square * s * s);
+  const double s = times_power(1, shift), half = 0.5 * (p.square - q.square * s * s);
   const double v = product / (half + std::hypot(half, product * s));
   const double u = v * s, c = 1 / std::sqrt(1 + u * u), from_q = c * v * s * s, from_p = c * v;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -105,9 +101,7 @@ double Scaled::log10() const {
   return std::log10(mantissa) + static_cast<double>(mantissa == 0 ? 0 : exponent) * std::log10(2.0);
 }
 
-double Scaled::value() const {
-  return std::ldexp(mantissa, static_cast<int>(std::clamp<std::int64_t>(exponent, -4000, 4000)));
-}
+double Scaled::value() const { return times_power(mantissa, exponent); }
 
 std::vector<Scaled> jacobi_singular_values(const Tensor& a, std::span<const std::int64_t> exponents) {
   const Shape& shape = a.shape();

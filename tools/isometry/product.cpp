@@ -12,12 +12,12 @@
 #include "core/linalg.h"
 #include "core/ops.h"
 #include "tools/isometry/jacobi.h"
+#include "tools/isometry/scaling.h"
 
 namespace rz::isometry {
 namespace {
 
 using Indices = std::vector<std::int64_t>;
-using Exponents = std::vector<std::int64_t>;
 
 std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
@@ -40,78 +40,12 @@ Tensor columns_of(const Tensor& a, const Indices& columns) {
   return columns == natural(a.shape()[1]) ? a : ops::gather_columns(a, indices_of(columns));
 }
 
-struct Sizes {
-  std::vector<double> rows, columns;  // largest magnitude in each
-};
-
-Sizes sizes_of(const Tensor& a) {
-  const std::int64_t m = a.shape()[0], n = a.shape()[1];
-  Sizes sizes{std::vector<double>(at(m)), std::vector<double>(at(n))};
-  const double* x = a.data<double>();
-  for (std::int64_t i = 0; i < m; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      const double size = std::fabs(*x++);
-      sizes.rows[at(i)] = std::max(sizes.rows[at(i)], size);
-      sizes.columns[at(j)] = std::max(sizes.columns[at(j)], size);
-    }
-  }
-  return sizes;
-}
-
 Indices nonzero(const std::vector<double>& sizes) {
   Indices found;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] > 0) found.push_back(static_cast<std::int64_t>(i));
   }
   return found;
-}
-
-Exponents exponents_of(const std::vector<double>& sizes) {
-  Exponents exponents;
-  for (const double size : sizes) exponents.push_back(std::ilogb(size));
-  return exponents;
-}
-
-std::int64_t range_of(const Exponents& e) {
-  const auto [low, high] = std::minmax_element(e.begin(), e.end());
-  return *high - *low;
-}
-
-double times_power(double x, std::int64_t exponent) {
-  return std::ldexp(x, static_cast<int>(std::clamp<std::int64_t>(exponent, -4000, 4000)));
-}
-
-std::vector<double> powers_of_two(const Exponents& exponents) {
-  std::vector<double> powers;
-  for (const std::int64_t e : exponents) powers.push_back(times_power(1, e));
-  return powers;
-}
-
-bool moderate(const Exponents& exponents) {
-  return std::all_of(exponents.begin(), exponents.end(), [](std::int64_t e) { return e >= -250 && e <= 250; });
-}
-
-// 2^rows[i] a_ij 2^columns[j]
-Tensor scaled(const Tensor& a, const Exponents& rows, const Exponents& columns) {
-  Tensor result(a.shape(), DType::f64);
-  const double* from = a.data<double>();
-  double* to = result.data<double>();
-  if (moderate(rows) && moderate(columns)) {  // products are faster than shifts
-    const std::vector<double> powers = powers_of_two(columns);
-    for (const double r : powers_of_two(rows)) {
-      for (const double c : powers) *to++ = *from++ * (r * c);
-    }
-  } else {
-    for (const std::int64_t r : rows) {
-      for (const std::int64_t c : columns) *to++ = times_power(*from++, r + c);
-    }
-  }
-  return result;
-}
-
-Exponents negated(Exponents e) {
-  for (std::int64_t& x : e) x = -x;
-  return e;
 }
 
 // ln of the norm of each column of c, in the scale of D.
@@ -241,7 +175,7 @@ void ProductSpectrum::push(const Tensor& factor) {
   rows_ = shape[0];
   if (!u_.defined()) return;
   const Tensor f = active_part(factor);
-  if (f.defined()) multiply_scaled(f);
+  if (f.defined() && u_.defined()) multiply_scaled(f);
   if (f.defined() && u_.defined()) return;
   u_ = t_ = {};
   exponents_.clear();
