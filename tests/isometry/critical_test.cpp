@@ -67,6 +67,7 @@ TEST_CASE("critical line: closed form of sin, and the ends at sigma_b = 0") {
   CHECK(close(end(ScalarFunction::relu), 2, 1e-15));
   CHECK(close(end(Scalar(ScalarFunction::leaky_relu, 0.3)), 2 / 1.09, 1e-15));
   CHECK(critical_for_sigma_b(ScalarFunction::tanh, 0).q == 0);
+  CHECK(close(critical_for_sigma_b(ScalarFunction::sigmoid, 0).q, 45.6243, 1e-6));
   CHECK(std::isnan(critical_for_sigma_b(ScalarFunction::relu, 0).q));
   CHECK(critical_at(ScalarFunction::relu, 3).q == 3);
 }

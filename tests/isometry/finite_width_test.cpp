@@ -107,13 +107,14 @@ TEST_CASE("finite width: ref03's tables") {
 
 // Singular values of real relu networks at a fixed input: the masks depend on the weights.
 TEST_CASE("finite width: traces and rank of small relu networks") {
-  constexpr int n = 4, layers = 3, draws = 40000;
+  constexpr std::size_t n = 4;
+  constexpr int layers = 3, draws = 40000;
   std::mt19937_64 random(7);
-  std::normal_distribution<double> normal(0, std::sqrt(2.0 / n));
+  std::normal_distribution<double> normal(0, std::sqrt(2.0 / 4));
   double tr = 0, tr2 = 0, tr_sq = 0, square = 0;
   for (int draw = 0; draw < draws; ++draw) {
     std::vector<double> x{1, -0.5, 2, 0.3}, j(n * n, 0.0);
-    for (int i = 0; i < n; ++i) j[static_cast<std::size_t>(i * n + i)] = 1;
+    for (std::size_t i = 0; i < n; ++i) j[i * n + i] = 1;
     for (int l = 0; l < layers; ++l) {
       std::vector<double> next(n, 0.0), product(n * n, 0.0);
       for (std::size_t i = 0; i < n; ++i) {
@@ -135,8 +136,8 @@ TEST_CASE("finite width: traces and rank of small relu networks") {
       for (std::size_t b = 0; b < n; ++b) {
         double m = 0;
         for (std::size_t c = 0; c < n; ++c) m += j[a * n + c] * j[b * n + c];
-        if (a == b) trace += m / n;
-        trace2 += m * m / n;
+        if (a == b) trace += m / 4;
+        trace2 += m * m / 4;
       }
     }
     tr += trace / draws;

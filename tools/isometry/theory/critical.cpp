@@ -54,7 +54,8 @@ std::string begin_text(const LinePoint& start) {
 
 std::optional<CriticalPoint> at_sigma_b(Scalar phi, const LinePoint& start, double sigma_b) {
   const double bias = sigma_b * sigma_b;
-  if (std::abs(bias - start.bias) <= 1e-12 * bias || (start.q == 0 && bias == 0)) return start.point();
+  if (std::abs(bias - start.bias) <= 1e-12 * start.q || (start.q == 0 && bias == 0))
+    return CriticalPoint{start.q, start.point().sigma_w, sigma_b};
   if (bias < start.bias) return std::nullopt;
   const double low = std::max(start.q, bias);  // sigma_b^2 <= q
   double high = 2 * low;

@@ -56,19 +56,21 @@ PairMoments smoothed_selu(double m, double s) {
 // v given u is N(c u, (1 - c^2) q). As a function of u that is smooth, but over no more than `width` at the kinks.
 PairMoments smoothed_pair(Scalar phi, double q, double c) {
   const double width = std::sqrt((1 - c) * (1 + c) * q);
-  std::vector<double> splits;
+  std::vector<double> splits{0};
   for (const double kink : info(phi.function).kinks) {
     for (int step = -3; step <= 3; ++step) splits.push_back(kink + 3 * step * width);
   }
   std::sort(splits.begin(), splits.end());
   const GaussianRule rule = gaussian_rule(splits, q);
+  const bool selu = phi.function == ScalarFunction::selu;
   PairMoments sum;
   for (std::size_t i = 0; i < rule.x.size(); ++i) {
     const double u = rule.x[i];
-    const PairMoments given =
-        phi.function == ScalarFunction::selu ? smoothed_selu(c * u, width) : smoothed_hard_tanh(c * u, width);
-    sum.value += rule.weight[i] * evaluate(phi, 0, u) * given.value;
-    sum.slope += rule.weight[i] * evaluate(phi, 1, u) * given.slope;
+    if (!selu && u < 0) continue;  // hard_tanh is odd: both sides give the same
+    const double weight = selu ? rule.weight[i] : 2 * rule.weight[i];
+    const PairMoments given = selu ? smoothed_selu(c * u, width) : smoothed_hard_tanh(c * u, width);
+    sum.value += weight * evaluate(phi, 0, u) * given.value;
+    sum.slope += weight * evaluate(phi, 1, u) * given.slope;
   }
   return sum;
 }
