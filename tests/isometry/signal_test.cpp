@@ -142,6 +142,25 @@ TEST_CASE("signal: residual streams of one network with 600 units") {
   }
 }
 
+TEST_CASE("signal: lengths that grow without end") {
+  for (const ScalarFunction phi : {ScalarFunction::relu, ScalarFunction::gelu, ScalarFunction::identity}) {
+    const Signal deep = deep_signal(phi, 4, 0.1, {.q = 1, .c = 0.2}, 400);
+    CHECK(std::isinf(deep.q.back()));
+    CHECK_MESSAGE(close(deep.q[100] / deep.q[99], deep.chi[99], 1e-4), info(phi).name);
+    CHECK(deep.c.size() == 401);
+    CHECK(deep.chi.size() == 400);
+    CHECK(deep.c.back() <= 1);
+    const Signal stream = residual_signal(phi, 2, 0, Branch::activation_first, std::vector<double>(60, 1.0), {});
+    CHECK_MESSAGE(close(stream.q[60] / stream.q[59], stream.chi[59], 1e-4), info(phi).name);
+  }
+  // Where phi begins to count as straight, nothing jumps.
+  for (const ScalarFunction phi : {ScalarFunction::gelu, ScalarFunction::silu}) {
+    const Signal below = deep_signal(phi, 1.5, 0, {.q = 9999, .c = 0.5}, 1);
+    const Signal above = deep_signal(phi, 1.5, 0, {.q = 10001, .c = 0.5}, 1);
+    CHECK_MESSAGE(close(above.c[1], below.c[1], 1e-4), info(phi).name);
+  }
+}
+
 TEST_CASE("signal: refusals") {
   const auto refused = [](const SignalStart& start, nn::Branch branch) {
     return message_of(ErrorCode::value,

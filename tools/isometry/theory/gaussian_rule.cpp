@@ -77,14 +77,10 @@ std::vector<double> split_points(std::span<const double> kinks, double root_q) {
   return ends;
 }
 
-void check_variance(double q) {
-  RZ_CHECK(value, q >= 0 && q <= 1e10, "gaussian_rule: the variance q = {} must lie between 0 and 1e10", q);
-}
-
 }  // namespace
 
 GaussianRule gaussian_rule(std::span<const double> kinks, double q) {
-  check_variance(q);
+  RZ_CHECK(value, q >= 0 && q <= 1e10, "gaussian_rule: the variance q = {} must lie between 0 and 10^10", q);
   if (q == 0) return {{-beside_zero, beside_zero}, {0.5, 0.5}};
   const double root_q = std::sqrt(q);
   const std::vector<double> ends = split_points(kinks, root_q);
@@ -96,8 +92,7 @@ GaussianRule gaussian_rule(std::span<const double> kinks, double q) {
 }
 
 GaussianRule graded_rule(std::span<const double> kinks, double q) {
-  check_variance(q);
-  RZ_CHECK(value, q > 100, "graded_rule: the variance q = {} must be above 100", q);
+  RZ_CHECK(value, q > 100 && q <= 1e300, "gaussian_rule: the variance q = {} must lie between 100 and 10^300", q);
   const double root_q = std::sqrt(q), middle = 48 / root_q;
   std::vector<double> ends = split_points(kinks, root_q);
   for (double z = middle; z < reach; z *= 2) ends.insert(ends.end(), {-z, z});

@@ -20,7 +20,7 @@ struct GaussianRule {
 GaussianRule gaussian_rule(std::span<const double> kinks, double q);
 
 // For g that beyond |x| = 48 are as smooth as a power of x (all activations but sin, to 1e-20): panels that widen with
-// |x| there, so that the number of nodes hardly grows with q. For q above 100.   Throws: value (q)
+// |x| there, so that the number of nodes hardly grows with q. Throws: value (q not between 100 and 1e300)
 GaussianRule graded_rule(std::span<const double> kinks, double q);
 
 // E g(x), x ~ N(0, q).

@@ -86,17 +86,6 @@ std::string_view name(Phase phase) {
   return names[static_cast<int>(phase)];
 }
 
-bool is_homogeneous(Scalar phi) {
-  return phi.function == ScalarFunction::identity || phi.function == ScalarFunction::relu ||
-         phi.function == ScalarFunction::leaky_relu;
-}
-
-bool is_bounded(Scalar phi) {
-  constexpr ScalarFunction bounded[] = {ScalarFunction::tanh,      ScalarFunction::erf,     ScalarFunction::erf_unit,
-                                        ScalarFunction::hard_tanh, ScalarFunction::sigmoid, ScalarFunction::sin};
-  return std::find(std::begin(bounded), std::end(bounded), phi.function) != std::end(bounded);
-}
-
 void check_sigmas(double sigma_w, double sigma_b) {
   RZ_CHECK(value, sigma_w >= 0 && sigma_w <= 1e4, "mean field: sigma_w = {} must lie between 0 and 10000", sigma_w);
   RZ_CHECK(value, sigma_b >= 0 && sigma_b <= 1e4, "mean field: sigma_b = {} must lie between 0 and 10000", sigma_b);

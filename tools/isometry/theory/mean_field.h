@@ -3,6 +3,7 @@
 // h^l is Gaussian with variance q^l and, for two inputs of one length, correlation c^l:
 //     q^l = V(q^(l-1)),    V(q) = sigma_w^2 E phi(u)^2 + sigma_b^2,                    u, v ~ N(0, q), correlation c
 //     c^l = C(c^(l-1)),    C(c) = (sigma_w^2 E phi(u) phi(v) + sigma_b^2) / q*         at the fixed point q* = V(q*)
+// V and V' follow from moments(), C and C'(c) = sigma_w^2 E phi'(u) phi'(v) from TwoPoint.
 // sigma_w and sigma_b are standard deviations everywhere, between 0 and 10^4 (Throws: value).
 #pragma once
 
@@ -41,11 +42,6 @@ struct MeanField {
 MeanField mean_field(Scalar phi, double sigma_w, double sigma_b);
 // With the moments of phi taken from elsewhere, as from a table of them: moments_at(q) for q > 0.
 MeanField mean_field(Scalar phi, double sigma_w, double sigma_b, const std::function<Moments(double)>& moments_at);
-
-// Whether phi(s x) = s phi(x) for s > 0, so that moments of phi' do not depend on q: identity, relu, leaky_relu.
-bool is_homogeneous(Scalar phi);
-
-bool is_bounded(Scalar phi);  // |phi| <= 1: tanh, erf, erf_unit, hard_tanh, sigmoid, sin
 
 // Throws: value (sigma_w or sigma_b not between 0 and 10^4)
 void check_sigmas(double sigma_w, double sigma_b);

@@ -1,6 +1,8 @@
 #include "tools/isometry/theory/moments.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numbers>
 
 #include "core/error.h"
@@ -79,6 +81,17 @@ double mean_log_cosine_squared(double q) {
 }
 
 }  // namespace
+
+bool is_homogeneous(Scalar phi) {
+  return phi.function == ScalarFunction::identity || phi.function == ScalarFunction::relu ||
+         phi.function == ScalarFunction::leaky_relu;
+}
+
+bool is_bounded(Scalar phi) {
+  constexpr ScalarFunction bounded[] = {ScalarFunction::tanh,      ScalarFunction::erf,     ScalarFunction::erf_unit,
+                                        ScalarFunction::hard_tanh, ScalarFunction::sigmoid, ScalarFunction::sin};
+  return std::find(std::begin(bounded), std::end(bounded), phi.function) != std::end(bounded);
+}
 
 GaussianRule gaussian_rule(Scalar phi, double q) {
   const std::span<const double> kinks = info(phi.function).kinks;

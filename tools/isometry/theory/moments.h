@@ -1,5 +1,5 @@
 // Moments of an activation phi at a Gaussian pre-activation x ~ N(0, q): all that mean-field theory asks of phi.
-// q >= 0; at q = 0 the limits q -> 0.   Throws: value (q: see gaussian_rule)
+// q >= 0; at q = 0 the limits q -> 0.   Throws: value (q above 1e300, of sin above 1e10)
 #pragma once
 
 #include "core/scalar_functions.h"
@@ -8,6 +8,10 @@
 namespace rz::isometry {
 
 GaussianRule gaussian_rule(Scalar phi, double q);  // split at the kinks of phi
+
+// Whether phi(s x) = s phi(x) for s > 0, so that moments of phi' do not depend on q: identity, relu, leaky_relu.
+bool is_homogeneous(Scalar phi);
+bool is_bounded(Scalar phi);  // |phi| <= 1: tanh, erf, erf_unit, hard_tanh, sigmoid, sin
 
 struct Moments {
   double second = 0;          // E phi^2

@@ -1,6 +1,7 @@
 #include "tools/isometry/theory/phase_diagram.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "core/error.h"
 #include "core/parallel.h"
@@ -39,7 +40,7 @@ PhaseDiagram phase_diagram(Scalar phi, const Window& window, std::int64_t width,
   parallel_for(width * height, [&](std::int64_t point) {
     const auto i = static_cast<std::size_t>(point), row = i / diagram.sigma_w.size(),
                column = i % diagram.sigma_w.size();
-    const MeanField m = mean_field(phi, diagram.sigma_w[column], diagram.sigma_b[row], table);
+    const MeanField m = mean_field(phi, diagram.sigma_w[column], diagram.sigma_b[row], std::cref(table));
     diagram.q_star[i] = m.q_star;
     diagram.chi_1[i] = m.chi_1;
     diagram.c_star[i] = m.c_star;

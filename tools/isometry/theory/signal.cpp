@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #include "tools/isometry/theory/mean_field.h"
@@ -11,7 +12,7 @@ namespace rz::isometry {
 namespace {
 
 void check_start(const SignalStart& start) {
-  RZ_CHECK(value, start.q >= 0 && std::isfinite(start.q), "signal: the first q = {} must not be negative", start.q);
+  RZ_CHECK(value, start.q >= 0 && start.q <= 1e200, "signal: the first q = {} must lie between 0 and 10^200", start.q);
   RZ_CHECK(value, start.c >= -1 && start.c <= 1, "signal: the first correlation {} must lie between -1 and 1", start.c);
   RZ_CHECK(value, start.mean * start.mean <= start.q * (1 + 1e-12), "signal: a mean of {} is not possible at q = {}",
            start.mean, start.q);
@@ -33,6 +34,15 @@ Pair pair_at(Scalar phi, double q, double c) {
   return {m.second, c == 1 ? m.second : TwoPoint(phi, q).at(c).value, m.mu_1, mean};
 }
 
+bool overflows(double q) { return !(q <= 1e300); }
+
+// A layer whose q is too large to go on from.
+void append_infinite(Signal& signal) {
+  signal.q.push_back(std::numeric_limits<double>::infinity());
+  signal.c.push_back(signal.c.back());
+  signal.chi.push_back(signal.chi.back());
+}
+
 void append(Signal& signal, double q, double covariance) {
   signal.c.push_back(q > 0 ? bounded_correlation(covariance / q) : signal.c.back());
   signal.q.push_back(q);
@@ -47,6 +57,10 @@ Signal deep_signal(Scalar phi, double sigma_w, double sigma_b, const SignalStart
   const double scale = sigma_w * sigma_w, bias = sigma_b * sigma_b;
   Signal signal{{start.q}, {start.c}, {}};
   for (std::int64_t l = 0; l < layers; ++l) {
+    if (overflows(signal.q.back())) {
+      append_infinite(signal);
+      continue;
+    }
     const Pair pair = pair_at(phi, signal.q.back(), signal.c.back());
     signal.chi.push_back(scale * pair.slope_square);
     append(signal, scale * pair.square + bias, scale * pair.product + bias);
@@ -65,6 +79,10 @@ Signal residual_signal(Scalar phi, double sigma_w, double sigma_b, nn::Branch br
   double mean = start.mean, covariance = start.c * start.q;
   for (const double a : gates) {
     const double q = signal.q.back(), inner = first ? scale * q + bias : q;
+    if (overflows(q) || overflows(inner)) {
+      append_infinite(signal);
+      continue;
+    }
     const double inner_c = !first ? signal.c.back() : inner > 0 ? (scale * covariance + bias) / inner : 1;
     const Pair pair = pair_at(phi, inner, bounded_correlation(inner_c));
     const double cross = first ? 2 * a * mean * pair.mean : 0;

@@ -10,7 +10,8 @@
 
 namespace rz::isometry {
 
-// Of two inputs of one length. Vectors over l = 0 ... L; chi over l = 0 ... L - 1.
+// Of two inputs of one length. Vectors over l = 0 ... L; chi over l = 0 ... L - 1. From where q exceeds 10^300 it is
+// infinite, and c and chi keep their values.
 struct Signal {
   std::vector<double> q;    // mean square over the units
   std::vector<double> c;    // correlation; it keeps its value where q has become 0

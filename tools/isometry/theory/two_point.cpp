@@ -86,6 +86,14 @@ PairMoments fully_correlated(Scalar phi, double q, double sign) {
   return sum;
 }
 
+// phi as two straight lines, with its own moments at c = 1.
+PairMoments straight_pair(Scalar phi, double q, double c) {
+  const Moments m = moments(phi, q);
+  const double left = evaluate(phi, 1, -1e8), right = evaluate(phi, 1, 1e8);
+  const PairMoments at = leaky_relu_pair(1, c, left / right), end = leaky_relu_pair(1, 1, left / right);
+  return {m.second * at.value / end.value, m.mu_1 * at.slope / end.slope};
+}
+
 double dot(std::span<const double> a, std::span<const double> b) {
   double sums[4] = {0, 0, 0, 0};
   std::size_t i = 0;
@@ -172,6 +180,7 @@ PairMoments TwoPoint::at(double c) {
       break;
   }
   if (std::abs(c) == 1) return fully_correlated(phi_, q_, c);
+  if (!is_bounded(phi_) && q_ > (phi_.function == ScalarFunction::selu ? 1e6 : 1e4)) return straight_pair(phi_, q_, c);
   if (!info(phi_.function).kinks.empty()) return smoothed_pair(phi_, q_, c);
   if (!series_) series_.emplace(phi_, q_);
   return series_->at(c);

@@ -34,7 +34,9 @@ class HermiteSeries {
 };
 
 // By the best method for phi: closed forms (identity, relu, leaky_relu, erf, erf_unit, sin), E phi(v) given u in closed
-// form and an integral over u (hard_tanh, selu: the series converges slowly near c = 1), or the series.
+// form and an integral over u (hard_tanh, selu: the series converges slowly near c = 1), or the series. For q above
+// 10^4 (selu: 10^6) an unbounded phi counts as two straight lines but at c = 1, with a relative error of 1 / q (1 /
+// sqrt q).
 class TwoPoint {
  public:
   TwoPoint(Scalar phi, double q);  // Throws: value (q not positive; see gaussian_rule)
