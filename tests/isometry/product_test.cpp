@@ -209,8 +209,8 @@ TEST_CASE("product: scales beyond the range of a double in one factor, and in th
   const double sum = s.log10_singular_values[0] + s.log10_singular_values[1] + s.log10_singular_values[2];
   CHECK(std::fabs(sum) < 1e-11);  // |det| = 1
   CHECK(std::fabs(product.log_abs_det()) < 1e-10);
-  const SampleSpectrum powers = product_of(std::vector<Tensor>(1000, wide)).finish();
-  CHECK(close(powers.log10_singular_values, {300e3, 0, -300e3}, 1e-13));
+  const SampleSpectrum powers = product_of(std::vector<Tensor>(100, wide)).finish();
+  CHECK(close(powers.log10_singular_values, {30e3, 0, -30e3}, 1e-13));
 }
 
 TEST_CASE("product: wrong factors are refused by number") {

@@ -7,6 +7,8 @@
 #include <limits>
 #include <numbers>
 #include <numeric>
+#include <tuple>
+#include <utility>
 
 #include "core/error.h"
 #include "core/linalg.h"
@@ -68,10 +70,12 @@ std::vector<T> chosen(const std::vector<T>& values, const Indices& indices) {
   return result;
 }
 
-Indices descending(const std::vector<double>& values) {
-  Indices order = natural(std::ssize(values));
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::int64_t i, std::int64_t j) { return values[at(i)] > values[at(j)]; });
+// Columns in descending order of their norms, what is lost at the end, and equals as they stand.
+Indices sorted(const std::vector<double>& norms, const std::vector<char>& lost) {
+  Indices order = natural(std::ssize(norms));
+  std::sort(order.begin(), order.end(), [&](std::int64_t i, std::int64_t j) {
+    return std::tuple(lost[at(i)], -norms[at(i)], i) < std::tuple(lost[at(j)], -norms[at(j)], j);
+  });
   return order;
 }
 
@@ -106,9 +110,7 @@ Tensor ProductSpectrum::active_part(const Tensor& factor) {
 // The product becomes c D T, c [m, k] = the new factor times U; row_norm: of that factor's rows, at most. c and so R
 // have errors of eps row_norm.
 void ProductSpectrum::multiply(const Tensor& c, double row_norm) {
-  const std::vector<double> norms = log_norms(c, exponents_);
-  Indices order = descending(norms);
-  std::stable_partition(order.begin(), order.end(), [&](std::int64_t j) { return !lost_[at(j)]; });
+  const Indices order = sorted(log_norms(c, exponents_), lost_);
   const Exponents e = chosen(exponents_, order);
   const std::vector<char> lost = chosen(lost_, order);
 
