@@ -53,7 +53,8 @@ class DeepFactor : public Factor {
   bool real_state(double z, std::span<Complex> state) const override {
     if (z <= -rank && !d2_.discrete()) return false;
     state[0] = std::log(Complex(d2_.chi(z)));
-    return true;
+    // psi(1 / supremum) may be finite, or infinite by too little for the digits of chi
+    return std::abs(d2_.psi(state[0]).psi - z) < 1e-6 * std::abs(z);
   }
   const SlopeLaw* law() const override { return gaussian_ ? nullptr : &d2_; }
 

@@ -29,6 +29,7 @@ class Continuation {
   bool newton(Complex target) {
     Complex z = z_;
     std::vector<Complex> state = state_;
+    double last = 1;
     for (int i = 0; i < 20; ++i) {
       const Product::Master at = product_.master(z, state);
       const Complex dz = (target - at.log_lambda.value) / at.log_lambda.slope;
@@ -40,12 +41,14 @@ class Continuation {
         state[k] += d;
       }
       if (!(change < 3) || !inside(z, state)) return false;
-      if (change < 1e-9) {  // the next would be about its square
+      // The next change would be about the square, but for rounding, which grows towards a hard edge.
+      if (change < 1e-9 || (change < 1e-6 && change > 0.5 * last)) {
         z_ = z;
         state_ = std::move(state);
         log_lambda_ = target;
         return true;
       }
+      last = change;
     }
     return false;
   }
@@ -83,14 +86,16 @@ namespace {
 
 // lambda rho(lambda), from a solution beside the real axis.
 double weight_at(Continuation beside, double log_lambda, double offset) {
-  for (; offset > 1e-9; offset /= 8) {
+  double before = 0;
+  for (; offset > 1e-13; offset /= 8) {
     Continuation real = beside;
     if (real.newton(log_lambda) && real.z().imag() > 1e-9 * std::abs(real.z()))
       return real.z().imag() / std::numbers::pi;
+    before = beside.z().imag();
     if (!beside.move({log_lambda, -offset / 8})) break;
   }
-  const double height = beside.z().imag();  // in a gap it falls with the offset
-  return height < 1e-7 * std::abs(beside.z()) ? 0 : height / std::numbers::pi;
+  const double height = beside.z().imag();
+  return height < 0.25 * before ? 0 : height / std::numbers::pi;  // in a gap it falls like the offset
 }
 
 }  // namespace

@@ -45,12 +45,12 @@ class ResidualFactor : public Factor {
     if (z > 0) {  // y = 1 / chi, z(y) falls
       double high = d2_.supremum() + (1 + d2_.supremum()) / z;
       while (place(high, 1).z > z) high *= 2;
-      return set(increasing_root([&](double y) { return reciprocal(y, 1, z); }, d2_.supremum(), high), 1, state);
+      return set(increasing_root([&](double y) { return reciprocal(y, 1, z); }, d2_.supremum(), high), 1, z, state);
     }
     if (!gapped || z >= -1) return false;
     if (inner_) {
       if (z <= place(turn_, 1).z) return false;
-      return set(increasing_root([&](double y) { return reciprocal(y, 1, z); }, 0, turn_), 1, state);
+      return set(increasing_root([&](double y) { return reciprocal(y, 1, z); }, 0, turn_), 1, z, state);
     }
     if (z <= place(turn_, -1).z) return false;
     double high = 2 * turn_;
@@ -59,7 +59,7 @@ class ResidualFactor : public Factor {
       const Place at = place(y, -1);
       return Slope{at.z - z, at.slope};
     };
-    return set(increasing_root(f, turn_, high), -1, state);
+    return set(increasing_root(f, turn_, high), -1, z, state);
   }
 
  private:
@@ -78,10 +78,11 @@ class ResidualFactor : public Factor {
     const Place at = place(y, branch);
     return {1 / at.z - 1 / z, -at.slope / (at.z * at.z)};
   }
-  bool set(double y, double branch, std::span<Complex> state) const {
+  bool set(double y, double branch, double z, std::span<Complex> state) const {
+    const Place at = place(y, branch);
     state[0] = -std::log(Complex(y));
-    state[1] = std::log(Complex(place(y, branch).u));
-    return true;
+    state[1] = std::log(Complex(at.u));
+    return std::abs(at.z - z) < 1e-6 * std::abs(z);  // else psi has an end at the end of the support
   }
   // Gapped at 0: the small singular values come from 1 (E d^2 < 1; chi near 0) or, with Haar W, from X (E d^-2 < 1; chi
   // near infinity). turn_ is where z on that branch turns back.
