@@ -102,8 +102,9 @@ double weight_at(Continuation beside, double log_lambda, double offset) {
 
 std::vector<double> Product::density(std::span<const double> lambda) const {
   std::vector<double> rho(lambda.size());
+  const std::vector<LogAtom> positive_atoms = atoms();
   double atoms_mass = 1 - lowest_rank();
-  for (const LogAtom& atom : atoms()) atoms_mass += atom.mass;
+  for (const LogAtom& atom : positive_atoms) atoms_mass += atom.mass;
   if (atoms_mass > 1 - 1e-12) return rho;
   if (const auto one = single()) {
     const double scale = std::exp(one->second);
@@ -120,6 +121,9 @@ std::vector<double> Product::density(std::span<const double> lambda) const {
   for (const std::size_t i : order) {
     const double x = std::log(lambda[i]);
     if (x >= top - 1e-13 || x <= bottom + 1e-13) continue;  // not at a hard edge itself
+    // Nor at an atom, a pole of z.
+    if (std::ranges::any_of(positive_atoms, [&](const LogAtom& a) { return std::abs(x - a.log_lambda) < 1e-6; }))
+      continue;
     if (!beside.move({x, -offset})) {
       RZ_ASSERT(beside.z().imag() < 1e-6);  // below the nodes that stand for a law near 0: there is no mass left
       break;

@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "tools/isometry/theory/product.h"
+#include "tools/isometry/theory/relu_residual.h"
 
 namespace rz::isometry {
 namespace {
@@ -83,11 +84,26 @@ Law deep_law(std::span<const LayerLaw> layers) {
   return parts.law();
 }
 
-Law residual_law(std::span<const ResidualLayerLaw> layers, nn::Branch) {
+Law residual_law(std::span<const ResidualLayerLaw> layers, nn::Branch order) {
   RZ_CHECK(value, !layers.empty(), "residual_law: no layers");
   Parts parts(residual_factor);
-  for (const ResidualLayerLaw& layer : layers) parts.add(layer.branch, layer.gate);
+  std::vector<double> relu_gates;
+  for (const auto& [branch, gate] : layers) {
+    parts.add(branch, gate);
+    if (branch.activation.function == ScalarFunction::relu && branch.weights == Weights::gaussian)
+      relu_gates.insert(relu_gates.end(), static_cast<std::size_t>(branch.count), gate * branch.sigma_w);
+    else
+      relu_gates.clear();
+  }
   Law law = parts.law();
+  std::int64_t count = 0;
+  for (const ResidualLayerLaw& layer : layers) count += layer.branch.count;
+  if (std::ssize(relu_gates) != count) return law;
+  if (order == nn::Branch::activation_first) {
+    law.summary_.variance_over_mean2 = relu_variance(relu_gates);
+  } else if (const double outlier = relu_outlier(relu_gates); outlier > law.summary_.s_max) {
+    law.summary_.outliers.push_back(outlier);
+  }
   return law;
 }
 
