@@ -27,7 +27,7 @@ struct Integrals {
 
 // The tanh-sinh rule in log lambda: it has nodes as near to both ends as singularities there ask for.
 Integrals integrate(const Law& law, double from, double to) {
-  constexpr int half = 100;
+  constexpr int half = 70;
   std::vector<double> lambda, weight;
   for (int i = -half; i <= half; ++i) {
     const double t = 3.2 * i / half, u = 0.5 * std::numbers::pi * std::sinh(t);
@@ -97,6 +97,7 @@ void check_deep(Weights weights) {
         const bool orthogonal = weights == Weights::orthogonal;
         // Two layers of two slopes: the density has the singularity of 1 / sqrt at its ends.
         const bool hard = orthogonal && depth == 2 && (f == ScalarFunction::relu || f == ScalarFunction::leaky_relu);
+        if (orthogonal && depth == 8 && f == ScalarFunction::hard_tanh) continue;  // a gap below its atom
         const std::string name =
             std::string(info(f).name) + " depth " + std::to_string(depth) + ", q = " + std::to_string(q);
         check(deep_law({&layer, 1}), orthogonal ? -150 : -700, depth <= 8, hard ? 2e-5 : 1e-6, worst, name);
@@ -105,7 +106,7 @@ void check_deep(Weights weights) {
     }
   }
   MESSAGE(laws << " laws: mass to " << worst.mass << ", mean to " << worst.mean << ", square to " << worst.square);
-  CHECK(laws > 40);
+  CHECK(laws >= 40);
 }
 
 TEST_CASE("law density: mass, mean and square of deep networks of Gaussian weights") { check_deep(Weights::gaussian); }
@@ -114,12 +115,51 @@ TEST_CASE("law density: mass, mean and square of deep networks of orthogonal wei
   check_deep(Weights::orthogonal);
 }
 
+TEST_CASE("law density: a gap below the atom of hard_tanh") {
+  // Two projections of ranks p: the other eigenvalues of the product end at 4 p (1 - p), and have mass 1 - p.
+  const double q = 0.3, p = mu(ScalarFunction::hard_tanh, 1, q);
+  const LayerLaw layer{ScalarFunction::hard_tanh, q, 1, Weights::orthogonal, 2};
+  const Law law = deep_law({&layer, 1});
+  const Integrals sum = integrate(law, -100, std::log(4 * p * (1 - p)));
+  CHECK(sum.mass == doctest::Approx(1 - p).epsilon(1e-5));
+  const double gap[] = {1.001 * 4 * p * (1 - p), 0.5, 0.99};
+  for (const double rho : law.density(gap)) CHECK(rho == 0);
+  REQUIRE(law.summary().atoms.size() == 2);
+  CHECK(law.summary().atoms[1].lambda == doctest::Approx(1));
+  CHECK(law.summary().atoms[1].mass == doctest::Approx(2 * p - 1).epsilon(1e-12));
+}
+
+TEST_CASE("law density: one orthogonal layer has the law of phi'^2") {
+  const double q = 0.6;
+  const LayerLaw layer{ScalarFunction::tanh, q, 1, Weights::orthogonal, 1};
+  const Law law = deep_law({&layer, 1});
+  const auto below = [&](double c) { return std::erfc(std::acosh(std::pow(c, -0.25)) / std::sqrt(2 * q)); };
+  const Integrals sum = integrate(law, std::log(0.2), std::log(0.8));
+  CHECK(sum.mass == doctest::Approx(below(0.8) - below(0.2)).epsilon(1e-9));
+  CHECK(law.summary().s_max == 1);
+}
+
+TEST_CASE("law density: 400 points at depth 128 in a fraction of a second") {
+  const LayerLaw layer{ScalarFunction::tanh, 0.57, 1.327, Weights::orthogonal, 128};
+  const auto start = std::chrono::steady_clock::now();
+  const Law law = deep_law({&layer, 1});
+  const std::vector<double> lambda = law.grid(400), rho = law.density(lambda);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  MESSAGE(seconds << " s");
+  CHECK(lambda.size() == 400);
+  CHECK(rho.front() > 0);
+  CHECK(seconds < 5);                                   // with sanitizers, too; 0.03 s without
+  for (std::size_t i = 100; i + 1 < rho.size(); ++i) {  // continuous: no jump from sheet to sheet
+    if (rho[i + 1] > 0) CHECK(std::abs(std::log(rho[i + 1] / rho[i])) < 1);
+  }
+}
+
 TEST_CASE("law density: mass, mean and square of residual networks") {
   Worst worst;
   for (const ScalarFunction f : functions) {
-    for (const double t : {0.1, 2.0}) {
+    for (const std::int64_t depth : {4, 32}) {
       for (const Weights weights : {Weights::gaussian, Weights::orthogonal}) {
-        for (const std::int64_t depth : {1, 16}) {
+        for (const double t : {depth == 4 ? 0.1 : 2.0}) {
           const ResidualLayerLaw layer{{f, 0.5, 1 / std::sqrt(mu(f, 1, 0.5)), weights, depth},
                                        std::sqrt(t / static_cast<double>(depth))};
           const std::string name = std::string(info(f).name) + (weights == Weights::gaussian ? " gaussian" : " haar") +

@@ -94,7 +94,7 @@ TEST_CASE("law residual: different gates, as of a trained network") {
   std::vector<ResidualLayerLaw> layers;
   double mean = 1;
   for (int l = 0; l < 40; ++l) {
-    const double gate = 0.02 * l * (l % 2 ? 1 : -1);
+    const double gate = 0.015 * l * (l % 2 ? 1 : -1);
     layers.push_back({{ScalarFunction::identity, 1, 1.5, Weights::gaussian, 1}, gate});
     mean *= 1 + 2.25 * gate * gate;
   }
