@@ -1,7 +1,9 @@
-// Charts as SVG, drawn by gnuplot. Every text is taken literally, on one line, and shortened when it is too long for
-// its place. Throws: value (lengths differ); library (gnuplot is not installed, or fails).
+// Charts as SVG, or as PNG of twice the size, drawn by gnuplot. Every text is taken literally, on one line, and
+// shortened when it is too long for its place. Throws: value (lengths differ); library (gnuplot is not installed, or
+// fails).
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,8 +12,10 @@ namespace rz::report {
 
 // A point that is not finite interrupts the curve, and a note says how many there are.
 struct Series {
-  std::string label;
-  std::vector<double> x, y;  // of equal length
+  std::string label;                       // empty: a thin line without a legend entry, as in a fan of hundreds
+  std::vector<double> x, y;                // of equal length
+  std::vector<double> error = {};          // standard error of each y: dots with bars in place of a line
+  std::optional<std::size_t> colour = {};  // series of the same number share it; not set: its place among the labelled
 };
 
 // Curves, 800 x 500. One that rises far above where most values lie leaves the chart at the top, with a note.
@@ -19,17 +23,22 @@ struct LineChart {
   std::string title, x_label, y_label;
   std::optional<bool> log_y = {};  // not set: when all values are positive and span more than two decades
   std::vector<Series> series;
+  bool log_x = false;
 };
 
 struct Panel {
   std::string label, note;           // note: at the right of the label
   std::vector<double> values;        // those that are not finite are not drawn, the note says how many
   std::vector<double> weights = {};  // one per value, or empty: all 1
-  double total = 0;                  // what fractions are of; 0: the sum of the weights
+  double total = 0;                  // what fractions are of; 0: the sum of the weights and zeros
+  double zeros = 0;                  // weight of values without a place on the axis, log10 0: a bar set apart
+  std::optional<double> floor = {};  // what lies left of it is noise: shaded
+  Series theory = {};                // density per unit of x, shown as the fraction per bin
+  Series atoms = {};                 // y: the masses; one at x = -infinity stands at the zeros
 };
 
 // Panels above each other with the same bins; a bar is the fraction of its panel's values. 800 x 500, higher with more
-// than three panels.
+// than three panels. The legend takes its words from the first panel that has them.
 struct Histogram {
   std::string title, x_label;
   std::vector<Panel> panels;
@@ -38,23 +47,33 @@ struct Histogram {
   std::optional<double> mark = {};  // a vertical line
 };
 
-// Maps of functions of two variables side by side, as colours with contour lines, with the same paths over each.
-// 1000 x 500.
+// Maps of functions of two variables as colours with contour lines: 700 x 500, or two side by side, 1000 x 500, with
+// the same paths, lines and marks over each.
 struct ContourMap {
   struct Field {
     std::string label;
-    std::vector<double> values;  // [rows, columns], y by x; those that are not finite stay white
+    std::vector<double> values;       // [rows, columns], y by x; those that are not finite are hatched
+    std::string scale_label = {};     // what the colours measure, with its unit
+    std::vector<double> levels = {};  // of the contour lines; empty: about 14 round values
+  };
+  struct Mark {
+    std::string label;
+    double x = 0, y = 0;
   };
   std::string title, x_label, y_label;
   double x_low = 0, x_high = 1, y_low = 0, y_high = 1;  // of the first and last column and row
   std::size_t columns = 0, rows = 0;                    // at least 2 of each
   std::vector<Field> fields;                            // 1 or 2
   std::vector<Series> paths;                            // a dot at the end of each
+  std::vector<Series> lines = {};                       // with a label in the legend
+  std::vector<Mark> marks = {};                         // a point, its label beside it
 };
 
+std::string svg(const LineChart& chart);
+std::string png(const LineChart& chart);
+std::string svg(const Histogram& histogram);
+std::string png(const Histogram& histogram);
 std::string svg(const ContourMap& map);
 std::string png(const ContourMap& map);
-std::string svg(const LineChart& chart);
-std::string svg(const Histogram& histogram);
 
 }  // namespace rz::report

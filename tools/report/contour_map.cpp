@@ -1,17 +1,20 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 
 #include "core/error.h"
 #include "tools/report/chart.h"
+#include "tools/report/curves.h"
 #include "tools/report/gnuplot.h"
+#include "tools/report/legend.h"
 
 namespace rz::report {
 namespace {
 
-constexpr int width = 1000, height = 500;  // pixels
-constexpr int levels = 14;                 // contour lines
+constexpr int levels = 14;                                           // contour lines
+constexpr double height = 500, left = 70, right = 100, bottom = 65;  // pixels; margins of each map
 
 void check(const ContourMap& map) {
   RZ_CHECK(value, map.columns >= 2 && map.rows >= 2,
@@ -24,6 +27,9 @@ void check(const ContourMap& map) {
   for (const Series& path : map.paths)
     RZ_CHECK(value, path.x.size() == path.y.size(), "contour map: path {} has {} x and {} y", path.label, path.x.size(),
              path.y.size());
+  for (const Series& line : map.lines)
+    RZ_CHECK(value, line.x.size() == line.y.size(), "contour map: line {} has {} x and {} y", line.label, line.x.size(),
+             line.y.size());
 }
 
 double at(double low, double high, std::size_t i, std::size_t n) {
@@ -45,31 +51,92 @@ std::string grid(const ContourMap& map, std::size_t index) {
   return data + "END\n";
 }
 
-std::string paths(const ContourMap& map) {
-  std::string data;
+void add_points(const std::string& name, const Series& series, std::string& data) {
   auto out = std::back_inserter(data);
-  for (std::size_t k = 0; k < map.paths.size(); ++k) {
-    fmt::format_to(out, "$path{} << END\n", k);
-    for (std::size_t i = 0; i < map.paths[k].x.size(); ++i)
-      fmt::format_to(out, "{} {}\n", map.paths[k].x[i], map.paths[k].y[i]);
-    fmt::format_to(out, "END\n$end{} << END\n", k);
-    if (!map.paths[k].x.empty()) fmt::format_to(out, "{} {}\n", map.paths[k].x.back(), map.paths[k].y.back());
-    data += "END\n";
+  fmt::format_to(out, "${} << END\n", name);
+  for (std::size_t i = 0; i < series.x.size(); ++i) {
+    if (std::isfinite(series.x[i]) && std::isfinite(series.y[i]))
+      fmt::format_to(out, "{} {}\n", series.x[i], series.y[i]);
+    else
+      data += "\n";
   }
+  data += "END\n";
+}
+
+// The data of paths, of their ends, and of lines.
+std::string overlays(const ContourMap& map) {
+  std::string data;
+  for (std::size_t k = 0; k < map.paths.size(); ++k) {
+    const Series& path = map.paths[k];
+    add_points(fmt::format("path{}", k), path, data);
+    Series end;
+    if (!path.x.empty()) end = {{}, {path.x.back()}, {path.y.back()}};
+    add_points(fmt::format("end{}", k), end, data);
+  }
+  for (std::size_t k = 0; k < map.lines.size(); ++k) add_points(fmt::format("over{}", k), map.lines[k], data);
   return data;
 }
 
-std::string panel(const ContourMap& map, std::size_t index) {
-  const double share = 1.0 / static_cast<double>(map.fields.size()), left = share * static_cast<double>(index);
-  std::string script = fmt::format(
-      "set lmargin at screen {}\nset rmargin at screen {}\nset tmargin at screen 0.84\nset bmargin at screen 0.13\n"
-      "set label 2 {} at screen {}, screen 0.88 left noenhanced textcolor rgb '#303030'\n"
-      "set xlabel {} noenhanced\nset ylabel {} noenhanced offset 1,0\n",
-      left + 0.07, left + share - 0.1, quoted(map.fields[index].label, 60), left + 0.07, quoted(map.x_label, 40),
-      quoted(map.y_label, 40));
+std::string style_of_line(std::size_t k) { return fmt::format("lw 2 lc rgb '#101010' dt {}", 1 + k % 4); }
+
+// A label stands on white, on the side of its mark where there is more room.
+std::string marks(const ContourMap& map) {
+  std::string script = "set style textbox opaque margins 0.6, 0.4 fc rgb 'white' noborder\n";
+  for (const ContourMap::Mark& mark : map.marks) {
+    const bool at_left = std::abs(mark.x - map.x_low) > std::abs(mark.x - map.x_high);
+    script += fmt::format(
+        "set label '' at {0}, {1} front point pt 7 ps 1.2 lc rgb 'white'\n"
+        "set label '' at {0}, {1} front point pt 7 ps 0.8 lc rgb '#D55E00'\n",
+        mark.x, mark.y);
+    if (!mark.label.empty())
+      script += fmt::format("set label {} at {}, {} {} offset {},0 front boxed noenhanced textcolor rgb '#101010'\n",
+                            quoted(mark.label, 30), mark.x, mark.y, at_left ? "right" : "left", at_left ? -1.5 : 1.5);
+  }
+  return script;
+}
+
+// The range of the colours, and ticks at the levels that were asked for, none closer than a text is high.
+std::string colours_of(const ContourMap::Field& field) {
+  Range range;
+  for (const double value : field.values) {
+    if (std::isfinite(value)) range.include(std::clamp(value, -1e300, 1e300));
+  }
+  if (range.empty()) range = {0, 1};
+  if (range.high - range.low <= 1e-9 * std::max(std::abs(range.low), std::abs(range.high)))
+    range = {range.low - std::max(0.5, 0.1 * std::abs(range.low)),
+             range.high + std::max(0.5, 0.1 * std::abs(range.low))};
+  std::string ticks;
+  double last = -INFINITY;
+  std::vector<double> sorted = field.levels;
+  std::sort(sorted.begin(), sorted.end());
+  for (const double level : sorted) {
+    if (level < range.low || level > range.high || level - last < 0.05 * (range.high - range.low)) continue;
+    fmt::format_to(std::back_inserter(ticks), "{}{}", ticks.empty() ? "" : ", ", level);
+    last = level;
+  }
+  return fmt::format("set cbrange [{}:{}]\nset cbtics {}\nset cblabel {} noenhanced offset 1,0\n", range.low,
+                     range.high, ticks.empty() ? "autofreq" : "(" + ticks + ")", quoted(field.scale_label, 40));
+}
+
+std::string panel(const ContourMap& map, std::size_t index, double from, Size size) {
+  const ContourMap::Field& field = map.fields[index];
+  const double top = map.lines.empty() ? 80 : 102, map_left = from + left;
+  const double map_right = from + size.width / static_cast<double>(map.fields.size()) - right;
+  std::string script = margins({map_left, map_right, top, height - bottom}, size);
+  script += fmt::format(
+      "set label 2 {} at {} left noenhanced textcolor rgb '#303030'\nset xlabel {} noenhanced\nset ylabel {} "
+      "noenhanced "
+      "offset 1,0\n"
+      "set object 1 rectangle from graph 0, graph 0 to graph 1, graph 1 behind fc rgb '#808080' fs pattern 4 "
+      "noborder\n",
+      quoted(field.label, 60), at_pixel(map_left, top - 20, size), quoted(map.x_label, 40), quoted(map.y_label, 40));
+  script += colours_of(field);
   script += fmt::format(
       "plot $grid{} using 1:2:3 with image notitle, $lines{} using 1:2 with lines lw 0.7 lc rgb '#404040' notitle",
       index, index);
+  for (std::size_t k = 0; k < map.lines.size(); ++k)
+    script += fmt::format(", $over{0} using 1:2 with lines lw 4 lc rgb 'white', $over{0} using 1:2 with lines {1}", k,
+                          style_of_line(k));
   for (std::size_t k = 0; k < map.paths.size(); ++k)
     script += fmt::format(
         ", $path{} using 1:2 with lines lw 2 lc rgb 'white' notitle, $path{} using 1:2 with lines lw 1.2 lc rgb "
@@ -78,23 +145,31 @@ std::string panel(const ContourMap& map, std::size_t index) {
   return script + "\n";
 }
 
+std::string contours(const ContourMap::Field& field, std::size_t index) {
+  std::string wanted = fmt::format("levels auto {}", levels);
+  if (!field.levels.empty()) wanted = fmt::format("levels discrete {}", fmt::join(field.levels, ", "));
+  return fmt::format(
+      "set contour base\nunset surface\nset cntrparam {}\nset table $lines{}\nsplot $grid{} using 1:2:3\n"
+      "unset table\nunset contour\nset surface\n",
+      wanted, index, index);
+}
+
 std::string script_of(const ContourMap& map, Format format) {
   check(map);
-  std::string script = picture(width, height, map.title, format) + paths(map);
+  const Size size{map.fields.size() == 1 ? 700.0 : 1000.0, height};
+  std::vector<Key> keys;
+  for (std::size_t k = 0; k < map.lines.size(); ++k)
+    keys.push_back({.label = map.lines[k].label, .line = style_of_line(k)});
+  std::string script = picture(size, map.title, format) + overlays(map);
   script +=
       "unset key\nunset grid\nset border 15\nset tics out\nset palette defined (0 '#FFFFFF', 0.25 '#D9E8F5', 0.5 "
       "'#9CC3E0', 0.75 '#4F8FC0', 1 '#1F4E79')\n";
-  for (std::size_t k = 0; k < map.fields.size(); ++k) {
-    script += grid(map, k);
-    script += fmt::format(
-        "set contour base\nunset surface\nset cntrparam levels {}\nset table $lines{}\nsplot $grid{} using 1:2:3\n"
-        "unset table\nunset contour\nset surface\n",
-        levels, k, k);
-  }
+  for (std::size_t k = 0; k < map.fields.size(); ++k) script += grid(map, k) + contours(map.fields[k], k);
   script += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\nset multiplot\n", map.x_low, map.x_high, map.y_low,
                         map.y_high);
+  script += legend(keys, left, 54, true, size) + marks(map);
   for (std::size_t k = 0; k < map.fields.size(); ++k) {
-    script += panel(map, k);
+    script += panel(map, k, size.width / static_cast<double>(map.fields.size()) * static_cast<double>(k), size);
     script += "unset label 1\n";
   }
   return script + "unset multiplot\n";

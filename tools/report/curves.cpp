@@ -9,21 +9,33 @@ namespace rz::report {
 constexpr double indistinct =
     1e-9;  // differences below this times the magnitude are shown as none: axes cannot label them
 
-Curve curve_of(const Series& series, bool logarithmic) {
-  RZ_CHECK(value, series.x.size() == series.y.size(), "chart: series \"{}\" has {} x but {} y, one for each is needed",
-           series.label, series.x.size(), series.y.size());
+namespace {
+
+// gnuplot's arithmetic on ranges overflows at the very ends of f64
+double drawable(double value, bool logarithmic) { return std::clamp(value, logarithmic ? 1e-300 : -1e300, 1e300); }
+
+}  // namespace
+
+Curve curve_of(const Series& series, Scale scale) {
+  const std::size_t n = series.x.size();
+  RZ_CHECK(value, n == series.y.size(), "chart: series \"{}\" has {} x but {} y, one for each is needed", series.label,
+           n, series.y.size());
+  RZ_CHECK(value, series.error.empty() || n == series.error.size(),
+           "chart: series \"{}\" has {} y but {} errors, one for each is needed", series.label, n, series.error.size());
   Curve curve;
   bool gap = true;
-  for (std::size_t i = 0; i < series.x.size(); ++i) {
+  for (std::size_t i = 0; i < n; ++i) {
     const double x = series.x[i], y = series.y[i];
-    const bool drawn = std::isfinite(x) && std::isfinite(y) && (!logarithmic || y > 0);
+    const bool drawn = std::isfinite(x) && std::isfinite(y) && (!scale.log_x || x > 0) && (!scale.log_y || y > 0);
     if (drawn) {
       if (gap) curve.stretches.emplace_back();
-      // gnuplot's arithmetic on ranges overflows at the very ends of f64
-      const Point point{std::clamp(x, -1e300, 1e300), std::clamp(y, logarithmic ? 1e-300 : -1e300, 1e300)};
+      const double error = series.error.empty() || !std::isfinite(series.error[i]) ? 0 : std::abs(series.error[i]);
+      const Point point{drawable(x, scale.log_x), drawable(y, scale.log_y), drawable(error, false)};
       curve.stretches.back().push_back(point);
       curve.x.include(point.x);
-      curve.y.include(point.y);
+      const double low = point.y - point.error, high = point.y + point.error;
+      curve.y.include(scale.log_y ? std::max(low, point.y / 3) : drawable(low, false));
+      curve.y.include(drawable(high, scale.log_y));
       ++curve.points;
     }
     gap = !drawn;
@@ -31,8 +43,7 @@ Curve curve_of(const Series& series, bool logarithmic) {
   return curve;
 }
 
-std::vector<Point> thinned(std::vector<Point> points) {
-  constexpr std::size_t runs = 1500;
+std::vector<Point> thinned(std::vector<Point> points, std::size_t runs) {
   if (points.size() <= 2 * runs) return points;
   std::vector<Point> result;
   for (std::size_t run = 0; run < runs; ++run) {
@@ -57,7 +68,7 @@ bool wants_log(const LineChart& chart) {
   return y.low > 0 && y.high > 100 * y.low;
 }
 
-Range range_of_x(std::span<const Curve> curves) {
+Range range_of_x(std::span<const Curve> curves, bool logarithmic) {
   Range x;
   for (const Curve& curve : curves) {
     if (curve.points > 0) {
@@ -65,9 +76,14 @@ Range range_of_x(std::span<const Curve> curves) {
       x.include(curve.x.high);
     }
   }
-  if (x.empty()) return {0, 1};
+  if (x.empty()) return logarithmic ? Range{1, 10} : Range{0, 1};
   const double magnitude = std::max(std::abs(x.low), std::abs(x.high));
-  const double margin = x.high - x.low > indistinct * magnitude ? 0 : std::max(1.0, 0.1 * magnitude);
+  const bool wide = x.high - x.low > indistinct * magnitude;
+  if (logarithmic) {
+    const double factor = wide ? std::pow(x.high / x.low, 0.015) : 2;
+    return {std::max(x.low / factor, 1e-305), std::min(x.high * factor, 1e305)};
+  }
+  const double margin = wide ? 0.015 * (x.high - x.low) : 1.03 * std::max(1.0, 0.1 * magnitude);
   return {x.low - margin, x.high + margin};
 }
 

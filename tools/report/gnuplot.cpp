@@ -103,20 +103,39 @@ std::string gnuplot(std::string_view script, Format format) {
   return picture;
 }
 
-std::string picture(int width, int height, std::string_view title, Format format) {
+std::string picture(Size size, std::string_view title, Format format) {
+  // sizes of fonts are pixels in SVG but points in PNG: 3/4 of it
+  const std::string terminal =
+      format == Format::svg
+          ? fmt::format("svg size {},{}", size.width, size.height)
+          : fmt::format("pngcairo size {},{} fontscale 1.5 linewidth 2 pointscale 2", 2 * size.width, 2 * size.height);
   return fmt::format(
       "set encoding utf8\nset minussign\nset format '%g'\n"
-      "set terminal {} size {},{} enhanced font 'sans-serif,{}' background rgb 'white' rounded\n"
+      "set terminal {} enhanced font 'sans-serif,13' background rgb 'white' rounded\n"
       "set border 3 lw 0.8 lc rgb '#606060'\n"
       "set tics nomirror out scale 0.5 textcolor rgb '#303030'\n"
       "set grid lt 1 dt 1 lw 0.6 lc rgb '#E4E4E4', lt 1 dt 1 lw 0.6 lc rgb '#E4E4E4'\n"
-      "set label 1 {} at screen {}, screen {} left noenhanced font 'sans-serif,16' textcolor rgb '#101010'\n",
-      format == Format::svg ? "svg" : "pngcairo", width, height, format == Format::svg ? 13 : 10, quoted(title, 84),
-      20.0 / width, 1 - 24.0 / height);
+      "set label 1 {} at {} left noenhanced font 'sans-serif,16' textcolor rgb '#101010'\n",
+      terminal, quoted(title, 84), at_pixel(20, 24, size));
+}
+
+std::string at_pixel(double x, double y, Size size) {
+  return fmt::format("screen {}, screen {}", x / size.width, 1 - y / size.height);
+}
+
+std::string margins(const Box& box, Size size) {
+  return fmt::format(
+      "set lmargin at screen {}\nset rmargin at screen {}\nset tmargin at screen {}\nset bmargin at screen {}\n",
+      box.left / size.width, box.right / size.width, 1 - box.top / size.height, 1 - box.bottom / size.height);
 }
 
 const char* colour(std::size_t index) {
   constexpr const char* list[colours] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#404040"};
+  return list[index % colours];
+}
+
+int shape(std::size_t index) {
+  constexpr int list[colours] = {7, 5, 9, 13, 11, 15, 3};  // disc, square, triangle, diamond, triangle, pentagon, star
   return list[index % colours];
 }
 

@@ -3,129 +3,168 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <map>
 
-#include "core/error.h"
+#include "tools/report/bins.h"
 #include "tools/report/chart.h"
-#include "tools/report/curves.h"
 #include "tools/report/gnuplot.h"
+#include "tools/report/legend.h"
 
 namespace rz::report {
 namespace {
 
-constexpr double left = 92, right = 24, top = 44, bottom = 50, header = 26, gap = 10;  // margins in pixels
-constexpr int width = 800;
+constexpr double top = 44, bottom = 50, header = 26, gap = 10;  // margins in pixels
+constexpr double left = 92, right = 24, width = 800, zeros_width = 84;
+constexpr double cut = 4;  // the bar of zeros is cut above so many times the height of everything else
+constexpr const char* ink = "lc rgb '#101010'";
+constexpr const char* shade = "fc rgb '#DCDCDC' fs solid 1 noborder";
 
-struct Bins {
-  double origin = 0, step = 1;  // bin k is centred at origin + k step
-  Range x;                      // of the axis
-  double centre_of(double value) const { return origin + std::round((value - origin) / step) * step; }
+// Where things are along x, in the unit of the axis.
+struct Axis {
+  Range x;            // of the values
+  double low, zeros;  // left end of the picture, centre of the bar of exact zeros
 };
 
-Bins bins_of(const Histogram& histogram) {
-  RZ_CHECK(value, histogram.bins > 0, "chart: a histogram needs at least 1 bin, not {}", histogram.bins);
-  Range x;
-  for (const Panel& panel : histogram.panels) {
-    for (const double value : panel.values) {
-      if (std::isfinite(value)) x.include(value);
-    }
-  }
-  if (x.empty()) x = {0, 0};
-  Bins bins;
-  if (histogram.mark) x.include(*histogram.mark);
-  const double middle = 0.5 * x.low + 0.5 * x.high;
-  if (x.high - x.low <= std::max(histogram.resolution, 1e-9 * std::abs(middle))) {  // all the same: one bar
-    const double half = std::max(0.5, 0.1 * std::abs(middle));
-    bins.origin = histogram.mark.value_or(middle);
-    bins.step = 2 * half / histogram.bins;
-    bins.x = {middle - half, middle + half};
-    return bins;
-  }
-  bins.step = (x.high - x.low) / histogram.bins;
-  bins.x = {x.low - 1.5 * bins.step, x.high + 1.5 * bins.step};
-  return bins;
+Axis axis_of(const Histogram& histogram, const Bins& bins) {
+  const bool zeros = std::any_of(histogram.panels.begin(), histogram.panels.end(), has_zeros);
+  const double room = width - left - right;
+  const double extra = zeros ? (bins.x.high - bins.x.low) * zeros_width / (room - zeros_width) : 0;
+  return {bins.x, bins.x.low - extra, bins.x.low - 0.5 * extra};
 }
 
-// Fractions by the centre of the bin, and a note on what is not drawn.
-struct Bars {
-  std::map<double, double> fractions;
-  std::string note;
-};
+bool has_curve(const Panel& panel) { return !panel.theory.x.empty(); }
+bool has_atoms(const Panel& panel) { return !panel.atoms.x.empty(); }
 
-Bars bars_of(const Panel& panel, const Bins& bins) {
-  RZ_CHECK(value, panel.weights.empty() || panel.weights.size() == panel.values.size(),
-           "chart: panel \"{}\" has {} values but {} weights, one for each is needed", panel.label, panel.values.size(),
-           panel.weights.size());
-  Bars bars{{}, panel.note};
-  double total = 0;
-  std::size_t not_finite = 0;
-  for (std::size_t i = 0; i < panel.values.size(); ++i) {
-    const double weight = panel.weights.empty() ? 1 : panel.weights[i];
-    total += weight;
-    if (std::isfinite(panel.values[i]))
-      bars.fractions[bins.centre_of(panel.values[i])] += weight;
-    else
-      ++not_finite;
-  }
-  if (panel.total > 0) total = panel.total;
-  for (auto& [centre, fraction] : bars.fractions) fraction = total > 0 ? fraction / total : 0;
-  if (not_finite > 0) bars.note += fmt::format("{}{} not finite", bars.note.empty() ? "" : ", ", not_finite);
-  return bars;
+std::vector<Key> keys_of(const Histogram& histogram, const Bins& bins) {
+  std::vector<Key> keys;
+  const auto& panels = histogram.panels;
+  const auto shaded = [&](const Panel& panel) { return panel.floor && *panel.floor > bins.x.low; };
+  const auto named = [](const Series& series, const char* name) { return series.label.empty() ? name : series.label; };
+  if (const auto p = std::find_if(panels.begin(), panels.end(), has_curve); p != panels.end())
+    keys.push_back({.label = named(p->theory, "theory"), .line = fmt::format("lw 2 {}", ink)});
+  if (const auto p = std::find_if(panels.begin(), panels.end(), has_atoms); p != panels.end())
+    keys.push_back({.label = named(p->atoms, "theory: atoms"),
+                    .stem = fmt::format("lw 1.5 {}", ink),
+                    .point = fmt::format("pt 7 ps 0.7 {}", ink)});
+  if (std::any_of(panels.begin(), panels.end(), shaded)) keys.push_back({.label = "below the floor", .box = shade});
+  return keys;
+}
+
+// Height of the axis: of the bars, of atoms, and of a curve that rises no further than twice that.
+double height_of(const Panel& panel, const Bars& bars, double step) {
+  double highest = 0, curve = 0;
+  for (const auto& [centre, fraction] : bars.fractions) highest = std::max(highest, fraction);
+  for (const double mass : panel.atoms.y) highest = std::max(highest, std::isfinite(mass) ? mass : 0);
+  for (const double density : panel.theory.y) curve = std::max(curve, std::isfinite(density) ? density * step : 0);
+  highest = std::max(highest, highest > 0 ? std::min(curve, 2 * highest) : curve);
+  if (highest == 0 || bars.zeros <= cut * highest) highest = std::max(highest, bars.zeros);
+  return highest > 0 ? highest : 1;
+}
+
+// The shaded zone, the marks and the number at the bar of zeros.
+std::string behind(const Panel& panel, const Bars& bars, const Bins& bins, const Axis& axis, double highest) {
+  std::string script;
+  if (panel.floor && *panel.floor > axis.x.low)
+    script += fmt::format("set object rectangle from {}, graph 0 to {}, graph 1 behind {}\n", axis.x.low,
+                          std::min(*panel.floor, axis.x.high), shade);
+  if (axis.low < axis.x.low)
+    script +=
+        fmt::format("set arrow from {0}, graph 0 to {0}, graph 1 nohead back lw 0.8 lc rgb '#606060'\n", axis.x.low);
+  if (bars.zeros > 0)
+    script += fmt::format("set label '{:.2g}' at {}, graph 0.88 left font 'sans-serif,11' textcolor rgb '#303030'\n",
+                          bars.zeros, axis.zeros + 0.8 * bins.step);
+  if (bars.zeros > 1.1 * highest)  // the bar is cut
+    script += fmt::format("set arrow from {}, graph 0.76 to {}, graph 0.84 nohead front lw 4 lc rgb 'white'\n",
+                          axis.zeros - bins.step, axis.zeros + bins.step);
+  return script;
+}
+
+std::string theory(const Panel& panel, const Bins& bins, const Axis& axis, std::size_t index) {
+  if (!has_curve(panel) && !has_atoms(panel)) return "";
+  std::string data = fmt::format("$curve{} << END\n", index);
+  auto out = std::back_inserter(data);
+  for (std::size_t i = 0; i < panel.theory.x.size(); ++i)
+    fmt::format_to(out, "{} {}\n", panel.theory.x[i], panel.theory.y[i] * bins.step);
+  fmt::format_to(out, "END\n$atoms{} << END\n", index);
+  for (std::size_t i = 0; i < panel.atoms.x.size(); ++i)
+    fmt::format_to(out, "{} {}\n", panel.atoms.x[i] == -INFINITY ? axis.zeros : panel.atoms.x[i], panel.atoms.y[i]);
+  return data + "END\n";
+}
+
+std::string theory_plots(const Panel& panel, std::size_t index) {
+  std::string plots;
+  if (has_curve(panel))  // on a white one: bars may be as dark
+    plots +=
+        fmt::format(", $curve{0} using 1:2 with lines lw 3.5 lc rgb 'white', $curve{0} using 1:2 with lines lw 1.5 {1}",
+                    index, ink);
+  if (has_atoms(panel))
+    plots += fmt::format(
+        ", $atoms{0} using 1:2 with impulses lw 1.5 {1}, $atoms{0} using 1:2 with points pt 7 ps 0.7 {1}", index, ink);
+  return plots;
 }
 
 // One panel between the heights `from` and `to` (pixels from the top), its header included.
-std::string panel_script(const Panel& panel, const Bars& bars, std::optional<double> mark, std::size_t index,
-                         double from, double to, int height) {
-  double highest = 0;
-  std::string data = fmt::format("$bars{} << END\n", index);
-  for (const auto& [centre, fraction] : bars.fractions) {
-    highest = std::max(highest, fraction);
-    fmt::format_to(std::back_inserter(data), "{} {}\n", centre, fraction);
+std::string panel_script(const Panel& panel, const Bins& bins, const Axis& axis, std::optional<double> mark,
+                         std::size_t index, double from, double to, Size size) {
+  const Bars bars = bars_of(panel, bins);
+  const double highest = height_of(panel, bars, bins.step), text_y = from + header - 10;
+  std::string script = margins({left, width - right, from + header, to - gap}, size);
+  script += fmt::format(
+      "set yrange [0:{}]\nset ytics {}\n"
+      "set label {} at {} left noenhanced textcolor rgb '#101010'\n"
+      "set label {} at {} right noenhanced font 'sans-serif,12' textcolor rgb '#505050'\n",
+      1.1 * highest, round_step(highest / 2.5), quoted(panel.label, 60), at_pixel(left, text_y, size),
+      quoted(bars.note, 48), at_pixel(width - right, text_y, size));
+  if (bars.fractions.empty() && bars.zeros == 0)
+    script += "set label 'no values to draw' at graph 0.5, graph 0.5 center textcolor rgb '#606060'\n";
+  else if (mark)
+    script += fmt::format("set arrow from {0}, graph 0 to {0}, graph 1 nohead back dt 2 lc rgb '#808080'\n", *mark);
+  script += behind(panel, bars, bins, axis, highest) + fmt::format("$bars{} << END\n", index);
+  for (const auto& [centre, fraction] : bars.fractions)
+    fmt::format_to(std::back_inserter(script), "{} {}\n", centre, fraction);
+  if (bars.zeros > 0) fmt::format_to(std::back_inserter(script), "{} {}\n", axis.zeros, bars.zeros);
+  script += "NaN NaN\nEND\n" + theory(panel, bins, axis, index);
+  script += fmt::format("plot $bars{} using 1:2 with boxes lc rgb '{}' lw 0.3 fill solid 1 border{}\n", index,
+                        colour(index), theory_plots(panel, index));
+  return script + "unset label\nunset arrow\nunset object\n";
+}
+
+// Round numbers along the values' part, and the zeros'.
+std::string x_ticks(const Axis& axis) {
+  if (axis.low == axis.x.low) return "set xtics format '%g'\n";
+  const double step = round_step((axis.x.high - axis.x.low) / 8);
+  std::string list = fmt::format("'exact zeros' {}", axis.zeros);
+  for (double k = std::ceil(axis.x.low / step); k * step <= axis.x.high; ++k)
+    fmt::format_to(std::back_inserter(list), ", {}", k * step);
+  return fmt::format("set xtics ({}) format '%g'\n", list);
+}
+
+std::string script_of(const Histogram& histogram, Format format) {
+  const std::vector<Panel> panels = histogram.panels.empty() ? std::vector<Panel>(1) : histogram.panels;
+  const Bins bins = bins_of(histogram);
+  const Axis axis = axis_of(histogram, bins);
+  const std::vector<Key> keys = keys_of(histogram, bins);
+  const double first = top + (keys.empty() ? 0 : 22), n = static_cast<double>(panels.size());
+  const Size size{width, std::max(500.0, first + bottom + 125 * n)};
+  const double each = (size.height - first - bottom) / n;
+  std::string script = picture(size, histogram.title, format) + legend(keys, left, 50, true, size);
+  script += fmt::format(
+      "set multiplot\nset xrange [{}:{}]\nset boxwidth {} absolute\nunset key\n"
+      "set label {} at {} center noenhanced textcolor rgb '#303030'\n"
+      "set label 'fraction of the values' at {} center rotate by 90 textcolor rgb '#303030'\n"
+      "{}set xtics format ''\n",
+      axis.low, bins.x.high, bins.step, quoted(histogram.x_label, 80),
+      at_pixel((left + width - right) / 2, size.height - 20, size), at_pixel(18, size.height / 2, size), x_ticks(axis));
+  for (std::size_t i = 0; i < panels.size(); ++i) {
+    if (i + 1 == panels.size()) script += x_ticks(axis);
+    const double from = first + each * static_cast<double>(i);
+    script += panel_script(panels[i], bins, axis, histogram.mark, i, from, from + each, size);
   }
-  data += "END\n";
-  if (highest == 0) highest = 1;
-  const double text_y = 1 - (from + header - 10) / height;
-  std::string script = fmt::format(
-      "set tmargin at screen {}\nset bmargin at screen {}\nset yrange [0:{}]\nset ytics {}\n"
-      "set label {} at screen {}, screen {} left noenhanced textcolor rgb '#101010'\n"
-      "set label {} at screen {}, screen {} right noenhanced font 'sans-serif,12' textcolor rgb '#505050'\n",
-      1 - (from + header) / height, 1 - (to - gap) / height, 1.1 * highest, round_step(highest / 2.5),
-      quoted(panel.label, 60), left / width, text_y, quoted(bars.note, 48), 1 - right / width, text_y);
-  if (bars.fractions.empty()) {
-    script += "set label 'no values to draw' at graph 0.5, graph 0.5 center textcolor rgb '#606060'\nplot NaN\n";
-  } else {
-    if (mark)
-      script += fmt::format("set arrow from {0}, graph 0 to {0}, graph 1 nohead back dt 2 lc rgb '#808080'\n", *mark);
-    script += data;
-    script +=
-        fmt::format("plot $bars{} using 1:2 with boxes lc rgb '{}' lw 0.3 fill solid 1 border\n", index, colour(index));
-  }
-  return script + "unset label\nunset arrow\n";
+  return script + "unset multiplot\n";
 }
 
 }  // namespace
 
-std::string svg(const Histogram& histogram) {
-  const std::size_t panels = std::max<std::size_t>(1, histogram.panels.size());
-  const int height = std::max(500, static_cast<int>(top + bottom) + 125 * static_cast<int>(panels));
-  const double each = (height - top - bottom) / static_cast<double>(panels);
-  const Bins bins = bins_of(histogram);
-  std::string script = picture(width, height, histogram.title);
-  script += fmt::format(
-      "set multiplot\nset lmargin at screen {}\nset rmargin at screen {}\nset xrange [{}:{}]\nset boxwidth {} "
-      "absolute\nunset key\n"
-      "set label {} at screen {}, screen {} center noenhanced textcolor rgb '#303030'\n"
-      "set label 'fraction of the values' at screen {}, screen 0.5 center rotate by 90 textcolor rgb '#303030'\n"
-      "set xtics format ''\n",
-      left / width, 1 - right / width, bins.x.low, bins.x.high, bins.step, quoted(histogram.x_label, 80),
-      (left + width - right) / 2 / width, 20.0 / height, 18.0 / width);
-  for (std::size_t i = 0; i < panels; ++i) {
-    const Panel panel = histogram.panels.empty() ? Panel{} : histogram.panels[i];
-    if (i + 1 == panels) script += "set xtics format '%g'\n";
-    const double from = top + each * static_cast<double>(i);
-    script += panel_script(panel, bars_of(panel, bins), histogram.mark, i, from, from + each, height);
-  }
-  return gnuplot(script + "unset multiplot\n");
-}
+std::string svg(const Histogram& histogram) { return gnuplot(script_of(histogram, Format::svg), Format::svg); }
+std::string png(const Histogram& histogram) { return gnuplot(script_of(histogram, Format::png), Format::png); }
 
 }  // namespace rz::report
