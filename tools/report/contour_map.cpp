@@ -146,6 +146,9 @@ std::string panel(const ContourMap& map, std::size_t index, double from, Size si
 }
 
 std::string contours(const ContourMap::Field& field, std::size_t index) {
+  const auto finite = [](double value) { return std::isfinite(value); };
+  if (std::none_of(field.values.begin(), field.values.end(), finite))
+    return fmt::format("$lines{} << END\nEND\n", index);
   std::string wanted = fmt::format("levels auto {}", levels);
   if (!field.levels.empty()) wanted = fmt::format("levels discrete {}", fmt::join(field.levels, ", "));
   return fmt::format(
