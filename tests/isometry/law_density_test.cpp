@@ -129,6 +129,21 @@ TEST_CASE("law density: a gap below the atom of hard_tanh") {
   CHECK(law.summary().atoms[1].mass == doctest::Approx(2 * p - 1).epsilon(1e-12));
 }
 
+TEST_CASE("law density: projections of different ranks leave a gap above 0") {
+  // Eigenvalues of P Q P for free projections of ranks p, r: p + r - 2 p r +- sqrt(4 p r (1 - p) (1 - r))
+  const LayerLaw layers[] = {{ScalarFunction::hard_tanh, 2, 1, Weights::orthogonal, 1},
+                             {ScalarFunction::hard_tanh, 4, 1, Weights::orthogonal, 1}};
+  const double p = mu(ScalarFunction::hard_tanh, 1, 2), r = mu(ScalarFunction::hard_tanh, 1, 4);
+  const double middle = p + r - 2 * p * r, half = std::sqrt(4 * p * r * (1 - p) * (1 - r));
+  const Law law = deep_law(layers);
+  CHECK(std::pow(law.summary().s_min, 2) == doctest::Approx(middle - half).epsilon(1e-10));
+  const double inside[] = {middle - 0.99 * half, middle}, outside[] = {middle - 1.01 * half};
+  for (const double rho : law.density(inside)) CHECK(rho > 0);
+  CHECK(law.density(outside)[0] == 0);
+  REQUIRE(law.summary().atoms.size() >= 1);
+  CHECK(law.summary().atoms[0].mass == doctest::Approx(1 - std::min(p, r)).epsilon(1e-12));
+}
+
 TEST_CASE("law density: one orthogonal layer has the law of phi'^2") {
   const double q = 0.6;
   const LayerLaw layer{ScalarFunction::tanh, q, 1, Weights::orthogonal, 1};

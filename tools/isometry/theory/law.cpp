@@ -39,7 +39,7 @@ class Parts {
     parts_.push_back(
         {factor_of_(SlopeLaw(layer.activation, layer.q, scale), layer.weights == Weights::gaussian), count});
   }
-  Law law() const { return Law(std::make_shared<Product>(parts_)); }
+  std::shared_ptr<const Product> product() const { return std::make_shared<Product>(parts_); }
 
  private:
   FactorOf factor_of_;
@@ -52,12 +52,14 @@ Law closed_law(ClosedS kind, const char* parameter, double value) {
   RZ_CHECK(value, std::isfinite(value) && value >= 0, "law: {} = {} must be at least 0", parameter, value);
   std::vector<Product::Part> parts;
   if (value > 0) parts.push_back({closed_factor(kind, value), 1});
-  return Law(std::make_shared<Product>(std::move(parts)));
+  const auto product = std::make_shared<Product>(std::move(parts));
+  return Law(product, product->summary());
 }
 
 }  // namespace
 
-Law::Law(std::shared_ptr<const Product> product) : product_(std::move(product)), summary_(product_->summary()) {}
+Law::Law(std::shared_ptr<const Product> product, TheorySpectrum summary)
+    : product_(std::move(product)), summary_(std::move(summary)) {}
 
 std::vector<double> Law::density(std::span<const double> lambda) const {
   for (const double x : lambda)
@@ -81,30 +83,28 @@ Law deep_law(std::span<const LayerLaw> layers) {
   RZ_CHECK(value, !layers.empty(), "deep_law: no layers");
   Parts parts(deep_factor);
   for (const LayerLaw& layer : layers) parts.add(layer, 1);
-  return parts.law();
+  const auto product = parts.product();
+  return Law(product, product->summary());
 }
 
 Law residual_law(std::span<const ResidualLayerLaw> layers, nn::Branch order) {
   RZ_CHECK(value, !layers.empty(), "residual_law: no layers");
   Parts parts(residual_factor);
   std::vector<double> relu_gates;
+  bool all_relu = true;
   for (const auto& [branch, gate] : layers) {
     parts.add(branch, gate);
-    if (branch.activation.function == ScalarFunction::relu && branch.weights == Weights::gaussian)
-      relu_gates.insert(relu_gates.end(), static_cast<std::size_t>(branch.count), gate * branch.sigma_w);
-    else
-      relu_gates.clear();
+    relu_gates.insert(relu_gates.end(), static_cast<std::size_t>(branch.count), gate * branch.sigma_w);
+    all_relu = all_relu && branch.activation.function == ScalarFunction::relu && branch.weights == Weights::gaussian;
   }
-  Law law = parts.law();
-  std::int64_t count = 0;
-  for (const ResidualLayerLaw& layer : layers) count += layer.branch.count;
-  if (std::ssize(relu_gates) != count) return law;
-  if (order == nn::Branch::activation_first) {
-    law.summary_.variance_over_mean2 = relu_variance(relu_gates);
-  } else if (const double outlier = relu_outlier(relu_gates); outlier > law.summary_.s_max) {
-    law.summary_.outliers.push_back(outlier);
+  const auto product = parts.product();
+  TheorySpectrum summary = product->summary();
+  if (all_relu && order == nn::Branch::activation_first) {
+    summary.variance_over_mean2 = relu_variance(relu_gates);
+  } else if (all_relu) {
+    if (const double outlier = relu_outlier(relu_gates); outlier > summary.s_max) summary.outliers.push_back(outlier);
   }
-  return law;
+  return Law(product, std::move(summary));
 }
 
 Law residual_limit_law(double t) { return closed_law(ClosedS::residual_limit, "t", t); }

@@ -33,7 +33,7 @@ class Product;
 
 class Law {
  public:
-  explicit Law(std::shared_ptr<const Product> product);
+  Law(std::shared_ptr<const Product> product, TheorySpectrum summary);
   const TheorySpectrum& summary() const { return summary_; }
   // rho(lambda) of the part without atoms, 0 outside of its support; at the given lambda > 0, in their order.
   // Throws: value (a lambda that is not positive and finite)
@@ -43,7 +43,6 @@ class Law {
   std::vector<double> grid(std::int64_t points) const;
 
  private:
-  friend Law residual_law(std::span<const struct ResidualLayerLaw> layers, nn::Branch order);
   std::shared_ptr<const Product> product_;
   TheorySpectrum summary_;
 };

@@ -1,5 +1,6 @@
 #include "tools/isometry/theory/panel.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-#include "tools/isometry/theory/roots.h"
+#include "tools/isometry/theory/root.h"
 
 namespace rz::isometry {
 namespace {

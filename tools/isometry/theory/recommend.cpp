@@ -1,11 +1,12 @@
 #include "tools/isometry/theory/recommend.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
 #include "tools/isometry/theory/critical.h"
 #include "tools/isometry/theory/mean_field.h"
-#include "tools/isometry/theory/roots.h"
+#include "tools/isometry/theory/root.h"
 
 namespace rz::isometry {
 namespace {

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "tools/isometry/theory/factor.h"
-#include "tools/isometry/theory/roots.h"
+#include "tools/isometry/theory/root.h"
 
 namespace rz::isometry {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 #include "tools/isometry/theory/moments.h"
-#include "tools/isometry/theory/roots.h"
+#include "tools/isometry/theory/root.h"
 
 namespace rz::isometry {
 namespace {
