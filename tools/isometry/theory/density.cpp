@@ -106,9 +106,12 @@ std::vector<double> Product::density(std::span<const double> lambda) const {
   double atoms_mass = 1 - lowest_rank();
   for (const LogAtom& atom : positive_atoms) atoms_mass += atom.mass;
   if (atoms_mass > 1 - 1e-12) return rho;
+  const double top = log_top(), bottom = log_bottom();
   if (const auto one = single()) {
     const double scale = std::exp(one->second);
-    std::ranges::transform(lambda, rho.begin(), [&](double x) { return one->first->density(x / scale) / scale; });
+    std::ranges::transform(lambda, rho.begin(), [&](double x) {
+      return std::log(x) < top - 1e-13 ? one->first->density(x / scale) / scale : 0;  // not at the hard edge itself
+    });
     return rho;
   }
   std::vector<std::size_t> order(lambda.size());
@@ -116,7 +119,10 @@ std::vector<double> Product::density(std::span<const double> lambda) const {
   std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return lambda[a] > lambda[b]; });
   double variance = 0;
   for (const Part& part : parts_) variance += part.count * part.factor->relative_variance;
-  const double offset = 0.25 * std::min(1.0, std::sqrt(variance)), top = log_top(), bottom = log_bottom();
+  RZ_CHECK(value, variance > 1e-12,
+           "density: lambda varies by {} of its mean, too little for a density in double precision; take the edges",
+           std::sqrt(variance));
+  const double offset = 0.25 * std::min(1.0, std::sqrt(variance));
   Continuation beside(*this, {top + 5, -offset});
   for (const std::size_t i : order) {
     const double x = std::log(lambda[i]);
@@ -125,7 +131,7 @@ std::vector<double> Product::density(std::span<const double> lambda) const {
     if (std::ranges::any_of(positive_atoms, [&](const LogAtom& a) { return std::abs(x - a.log_lambda) < 1e-6; }))
       continue;
     if (!beside.move({x, -offset})) {
-      RZ_ASSERT(beside.z().imag() < 1e-6);  // below the nodes that stand for a law near 0: there is no mass left
+      RZ_ASSERT(beside.z().imag() < 1e-4);  // below the nodes that stand for a law near 0: there is no mass left
       break;
     }
     rho[i] = weight_at(beside, x, offset) / lambda[i];

@@ -36,7 +36,7 @@ class Law {
   Law(std::shared_ptr<const Product> product, TheorySpectrum summary);
   const TheorySpectrum& summary() const { return summary_; }
   // rho(lambda) of the part without atoms, 0 outside of its support; at the given lambda > 0, in their order.
-  // Throws: value (a lambda that is not positive and finite)
+  // Throws: value (a lambda that is not positive and finite; a law narrower than 1e-6 of its mean)
   std::vector<double> density(std::span<const double> lambda) const;
   // lambda, ascending, evenly spaced in log lambda, from s_min^2 to s_max^2, or from e^-30 s_max^2 where the support
   // reaches 0; none below e^-700.   Throws: value (points < 2)

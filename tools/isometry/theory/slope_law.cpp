@@ -24,14 +24,14 @@ double normal_mass(double from, double to) {  // between two places in units of 
 }
 
 // Ends of panels, in deviations, for integrals over 1 / (1 - chi phi'^2) at any chi: phi'^2 changes by no more than
-// exp(1.5) within a panel, down to 1e-20, and zeros of phi' lie between panels of about 1e-8.
+// exp(1.5) within a panel, down to 1e-26, and zeros of phi' lie between panels of about 1e-10.
 void add_ends(std::vector<double>& ends, const std::function<double(double)>& slope, double low, double high,
               double widest) {
   const double middle = 0.5 * (low + high), width = high - low;
-  const auto level = [&](double z) { return std::log(std::pow(slope(z), 2) + 1e-20); };
+  const auto level = [&](double z) { return std::log(std::pow(slope(z), 2) + 1e-26); };
   const double a = level(low), b = level(middle), c = level(high);
   const double change = std::max({a, b, c}) - std::min({a, b, c});
-  if (width > widest || (width > 1e-8 && (change > 1.5 || slope(low) * slope(high) < 0))) {
+  if (width > widest || (width > 1e-10 && (change > 1.5 || slope(low) * slope(high) < 0))) {
     add_ends(ends, slope, low, middle, widest);
     add_ends(ends, slope, middle, high, widest);
   } else {
