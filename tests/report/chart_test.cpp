@@ -177,6 +177,185 @@ TEST_CASE("chart: a histogram draws fractions, equal values as one bar") {
   CHECK(holds(svg(histogram), "height=\"1094\""));
 }
 
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+// Width and height of a PNG, from its header.
+std::pair<int, int> size_of_png(const std::string& png) {
+  REQUIRE(png.size() > 24);
+  REQUIRE(png.starts_with("\x89PNG\r\n"));
+  const auto number = [&](std::size_t at) {
+    int value = 0;
+    for (std::size_t i = at; i < at + 4; ++i) value = value << 8 | static_cast<unsigned char>(png[i]);
+    return value;
+  };
+  return {number(16), number(20)};
+}
+
+TEST_CASE("chart: every kind is drawn as PNG of twice the size") {
+  CHECK(size_of_png(png(two_runs)) == std::pair{1600, 1000});
+  CHECK(size_of_png(png(Histogram{"h", "x", {{"p", "", {1, 2}}}})) == std::pair{1600, 1000});
+  ContourMap map{"m", "x", "y", 0, 1, 0, 1, 2, 2, {{"f", {1, 2, 3, 4}}}, {}};
+  CHECK(size_of_png(png(map)) == std::pair{1400, 1000});
+  map.fields.push_back(map.fields[0]);
+  CHECK(size_of_png(png(map)) == std::pair{2000, 1000});
+}
+
+TEST_CASE("chart: errors make dots with bars, which share the colour of their theory") {
+  LineChart chart{"t", "depth", "q", false, {}};
+  chart.series.push_back({"measured", {1, 2, 4, 8}, {1, 2, 3, 4}, {0.1, 0.1, nan, 0}, 1});
+  chart.series.push_back({"theory", {1, 2, 4, 8}, {1, 2, 3, 4}, {}, 1});
+  const std::string picture = svg(chart);
+  CHECK(well_formed(picture));
+  CHECK(count(picture, "#gpPt4'") == 5);  // squares, colour 1: four points and the legend's; the line carries none
+  CHECK(holds(picture, "rgb(213,  94,   0)"));
+  CHECK_FALSE(holds(picture, "rgb(  0, 114, 178)"));
+  chart.series[0].error.pop_back();
+  CHECK(mentions(message_of(ErrorCode::value, [&] { svg(chart); }), {"\"measured\"", "4 y", "3 errors"}));
+}
+
+TEST_CASE("chart: a bar reaches as far as the error, and what was measured never leaves a log axis") {
+  LineChart chart{"t", "depth", "q", true, {}};
+  Series s{"m", {}, {}, {}};
+  for (int i = 0; i < 20; ++i) {
+    s.x.push_back(i);
+    s.y.push_back(i == 19 ? 1e9 : 1);
+    s.error.push_back(i == 19 ? 2e9 : 0.1);
+  }
+  chart.series = {s};
+  CHECK_FALSE(holds(svg(chart), "leaves the chart"));
+  chart.series[0].error.clear();
+  CHECK(holds(svg(chart), "m: leaves the chart, rises to 1e+09"));
+  for (const double error : {inf, 1e308, -1.0, 1e-320}) {
+    chart.series[0].error.assign(20, error);
+    for (const bool log : {false, true}) {
+      chart.log_y = log;
+      CHECK(well_formed(svg(chart)));
+    }
+  }
+}
+
+TEST_CASE("chart: a fan of unlabelled lines has no legend entry and one note") {
+  LineChart chart{"fan", "layer", "log10", false, {}};
+  for (int k = 0; k < 300; ++k) {
+    Series s;
+    for (int i = 0; i <= 512; ++i) {
+      s.x.push_back(i);
+      s.y.push_back(k < 3 && i == 100 ? -inf : -0.001 * k * i);
+    }
+    chart.series.push_back(s);
+  }
+  chart.series.push_back({"largest", {0, 512}, {0, 0}});
+  const std::string picture = svg(chart);
+  CHECK(well_formed(picture));
+  CHECK(picture.size() < 1500000);
+  CHECK(holds(picture, ">3 of 300 thin lines have values not finite<"));
+  CHECK(holds(picture, ">largest<"));
+  CHECK_FALSE(holds(picture, "more<"));
+  CHECK(holds(picture, "rgb(  0, 114, 178)"));  // the first labelled series has the first colour
+}
+
+TEST_CASE("chart: a log x axis has its ticks, and leaves out what is not positive") {
+  LineChart chart{"t", "depth", "q", false, {{"a", {0, 1, 10, 100}, {1, 2, 3, 4}}}, true};
+  const std::string picture = svg(chart);
+  CHECK(holds(picture, "a: 1 of 4 values not finite and positive"));
+  for (const std::string tick : {">1<", ">2<", ">5<", ">10<", ">20<", ">50<", ">100<"}) CHECK(holds(picture, tick));
+  for (const std::vector<double>& x : {std::vector<double>{3, 3}, {1e-320, 1e308}, {0, 0}, {nan, 1}, {1, 1 + 1e-15}}) {
+    chart.series[0] = {"a", x, {1, 2}};
+    CHECK(well_formed(svg(chart)));
+  }
+}
+
+Panel theory_panel() {
+  Panel panel{"depth 8", "", {-3, -2, -2, -1}, {}, 0, 12, -2.5};
+  panel.theory = {"law", {-3.5, -3, -2, -1, -0.5}, {0, 0.05, 0.2, 0.05, 0}};
+  panel.atoms = {"atoms", {-inf, -2}, {0.75, 0.1}};
+  return panel;
+}
+
+TEST_CASE("chart: a histogram shows theory, floor and exact zeros") {
+  const Histogram histogram{"h", "log10", {theory_panel(), theory_panel()}};
+  const std::string picture = svg(histogram);
+  CHECK(well_formed(picture));
+  for (const std::string text : {">law<", ">atoms<", ">below the floor<", ">exact zeros<", ">0.75<", ">(0.75)<"}) {
+    CAPTURE(text);
+    CHECK(holds(picture, text));
+  }
+  CHECK(count(picture, ">exact zeros<") == 1);  // under the last panel
+  CHECK(count(picture, "#gpPt6'") == 2 + 1);  // the dots of the atoms at -2 and the legend's; the cut bars hide theirs
+  const std::string plain = svg(Histogram{"h", "log10", {{"depth 8", "", {-3, -2, -2, -1}}}});
+  for (const std::string text : {"theory", "below the floor", "exact zeros"}) CHECK_FALSE(holds(plain, text));
+}
+
+TEST_CASE("chart: histograms of zeros alone, theory alone and huge ranges are drawn") {
+  Panel zeros{"dead", "", {}, {}, 0, 64};
+  CHECK(holds(svg(Histogram{"h", "x", {zeros}}), ">exact zeros<"));
+  Panel law{"law", "", {}};
+  law.theory = {"", {0, 1, 2, inf, nan}, {0, 1, inf, 1, 1}};
+  law.atoms = {"", {3, nan, inf}, {0.5, 0.1, 0.1}};
+  const std::string picture = svg(Histogram{"h", "x", {law}});
+  CHECK(well_formed(picture));
+  CHECK(holds(picture, ">theory<"));
+  CHECK_FALSE(holds(picture, "no values to draw"));
+  Panel wide = theory_panel();
+  for (int i = 0; i < 512; ++i) wide.values.push_back(-800.0 * i / 511);
+  for (const double floor : {nan, inf, -inf, -400.0}) {
+    wide.floor = floor;
+    CHECK(well_formed(svg(Histogram{"h", "x", {wide}})));
+  }
+  wide.theory.y.pop_back();
+  CHECK(
+      mentions(message_of(ErrorCode::value, [&] { svg(Histogram{"h", "x", {wide}}); }), {"\"depth 8\"", "5 x", "4 y"}));
+}
+
+ContourMap phase_map() {
+  ContourMap map{"Phases", "weights", "biases", 0, 2, 0, 1, 21, 11, {{"chi", {}, "chi (1)", {0.5, 1, 1.5}}}, {}};
+  for (int i = 0; i < 21 * 11; ++i) map.fields[0].values.push_back(i % 21 > 18 ? nan : 0.1 * (i % 21));
+  map.lines = {{"critical line", {1, 1}, {0, 1}}, {"second", {1.5, 1.5, nan}, {0, 1, 1}}};
+  map.marks = {{"you are here", 0.4, 0.5}, {"there", 1.8, 0.5}};
+  return map;
+}
+
+TEST_CASE("chart: a map has marks, labelled lines, levels and a labelled scale") {
+  const std::string picture = svg(phase_map());
+  CHECK(well_formed(picture));
+  for (const std::string text : {">Phases<", ">weights<", ">biases<", ">chi<", ">chi (1)<", ">critical line<",
+                                 ">second<", ">you are here<", ">there<"}) {
+    CAPTURE(text);
+    CHECK(holds(picture, text));
+  }
+  ContourMap two = phase_map();
+  two.fields.push_back({"xi", two.fields[0].values, "layers", {}});
+  const std::string both = svg(two);
+  CHECK(count(both, ">you are here<") == 2 * count(picture, ">you are here<"));
+  CHECK(count(both, ">critical line<") == 1);
+  CHECK(count(both, ">layers<") == 1);
+}
+
+TEST_CASE("chart: maps of one value, of none and of huge ones are drawn, what has no place is refused") {
+  for (const double value : {0.0, 2.0, nan, inf, 1e308, -1e-320}) {
+    ContourMap map = phase_map();
+    map.fields[0].values.assign(21 * 11, value);
+    CAPTURE(value);
+    CHECK(well_formed(svg(map)));
+    map.fields[0].values[0] = -1e308;
+    map.fields[0].levels = {};
+    CHECK(well_formed(svg(map)));
+  }
+  const auto refused = [](auto change) {
+    ContourMap map = phase_map();
+    change(map);
+    return message_of(ErrorCode::value, [&] { svg(map); });
+  };
+  CHECK(mentions(refused([](ContourMap& m) { m.marks[0].x = nan; }), {"you are here"}));
+  CHECK(mentions(refused([](ContourMap& m) { m.fields[0].levels[0] = inf; }), {"chi", "inf"}));
+  CHECK(mentions(refused([](ContourMap& m) { m.lines[0].x.pop_back(); }), {"critical line", "1 x", "2 y"}));
+  CHECK(mentions(refused([](ContourMap& m) { m.fields[0].values.pop_back(); }), {"chi", "230 values"}));
+}
+
 TEST_CASE("chart: lengths that differ are refused") {
   CHECK(mentions(message_of(ErrorCode::value, [] { svg(LineChart{"", "", "", {}, {{"a", {1, 2}, {1}}}}); }),
                  {"\"a\"", "2 x", "1 y"}));

@@ -31,13 +31,14 @@ struct Panel {
   std::vector<double> values;        // those that are not finite are not drawn, the note says how many
   std::vector<double> weights = {};  // one per value, or empty: all 1
   double total = 0;                  // what fractions are of; 0: the sum of the weights and zeros
-  double zeros = 0;                  // weight of values without a place on the axis, log10 0: a bar set apart
+  double zeros = 0;  // weight of values without a place on the axis (log10 0): a bar set apart, its height beside it
   std::optional<double> floor = {};  // what lies left of it is noise: shaded
   Series theory = {};                // density per unit of x, shown as the fraction per bin
-  Series atoms = {};                 // y: the masses; one at x = -infinity stands at the zeros
+  Series atoms = {};                 // y: the masses; that at x = -infinity is one of zeros, in brackets
 };
 
-// Panels above each other with the same bins; a bar is the fraction of its panel's values. 800 x 500, higher with more
+// Panels above each other with the same bins; a bar is the fraction of its panel's values. A bar of zeros many times as
+// high as everything else is cut, with a white stroke. 800 x 500, higher with more
 // than three panels. The legend takes its words from the first panel that has them.
 struct Histogram {
   std::string title, x_label;

@@ -14,7 +14,7 @@ namespace rz::report {
 namespace {
 
 constexpr int levels = 14;                                           // contour lines
-constexpr double height = 500, left = 70, right = 100, bottom = 65;  // pixels; margins of each map
+constexpr double height = 500, left = 70, right = 110, bottom = 65;  // pixels; margins of each map
 
 void check(const ContourMap& map) {
   RZ_CHECK(value, map.columns >= 2 && map.rows >= 2,
@@ -24,6 +24,14 @@ void check(const ContourMap& map) {
   for (const ContourMap::Field& field : map.fields)
     RZ_CHECK(value, field.values.size() == map.rows * map.columns, "contour map: {} has {} values for {} x {} points",
              field.label, field.values.size(), map.rows, map.columns);
+  for (const ContourMap::Field& field : map.fields) {
+    for (const double level : field.levels)
+      RZ_CHECK(value, std::isfinite(level), "contour map: a level of {} is {}, which no contour has", field.label,
+               level);
+  }
+  for (const ContourMap::Mark& mark : map.marks)
+    RZ_CHECK(value, std::isfinite(mark.x) && std::isfinite(mark.y), "contour map: mark {} has no place: ({}, {})",
+             mark.label, mark.x, mark.y);
   for (const Series& path : map.paths)
     RZ_CHECK(value, path.x.size() == path.y.size(), "contour map: path {} has {} x and {} y", path.label, path.x.size(),
              path.y.size());
@@ -36,6 +44,9 @@ double at(double low, double high, std::size_t i, std::size_t n) {
   return low + (high - low) * static_cast<double>(i) / static_cast<double>(n - 1);
 }
 
+// What is not finite is not drawn; the very ends of f64 are too much for gnuplot's arithmetic.
+double drawable(double value) { return std::isfinite(value) ? std::clamp(value, -1e300, 1e300) : NAN; }
+
 // x y value, a block per row: for images and for contours.
 std::string grid(const ContourMap& map, std::size_t index) {
   std::string data = fmt::format("$grid{} << END\n", index);
@@ -44,7 +55,7 @@ std::string grid(const ContourMap& map, std::size_t index) {
     for (std::size_t c = 0; c < map.columns; ++c) {
       const double value = map.fields[index].values[r * map.columns + c];
       fmt::format_to(out, "{} {} {}\n", at(map.x_low, map.x_high, c, map.columns),
-                     at(map.y_low, map.y_high, r, map.rows), std::isfinite(value) ? value : NAN);
+                     at(map.y_low, map.y_high, r, map.rows), drawable(value));
     }
     data += "\n";
   }
@@ -77,11 +88,14 @@ std::string overlays(const ContourMap& map) {
   return data;
 }
 
-std::string style_of_line(std::size_t k) { return fmt::format("lw 2 lc rgb '#101010' dt {}", 1 + k % 4); }
+// gnuplot's SVG overlooks a new dash where width and colour stay the same.
+std::string style_of_line(std::size_t k) {
+  return fmt::format("lw {} lc rgb '#101010' dt {}", 2 + 0.01 * static_cast<double>(k), 1 + k % 4);
+}
 
 // A label stands on white, on the side of its mark where there is more room.
 std::string marks(const ContourMap& map) {
-  std::string script = "set style textbox opaque margins 0.6, 0.4 fc rgb 'white' noborder\n";
+  std::string script = "set style textbox opaque margins 1.0, 0.5 fc rgb 'white' noborder\n";
   for (const ContourMap::Mark& mark : map.marks) {
     const bool at_left = std::abs(mark.x - map.x_low) > std::abs(mark.x - map.x_high);
     script += fmt::format(
@@ -99,7 +113,7 @@ std::string marks(const ContourMap& map) {
 std::string colours_of(const ContourMap::Field& field) {
   Range range;
   for (const double value : field.values) {
-    if (std::isfinite(value)) range.include(std::clamp(value, -1e300, 1e300));
+    if (std::isfinite(value)) range.include(drawable(value));
   }
   if (range.empty()) range = {0, 1};
   if (range.high - range.low <= 1e-9 * std::max(std::abs(range.low), std::abs(range.high)))
@@ -114,8 +128,8 @@ std::string colours_of(const ContourMap::Field& field) {
     fmt::format_to(std::back_inserter(ticks), "{}{}", ticks.empty() ? "" : ", ", level);
     last = level;
   }
-  return fmt::format("set cbrange [{}:{}]\nset cbtics {}\nset cblabel {} noenhanced offset 1,0\n", range.low,
-                     range.high, ticks.empty() ? "autofreq" : "(" + ticks + ")", quoted(field.scale_label, 40));
+  return fmt::format("set cbrange [{}:{}]\nset cbtics {}\n", range.low, range.high,
+                     ticks.empty() ? "autofreq" : "(" + ticks + ")");
 }
 
 std::string panel(const ContourMap& map, std::size_t index, double from, Size size) {
@@ -124,13 +138,17 @@ std::string panel(const ContourMap& map, std::size_t index, double from, Size si
   const double map_right = from + size.width / static_cast<double>(map.fields.size()) - right;
   std::string script = margins({map_left, map_right, top, height - bottom}, size);
   script += fmt::format(
-      "set label 2 {} at {} left noenhanced textcolor rgb '#303030'\nset xlabel {} noenhanced\nset ylabel {} "
+      "set label {} at {} left noenhanced textcolor rgb '#303030'\nset xlabel {} noenhanced\nset ylabel {} "
       "noenhanced "
       "offset 1,0\n"
       "set object 1 rectangle from graph 0, graph 0 to graph 1, graph 1 behind fc rgb '#808080' fs pattern 4 "
       "noborder\n",
       quoted(field.label, 60), at_pixel(map_left, top - 20, size), quoted(map.x_label, 40), quoted(map.y_label, 40));
   script += colours_of(field);
+  script += fmt::format("set colorbox user origin {} size {}, {}\n", at_pixel(map_right + 10, height - bottom, size),
+                        18 / size.width, (height - bottom - top) / size.height);
+  script += fmt::format("set label {} at {} center rotate by 90 noenhanced textcolor rgb '#303030'\n",
+                        quoted(field.scale_label, 40), at_pixel(map_right + 86, (top + height - bottom) / 2, size));
   script += fmt::format(
       "plot $grid{} using 1:2:3 with image notitle, $lines{} using 1:2 with lines lw 0.7 lc rgb '#404040' notitle",
       index, index);
@@ -168,12 +186,16 @@ std::string script_of(const ContourMap& map, Format format) {
       "unset key\nunset grid\nset border 15\nset tics out\nset palette defined (0 '#FFFFFF', 0.25 '#D9E8F5', 0.5 "
       "'#9CC3E0', 0.75 '#4F8FC0', 1 '#1F4E79')\n";
   for (std::size_t k = 0; k < map.fields.size(); ++k) script += grid(map, k) + contours(map.fields[k], k);
-  script += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\nset multiplot\n", map.x_low, map.x_high, map.y_low,
-                        map.y_high);
-  script += legend(keys, left, 54, true, size) + marks(map);
+  // an image's cells are centred at its points
+  const double half_x = 0.5 * (map.x_high - map.x_low) / static_cast<double>(map.columns - 1);
+  const double half_y = 0.5 * (map.y_high - map.y_low) / static_cast<double>(map.rows - 1);
+  script += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\nset multiplot\n", map.x_low - half_x,
+                        map.x_high + half_x, map.y_low - half_y, map.y_high + half_y);
+  script += legend(keys, left, 54, true, size);
   for (std::size_t k = 0; k < map.fields.size(); ++k) {
-    script += panel(map, k, size.width / static_cast<double>(map.fields.size()) * static_cast<double>(k), size);
-    script += "unset label 1\n";
+    script +=
+        marks(map) + panel(map, k, size.width / static_cast<double>(map.fields.size()) * static_cast<double>(k), size);
+    script += "unset label\nunset arrow\n";  // what belongs to the whole picture is drawn with the first
   }
   return script + "unset multiplot\n";
 }

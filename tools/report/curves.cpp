@@ -23,6 +23,7 @@ Curve curve_of(const Series& series, Scale scale) {
   RZ_CHECK(value, series.error.empty() || n == series.error.size(),
            "chart: series \"{}\" has {} y but {} errors, one for each is needed", series.label, n, series.error.size());
   Curve curve;
+  curve.measured = !series.error.empty();
   bool gap = true;
   for (std::size_t i = 0; i < n; ++i) {
     const double x = series.x[i], y = series.y[i];
@@ -89,10 +90,10 @@ Range range_of_x(std::span<const Curve> curves, bool logarithmic) {
 
 namespace {
 
-Range log_range(Range all, const std::vector<double>& sorted) {
+Range log_range(Range all, double measured, const std::vector<double>& sorted) {
   const double most = sorted[(sorted.size() - 1) * 85 / 100];
   const auto power = [](double a, double b, double exponent) { return std::pow(a, exponent) / std::pow(b, exponent); };
-  const double high = std::min(all.high, most * std::max(1e3, power(most, all.low, 0.25)));
+  const double high = std::max(measured, std::min(all.high, most * std::max(1e3, power(most, all.low, 0.25))));
   const double margin = high > (1 + indistinct) * all.low ? power(high, all.low, 0.04) : 2;
   return {std::max(all.low / margin, 1e-305), std::min(high * margin, 1e305)};
 }
@@ -112,18 +113,20 @@ Range linear_range(Range all, const std::vector<double>& sorted) {
 
 Range range_of_y(std::span<const Curve> curves, bool logarithmic) {
   Range all;
+  double measured = 0;
   std::vector<double> values;
   for (const Curve& curve : curves) {
     if (curve.points == 0) continue;
     all.include(curve.y.low);
     all.include(curve.y.high);
+    if (curve.measured) measured = std::max(measured, curve.y.high);
     for (const auto& stretch : curve.stretches) {
       for (const Point& point : stretch) values.push_back(point.y);
     }
   }
   if (values.empty()) return {logarithmic ? 0.1 : 0, 1};
   std::sort(values.begin(), values.end());
-  return logarithmic ? log_range(all, values) : linear_range(all, values);
+  return logarithmic ? log_range(all, measured, values) : linear_range(all, values);
 }
 
 }  // namespace rz::report

@@ -30,7 +30,8 @@ struct Range {
 struct Curve {
   std::vector<std::vector<Point>> stretches;  // without a gap, each of at least one point
   std::size_t points = 0;
-  Range x, y;  // of y: with the bars of the errors, on a log axis down to a third of the value
+  bool measured = false;  // has errors
+  Range x, y;             // of y: with the bars of the errors, on a log axis down to a third of the value
 };
 
 Curve curve_of(const Series& series, Scale scale);  // Throws: value (lengths differ)
@@ -41,7 +42,7 @@ std::vector<Point> thinned(std::vector<Point> points, std::size_t runs);
 bool wants_log(const LineChart& chart);
 Range range_of_x(std::span<const Curve> curves, bool logarithmic);
 // All values, but for what has run away: on a log axis three decades above 85 % of the values are enough; on a linear
-// one, what lies far beyond the central 90 % is left out.
+// one, what lies far beyond the central 90 % is left out. What was measured never leaves a log axis.
 Range range_of_y(std::span<const Curve> curves, bool logarithmic);
 
 }  // namespace rz::report

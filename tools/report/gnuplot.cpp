@@ -108,10 +108,10 @@ std::string picture(Size size, std::string_view title, Format format) {
   const std::string terminal =
       format == Format::svg
           ? fmt::format("svg size {},{}", size.width, size.height)
-          : fmt::format("pngcairo size {},{} fontscale 1.5 linewidth 2 pointscale 2", 2 * size.width, 2 * size.height);
+          : fmt::format("pngcairo size {},{} fontscale 1.5 linewidth 2 pointscale 3", 2 * size.width, 2 * size.height);
   return fmt::format(
       "set encoding utf8\nset minussign\nset format '%g'\n"
-      "set terminal {} enhanced font 'sans-serif,13' background rgb 'white' rounded\n"
+      "set terminal {} dashlength 0.5 enhanced font 'sans-serif,13' background rgb 'white' rounded\n"
       "set border 3 lw 0.8 lc rgb '#606060'\n"
       "set tics nomirror out scale 0.5 textcolor rgb '#303030'\n"
       "set grid lt 1 dt 1 lw 0.6 lc rgb '#E4E4E4', lt 1 dt 1 lw 0.6 lc rgb '#E4E4E4'\n"

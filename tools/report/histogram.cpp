@@ -28,7 +28,7 @@ Axis axis_of(const Histogram& histogram, const Bins& bins) {
   const bool zeros = std::any_of(histogram.panels.begin(), histogram.panels.end(), has_zeros);
   const double room = width - left - right;
   const double extra = zeros ? (bins.x.high - bins.x.low) * zeros_width / (room - zeros_width) : 0;
-  return {bins.x, bins.x.low - extra, bins.x.low - 0.5 * extra};
+  return {bins.x, bins.x.low - extra, bins.x.low - 0.65 * extra};
 }
 
 bool has_curve(const Panel& panel) { return !panel.theory.x.empty(); }
@@ -49,15 +49,31 @@ std::vector<Key> keys_of(const Histogram& histogram, const Bins& bins) {
   return keys;
 }
 
-// Height of the axis: of the bars, of atoms, and of a curve that rises no further than twice that.
+double zeros_in_theory(const Panel& panel) {
+  double mass = 0;
+  for (std::size_t i = 0; i < panel.atoms.x.size(); ++i) mass += panel.atoms.x[i] == -INFINITY ? panel.atoms.y[i] : 0;
+  return mass;
+}
+
+// Height of the axis: of the bars, of atoms, and of a curve that rises little further.
 double height_of(const Panel& panel, const Bars& bars, double step) {
   double highest = 0, curve = 0;
   for (const auto& [centre, fraction] : bars.fractions) highest = std::max(highest, fraction);
-  for (const double mass : panel.atoms.y) highest = std::max(highest, std::isfinite(mass) ? mass : 0);
+  for (std::size_t i = 0; i < panel.atoms.x.size(); ++i) {
+    if (std::isfinite(panel.atoms.x[i]) && std::isfinite(panel.atoms.y[i]))
+      highest = std::max(highest, panel.atoms.y[i]);
+  }
   for (const double density : panel.theory.y) curve = std::max(curve, std::isfinite(density) ? density * step : 0);
-  highest = std::max(highest, highest > 0 ? std::min(curve, 2 * highest) : curve);
-  if (highest == 0 || bars.zeros <= cut * highest) highest = std::max(highest, bars.zeros);
+  highest = std::max(highest, highest > 0 ? std::min(curve, 1.5 * highest) : curve);
+  const double zeros = std::max(bars.zeros, zeros_in_theory(panel));
+  if (highest == 0 || zeros <= cut * highest) highest = std::max(highest, zeros);
   return highest > 0 ? highest : 1;
+}
+
+// "0.5 (0.51)": the fraction and in brackets the theory's, below each other.
+std::string number_at_zeros(const Panel& panel, const Bars& bars) {
+  const double mass = zeros_in_theory(panel);
+  return fmt::format("{:.2g}", bars.zeros) + (mass > 0 ? fmt::format("\\n({:.2g})", mass) : "");
 }
 
 // The shaded zone, the marks and the number at the bar of zeros.
@@ -69,24 +85,31 @@ std::string behind(const Panel& panel, const Bars& bars, const Bins& bins, const
   if (axis.low < axis.x.low)
     script +=
         fmt::format("set arrow from {0}, graph 0 to {0}, graph 1 nohead back lw 0.8 lc rgb '#606060'\n", axis.x.low);
-  if (bars.zeros > 0)
-    script += fmt::format("set label '{:.2g}' at {}, graph 0.88 left font 'sans-serif,11' textcolor rgb '#303030'\n",
-                          bars.zeros, axis.zeros + 0.8 * bins.step);
+  if (has_zeros(panel))
+    script += fmt::format("set label \"{}\" at {}, graph 0.88 left font 'sans-serif,11' textcolor rgb '#303030'\n",
+                          number_at_zeros(panel, bars), axis.zeros + 0.8 * bins.step);
   if (bars.zeros > 1.1 * highest)  // the bar is cut
     script += fmt::format("set arrow from {}, graph 0.76 to {}, graph 0.84 nohead front lw 4 lc rgb 'white'\n",
-                          axis.zeros - bins.step, axis.zeros + bins.step);
+                          axis.zeros - 0.6 * bins.step, axis.zeros + 0.6 * bins.step);
   return script;
 }
 
-std::string theory(const Panel& panel, const Bins& bins, const Axis& axis, std::size_t index) {
+std::string theory(const Panel& panel, const Bins& bins, const Axis& axis, double highest, std::size_t index) {
   if (!has_curve(panel) && !has_atoms(panel)) return "";
   std::string data = fmt::format("$curve{} << END\n", index);
   auto out = std::back_inserter(data);
-  for (std::size_t i = 0; i < panel.theory.x.size(); ++i)
-    fmt::format_to(out, "{} {}\n", panel.theory.x[i], panel.theory.y[i] * bins.step);
+  for (std::size_t i = 0; i < panel.theory.x.size(); ++i) {
+    const double fraction = panel.theory.y[i] * bins.step;
+    if (std::isfinite(panel.theory.x[i]) && fraction > 2e-3 * highest)
+      fmt::format_to(out, "{} {}\n", panel.theory.x[i], std::min(fraction, 10 * highest));
+    else
+      data += "\n";  // it would only thicken the axis
+  }
   fmt::format_to(out, "END\n$atoms{} << END\n", index);
-  for (std::size_t i = 0; i < panel.atoms.x.size(); ++i)
-    fmt::format_to(out, "{} {}\n", panel.atoms.x[i] == -INFINITY ? axis.zeros : panel.atoms.x[i], panel.atoms.y[i]);
+  for (std::size_t i = 0; i < panel.atoms.x.size(); ++i) {
+    const double x = panel.atoms.x[i] == -INFINITY ? axis.zeros : panel.atoms.x[i];
+    if (std::isfinite(x) && std::isfinite(panel.atoms.y[i])) fmt::format_to(out, "{} {}\n", x, panel.atoms.y[i]);
+  }
   return data + "END\n";
 }
 
@@ -114,7 +137,7 @@ std::string panel_script(const Panel& panel, const Bins& bins, const Axis& axis,
       "set label {} at {} right noenhanced font 'sans-serif,12' textcolor rgb '#505050'\n",
       1.1 * highest, round_step(highest / 2.5), quoted(panel.label, 60), at_pixel(left, text_y, size),
       quoted(bars.note, 48), at_pixel(width - right, text_y, size));
-  if (bars.fractions.empty() && bars.zeros == 0)
+  if (bars.fractions.empty() && bars.zeros == 0 && !has_curve(panel) && !has_atoms(panel))
     script += "set label 'no values to draw' at graph 0.5, graph 0.5 center textcolor rgb '#606060'\n";
   else if (mark)
     script += fmt::format("set arrow from {0}, graph 0 to {0}, graph 1 nohead back dt 2 lc rgb '#808080'\n", *mark);
@@ -122,20 +145,20 @@ std::string panel_script(const Panel& panel, const Bins& bins, const Axis& axis,
   for (const auto& [centre, fraction] : bars.fractions)
     fmt::format_to(std::back_inserter(script), "{} {}\n", centre, fraction);
   if (bars.zeros > 0) fmt::format_to(std::back_inserter(script), "{} {}\n", axis.zeros, bars.zeros);
-  script += "NaN NaN\nEND\n" + theory(panel, bins, axis, index);
+  script += "NaN NaN\nEND\n" + theory(panel, bins, axis, highest, index);
   script += fmt::format("plot $bars{} using 1:2 with boxes lc rgb '{}' lw 0.3 fill solid 1 border{}\n", index,
                         colour(index), theory_plots(panel, index));
   return script + "unset label\nunset arrow\nunset object\n";
 }
 
-// Round numbers along the values' part, and the zeros'.
-std::string x_ticks(const Axis& axis) {
-  if (axis.low == axis.x.low) return "set xtics format '%g'\n";
+// Round numbers along the values' part, and the zeros'; only the last panel shows them.
+std::string x_ticks(const Axis& axis, bool shown) {
+  if (axis.low == axis.x.low) return fmt::format("set xtics format '{}'\n", shown ? "%g" : "");
   const double step = round_step((axis.x.high - axis.x.low) / 8);
-  std::string list = fmt::format("'exact zeros' {}", axis.zeros);
+  std::string list = fmt::format("'{}' {}", shown ? "exact zeros" : "", axis.zeros);
   for (double k = std::ceil(axis.x.low / step); k * step <= axis.x.high; ++k)
     fmt::format_to(std::back_inserter(list), ", {}", k * step);
-  return fmt::format("set xtics ({}) format '%g'\n", list);
+  return fmt::format("set xtics ({}) format '{}'\n", list, shown ? "%g" : "");
 }
 
 std::string script_of(const Histogram& histogram, Format format) {
@@ -151,11 +174,12 @@ std::string script_of(const Histogram& histogram, Format format) {
       "set multiplot\nset xrange [{}:{}]\nset boxwidth {} absolute\nunset key\n"
       "set label {} at {} center noenhanced textcolor rgb '#303030'\n"
       "set label 'fraction of the values' at {} center rotate by 90 textcolor rgb '#303030'\n"
-      "{}set xtics format ''\n",
+      "{}",
       axis.low, bins.x.high, bins.step, quoted(histogram.x_label, 80),
-      at_pixel((left + width - right) / 2, size.height - 20, size), at_pixel(18, size.height / 2, size), x_ticks(axis));
+      at_pixel((left + width - right) / 2, size.height - 20, size), at_pixel(18, size.height / 2, size),
+      x_ticks(axis, false));
   for (std::size_t i = 0; i < panels.size(); ++i) {
-    if (i + 1 == panels.size()) script += x_ticks(axis);
+    if (i + 1 == panels.size()) script += x_ticks(axis, true);
     const double from = first + each * static_cast<double>(i);
     script += panel_script(panels[i], bins, axis, histogram.mark, i, from, from + each, size);
   }

@@ -78,7 +78,7 @@ Layout layout_of(std::span<const Key> keys, std::size_t notes) {
 
 std::string axes(const LineChart& chart, const Box& plot) {
   return margins(plot, size) + fmt::format(
-                                   "unset key\nset errorbars 0\n"
+                                   "unset key\n"
                                    "set label {} at {} center noenhanced textcolor rgb '#303030'\n"
                                    "set label {} at {} center rotate by 90 noenhanced textcolor rgb '#303030'\n",
                                    quoted(chart.x_label, 80),
@@ -155,7 +155,7 @@ std::vector<std::string> notes_on(const LineChart& chart, std::span<const Curve>
 }
 
 struct Script {
-  std::string data, thin_plots, plots;
+  std::string data, thin_plots, line_plots, dot_plots;  // drawn in this order
 };
 
 void add_dots(const Curve& curve, std::size_t index, const Look& look, Range y, Script& script) {
@@ -166,7 +166,9 @@ void add_dots(const Curve& curve, std::size_t index, const Look& look, Range y, 
       fmt::format_to(out, "{} {} {} {}\n", p.x, p.y, std::max(p.y - p.error, y.low), std::min(p.y + p.error, y.high));
   }
   script.data += "END\n";
-  script.plots += fmt::format("$bars{} using 1:2:3:4 with yerrorbars lw 1.2 {}, ", index, look.dot);
+  script.dot_plots +=
+      fmt::format("$bars{0} using 1:3:(0):($4-$3) with vectors nohead lw 1.2 {1}, $bars{0} using 1:2 with points {2}, ",
+                  index, look.ink, look.dot);
 }
 
 // Every point of a short line that is marked, eight of a long one, and those without a neighbour.
@@ -184,16 +186,17 @@ std::string dots_on(const Curve& curve, std::size_t index, const Look& look) {
   return dots;
 }
 
-void add_line(const Curve& curve, std::size_t index, const Look& look, bool thin, Script& script) {
+// thin: how many thin lines there are, if this is one of them; else 0
+void add_line(const Curve& curve, std::size_t index, const Look& look, std::size_t thin, Script& script) {
   auto out = std::back_inserter(script.data);
   fmt::format_to(out, "$line{} << END\n", index);
   for (const auto& stretch : curve.stretches) {
-    for (const Point& point : thinned(stretch, thin ? 100 : 1500)) fmt::format_to(out, "{} {}\n", point.x, point.y);
+    for (const Point& point : thinned(stretch, thin > 0 ? 100 : 1500)) fmt::format_to(out, "{} {}\n", point.x, point.y);
     script.data += "\n";
   }
   script.data += "END\n";
-  std::string& plots = thin ? script.thin_plots : script.plots;
-  const double width = thin ? 0.6 : curve.points > many_points ? 1 : 2;
+  std::string& plots = thin > 0 ? script.thin_plots : script.line_plots;
+  const double width = thin > 150 ? 0.3 : thin > 0 ? 0.6 : curve.points > many_points ? 1 : 2;
   plots += fmt::format("$line{} using 1:2 with lines lw {} {}, ", index, width, look.stroke);
   const std::string dots = dots_on(curve, index, look);
   if (dots.empty()) return;
@@ -218,18 +221,19 @@ std::string script_of(const LineChart& chart, Format format) {
                           quoted(note, 110), at_pixel(plot.left, note_y += 15, size));
   Script drawn;
   const Range y = range_of_y(curves, scale.log_y);
+  const auto thin = static_cast<std::size_t>(std::count_if(chart.series.begin(), chart.series.end(), is_thin));
   bool empty = true;
   for (std::size_t i = 0; i < curves.size(); ++i) {
     if (curves[i].points == 0) continue;
     empty = false;
     if (chart.series[i].error.empty())
-      add_line(curves[i], i, looks[i], is_thin(chart.series[i]), drawn);
+      add_line(curves[i], i, looks[i], is_thin(chart.series[i]) ? thin : 0, drawn);
     else
       add_dots(curves[i], i, looks[i], y, drawn);
   }
   if (empty)
     script += "set label 'nothing to draw' at graph 0.5, graph 0.5 center textcolor rgb '#606060'\nset format ''\n";
-  return script + drawn.data + "plot " + drawn.thin_plots + drawn.plots + "NaN\n";
+  return script + drawn.data + "plot " + drawn.thin_plots + drawn.line_plots + drawn.dot_plots + "NaN\n";
 }
 
 }  // namespace
