@@ -132,9 +132,9 @@ std::string colours_of(const ContourMap::Field& field) {
                      ticks.empty() ? "autofreq" : "(" + ticks + ")");
 }
 
-std::string panel(const ContourMap& map, std::size_t index, double from, Size size) {
+std::string panel(const ContourMap& map, std::size_t index, double from, double top, Size size) {
   const ContourMap::Field& field = map.fields[index];
-  const double top = map.lines.empty() ? 80 : 102, map_left = from + left;
+  const double map_left = from + left;
   const double map_right = from + size.width / static_cast<double>(map.fields.size()) - right;
   std::string script = margins({map_left, map_right, top, height - bottom}, size);
   script += fmt::format(
@@ -191,10 +191,11 @@ std::string script_of(const ContourMap& map, Format format) {
   const double half_y = 0.5 * (map.y_high - map.y_low) / static_cast<double>(map.rows - 1);
   script += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\nset multiplot\n", map.x_low - half_x,
                         map.x_high + half_x, map.y_low - half_y, map.y_high + half_y);
-  script += legend(keys, left, 54, true, size);
+  const double room = size.width - left;
+  script += legend(keys, left, 54, room, size);
   for (std::size_t k = 0; k < map.fields.size(); ++k) {
-    script +=
-        marks(map) + panel(map, k, size.width / static_cast<double>(map.fields.size()) * static_cast<double>(k), size);
+    const double from = size.width * static_cast<double>(k) / static_cast<double>(map.fields.size());
+    script += marks(map) + panel(map, k, from, 80 + legend_height(keys, room), size);
     script += "unset label\nunset arrow\n";  // what belongs to the whole picture is drawn with the first
   }
   return script + "unset multiplot\n";

@@ -166,17 +166,17 @@ std::string script_of(const Histogram& histogram, Format format) {
   const Bins bins = bins_of(histogram);
   const Axis axis = axis_of(histogram, bins);
   const std::vector<Key> keys = keys_of(histogram, bins);
-  const double first = top + (keys.empty() ? 0 : 22), n = static_cast<double>(panels.size());
+  const double room = width - left, first = top + legend_height(keys, room), n = static_cast<double>(panels.size());
   const Size size{width, std::max(500.0, first + bottom + 125 * n)};
   const double each = (size.height - first - bottom) / n;
-  std::string script = picture(size, histogram.title, format) + legend(keys, left, 50, true, size);
+  std::string script = picture(size, histogram.title, format) + legend(keys, left, 50, room, size);
   script += fmt::format(
       "set multiplot\nset xrange [{}:{}]\nset boxwidth {} absolute\nunset key\n"
       "set label {} at {} center noenhanced textcolor rgb '#303030'\n"
       "set label 'fraction of the values' at {} center rotate by 90 textcolor rgb '#303030'\n"
       "{}",
       axis.low, bins.x.high, bins.step, quoted(histogram.x_label, 80),
-      at_pixel((left + width - right) / 2, size.height - 20, size), at_pixel(18, size.height / 2, size),
+      at_pixel((left + width - right) / 2, size.height - 14, size), at_pixel(18, size.height / 2, size),
       x_ticks(axis, false));
   for (std::size_t i = 0; i < panels.size(); ++i) {
     if (i + 1 == panels.size()) script += x_ticks(axis, true);

@@ -32,13 +32,19 @@ double key_width(const std::string& label) {
   return text_at + 22 + 7.5 * static_cast<double>(std::min(characters(label), key_length));
 }
 
-double row_width(std::span<const Key> keys) {
+bool fits_in_row(std::span<const Key> keys, double room) {
   double width = 0;
   for (const Key& key : keys) width += key_width(key.label);
-  return width;
+  return width <= room;
 }
 
-std::string legend(std::span<const Key> keys, double x, double y, bool in_row, Size size) {
+double legend_height(std::span<const Key> keys, double room) {
+  if (keys.empty()) return 0;
+  return 22 + (fits_in_row(keys, room) ? 0 : key_step * static_cast<double>(keys.size() - 1));
+}
+
+std::string legend(std::span<const Key> keys, double x, double y, double room, Size size) {
+  const bool in_row = fits_in_row(keys, room);
   std::string script;
   for (const Key& key : keys) {
     script += symbol_of(key, x, y, size);

@@ -17,9 +17,12 @@ struct Key {
 inline constexpr std::size_t key_length = 36;  // characters of a label
 inline constexpr double key_step = 19;         // pixels from one line of the legend to the next
 double key_width(const std::string& label);    // pixels, with the symbol and a gap behind
-double row_width(std::span<const Key> keys);
 
-// Draws the keys with the first symbol's left end and middle at (x, y), in a row or one below the other.
-std::string legend(std::span<const Key> keys, double x, double y, bool in_row, Size size);
+// In a row where that is no wider than `room` pixels, else one below the other.
+bool fits_in_row(std::span<const Key> keys, double room);
+double legend_height(std::span<const Key> keys, double room);  // pixels
+
+// Draws the keys with the first symbol's left end and middle at (x, y).
+std::string legend(std::span<const Key> keys, double x, double y, double room, Size size);
 
 }  // namespace rz::report

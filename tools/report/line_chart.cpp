@@ -66,11 +66,11 @@ Layout layout_of(std::span<const Key> keys, std::size_t notes) {
   Layout layout;
   Box& plot = layout.plot;
   plot.bottom -= 15.0 * static_cast<double>(notes);
-  layout.legend_in_row = row_width(keys) <= plot.right - plot.left + 20;
+  layout.legend_in_row = fits_in_row(keys, plot.right - plot.left + 20);
   double widest = 0;
   for (const Key& key : keys) widest = std::max(widest, key_width(key.label));
   if (layout.legend_in_row)
-    plot.top += keys.empty() ? 0 : 22;
+    plot.top += legend_height(keys, INFINITY);
   else
     plot.right -= widest;
   return layout;
@@ -212,9 +212,10 @@ std::string script_of(const LineChart& chart, Format format) {
   const std::vector<Look> looks = looks_of(chart);
   const std::vector<Key> keys = keys_of(chart, looks);
   const auto [plot, in_row] = layout_of(keys, notes.size());
-  std::string script = picture(size, chart.title, format) + axes(chart, plot) +
-                       legend(keys, in_row ? plot.left : plot.right + 20, in_row ? 50 : plot.top + 8, in_row, size) +
-                       ranges(curves, scale);
+  std::string script =
+      picture(size, chart.title, format) + axes(chart, plot) +
+      legend(keys, in_row ? plot.left : plot.right + 20, in_row ? 50 : plot.top + 8, in_row ? INFINITY : 0, size) +
+      ranges(curves, scale);
   double note_y = size.height - 10 - 15.0 * static_cast<double>(notes.size());
   for (const std::string& note : notes)
     script += fmt::format("set label {} at {} left noenhanced font 'sans-serif,11' textcolor rgb '#606060'\n",
