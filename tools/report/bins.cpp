@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/error.h"
 
@@ -71,6 +72,51 @@ Bars bars_of(const Panel& panel, const Bins& bins) {
   bars.zeros = total > 0 ? bars.zeros / total : 0;
   if (not_finite > 0) bars.note += fmt::format("{}{} not finite", bars.note.empty() ? "" : ", ", not_finite);
   return bars;
+}
+
+namespace {
+
+struct Knot {
+  double x, density, below;  // below: the mass left of x
+};
+
+std::vector<Knot> knots_of(const Series& density) {
+  std::vector<Knot> knots;
+  for (std::size_t i = 0; i < density.x.size(); ++i) {
+    const double x = density.x[i], y = density.y[i];
+    if (!std::isfinite(x) || !std::isfinite(y)) continue;
+    double below = 0;
+    if (!knots.empty()) below = knots.back().below + (x - knots.back().x) * (0.5 * y + 0.5 * knots.back().density);
+    knots.push_back({x, y, below});
+  }
+  return knots;
+}
+
+double mass_below(const std::vector<Knot>& knots, double x) {
+  const auto next = std::upper_bound(knots.begin(), knots.end(), x, [](double v, const Knot& k) { return v < k.x; });
+  if (next == knots.begin()) return 0;
+  const Knot& last = *std::prev(next);
+  if (next == knots.end()) return last.below;
+  const double slope = (next->density - last.density) / (next->x - last.x);
+  return last.below + (x - last.x) * (last.density + 0.5 * slope * (x - last.x));
+}
+
+}  // namespace
+
+std::vector<Point> expected_bars(const Series& density, const Bins& bins) {
+  constexpr int points_per_bin = 16;
+  const std::vector<Knot> knots = knots_of(density);
+  if (knots.size() < 2) return {};
+  const double half = 0.5 * bins.step, low = std::max(knots.front().x - half, bins.x.low);
+  const double high = std::min(knots.back().x + half, bins.x.high);
+  if (low >= high) return {};
+  const double points = std::ceil(points_per_bin * (high - low) / bins.step);
+  std::vector<Point> curve;
+  for (double k = 0; k <= points; ++k) {
+    const double x = low + (high - low) * k / points;
+    curve.push_back({x, mass_below(knots, x + half) - mass_below(knots, x - half)});
+  }
+  return curve;
 }
 
 bool has_zeros(const Panel& panel) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "tools/report/chart.h"
 #include "tools/report/curves.h"
@@ -28,6 +29,10 @@ struct Bars {
 };
 
 Bars bars_of(const Panel& panel, const Bins& bins);  // Throws: value (lengths of values and weights differ)
+
+// What the theory expects of a bar centred at x: the integral of its density over one bin about x, by the trapezoidal
+// rule. The density itself would rise far above the bars where it is narrower than a bin.
+std::vector<Point> expected_bars(const Series& density, const Bins& bins);
 
 bool has_zeros(const Panel& panel);  // or an atom of the theory there
 

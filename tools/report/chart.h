@@ -33,13 +33,13 @@ struct Panel {
   double total = 0;                  // what fractions are of; 0: the sum of the weights and zeros
   double zeros = 0;  // weight of values without a place on the axis (log10 0): a bar set apart, its height beside it
   std::optional<double> floor = {};  // what lies left of it is noise: shaded
-  Series theory = {};                // density per unit of x, shown as the fraction per bin
+  Series theory = {};                // density per unit of x, which ascends; drawn as what it expects of a bin
   Series atoms = {};                 // y: the masses; that at x = -infinity is one of zeros, in brackets
 };
 
 // Panels above each other with the same bins; a bar is the fraction of its panel's values. A bar of zeros many times as
-// high as everything else is cut, with a white stroke. 800 x 500, higher with more
-// than three panels. The legend takes its words from the first panel that has them.
+// high as everything else is cut, with a white stroke. 800 x 500, higher with more than three panels. The legend takes
+// its words from the first panel that has them.
 struct Histogram {
   std::string title, x_label;
   std::vector<Panel> panels;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <span>
 
 #include "tools/report/bins.h"
 #include "tools/report/chart.h"
@@ -56,14 +57,14 @@ double zeros_in_theory(const Panel& panel) {
 }
 
 // Height of the axis: of the bars, of atoms, and of a curve that rises little further.
-double height_of(const Panel& panel, const Bars& bars, double step) {
+double height_of(const Panel& panel, const Bars& bars, std::span<const Point> expected) {
   double highest = 0, curve = 0;
   for (const auto& [centre, fraction] : bars.fractions) highest = std::max(highest, fraction);
   for (std::size_t i = 0; i < panel.atoms.x.size(); ++i) {
     if (std::isfinite(panel.atoms.x[i]) && std::isfinite(panel.atoms.y[i]))
       highest = std::max(highest, panel.atoms.y[i]);
   }
-  for (const double density : panel.theory.y) curve = std::max(curve, std::isfinite(density) ? density * step : 0);
+  for (const Point& point : expected) curve = std::max(curve, std::isfinite(point.y) ? point.y : 0);
   highest = std::max(highest, highest > 0 ? std::min(curve, 1.5 * highest) : curve);
   const double zeros = std::max(bars.zeros, zeros_in_theory(panel));
   if (highest == 0 || zeros <= cut * highest) highest = std::max(highest, zeros);
@@ -94,14 +95,14 @@ std::string behind(const Panel& panel, const Bars& bars, const Bins& bins, const
   return script;
 }
 
-std::string theory(const Panel& panel, const Bins& bins, const Axis& axis, double highest, std::size_t index) {
+std::string theory(const Panel& panel, std::span<const Point> expected, const Axis& axis, double highest,
+                   std::size_t index) {
   if (!has_curve(panel) && !has_atoms(panel)) return "";
   std::string data = fmt::format("$curve{} << END\n", index);
   auto out = std::back_inserter(data);
-  for (std::size_t i = 0; i < panel.theory.x.size(); ++i) {
-    const double fraction = panel.theory.y[i] * bins.step;
-    if (std::isfinite(panel.theory.x[i]) && fraction > 2e-3 * highest)
-      fmt::format_to(out, "{} {}\n", panel.theory.x[i], std::min(fraction, 10 * highest));
+  for (const Point& point : expected) {
+    if (point.y > 2e-3 * highest)
+      fmt::format_to(out, "{} {}\n", point.x, std::min(point.y, 10 * highest));
     else
       data += "\n";  // it would only thicken the axis
   }
@@ -129,7 +130,8 @@ std::string theory_plots(const Panel& panel, std::size_t index) {
 std::string panel_script(const Panel& panel, const Bins& bins, const Axis& axis, std::optional<double> mark,
                          std::size_t index, double from, double to, Size size) {
   const Bars bars = bars_of(panel, bins);
-  const double highest = height_of(panel, bars, bins.step), text_y = from + header - 10;
+  const std::vector<Point> expected = expected_bars(panel.theory, bins);
+  const double highest = height_of(panel, bars, expected), text_y = from + header - 10;
   std::string script = margins({left, width - right, from + header, to - gap}, size);
   script += fmt::format(
       "set yrange [0:{}]\nset ytics {}\n"
@@ -145,7 +147,7 @@ std::string panel_script(const Panel& panel, const Bins& bins, const Axis& axis,
   for (const auto& [centre, fraction] : bars.fractions)
     fmt::format_to(std::back_inserter(script), "{} {}\n", centre, fraction);
   if (bars.zeros > 0) fmt::format_to(std::back_inserter(script), "{} {}\n", axis.zeros, bars.zeros);
-  script += "NaN NaN\nEND\n" + theory(panel, bins, axis, highest, index);
+  script += "NaN NaN\nEND\n" + theory(panel, expected, axis, highest, index);
   script += fmt::format("plot $bars{} using 1:2 with boxes lc rgb '{}' lw 0.3 fill solid 1 border{}\n", index,
                         colour(index), theory_plots(panel, index));
   return script + "unset label\nunset arrow\nunset object\n";
