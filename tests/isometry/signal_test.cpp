@@ -150,7 +150,7 @@ TEST_CASE("signal: lengths that grow without end") {
     CHECK(deep.c.size() == 401);
     CHECK(deep.chi.size() == 400);
     CHECK(deep.c.back() <= 1);
-    const Signal stream = residual_signal(phi, 2, 0, Branch::activation_first, std::vector<double>(60, 1.0), {});
+    const Signal stream = residual_signal(phi, 2, 0, nn::Branch::activation_first, std::vector<double>(60, 1.0), {});
     CHECK_MESSAGE(close(stream.q[60] / stream.q[59], stream.chi[59], 1e-4), info(phi).name);
   }
   // Where phi begins to count as straight, nothing jumps.

@@ -86,6 +86,12 @@ void add_lost(const Result& result, const Counts& counts, std::vector<Verdict>& 
                    fmt::format("{:.3g} decades between the largest and the smallest value", s.log10_condition)});
 }
 
+// The theory of a deep net stands at the fixed point of its lengths; the first layers of a real one do not.
+std::string lengths_text(const VerdictContext& net) {
+  if (std::isnan(net.q_star) || std::fabs(net.q_0 - net.q_star) <= near * net.q_star) return "";
+  return fmt::format(": it stands at |x|^2/N = {:.3g}, but the inputs have {:.3g}", net.q_star, net.q_0);
+}
+
 void add_random_net(const Result& result, const VerdictContext& net, std::vector<Verdict>& all) {
   const double ratio = static_cast<double>(net.layers) / static_cast<double>(net.width);
   if (ratio > finite_width_limit)
@@ -104,15 +110,15 @@ void add_random_net(const Result& result, const VerdictContext& net, std::vector
         {"outlier", result.summary.max, net.outliers.back(),
          fmt::format("a single value of {:.3g} stands apart from the others (theory: {:.3g}, bulk up to {:.3g})",
                      result.summary.max, net.outliers.back(), net.s_max)});
-  else if (result.summary.max > edge)
+  else if (result.summary.max > edge && ratio <= finite_width_limit)
     all.push_back({"outlier", result.summary.max, edge,
                    fmt::format("the largest value, {:.3g}, lies far above the edge of the theory, {:.3g}",
                                result.summary.max, net.s_max)});
   const Summary& s = result.summary;
   if (std::fabs(s.mean_square - net.mean) > standard_errors * s.mean_square_se && net.outliers.empty())
     all.push_back({"theory_mean", s.mean_square, net.mean,
-                   fmt::format("the mean of sigma^2, {:.4g} +- {:.2g}, is not that of infinite width, {:.4g}",
-                               s.mean_square, s.mean_square_se, net.mean)});
+                   fmt::format("the mean of sigma^2, {:.4g} +- {:.2g}, is not that of the theory, {:.4g}{}",
+                               s.mean_square, s.mean_square_se, net.mean, lengths_text(net))});
 }
 
 }  // namespace

@@ -21,6 +21,7 @@ struct Verdict {
 struct VerdictContext {
   std::int64_t layers = 0, width = 0;
   double xi_c = 0;                 // depth scale of correlations, layers; NaN: none
+  double q_0 = 0, q_star = 0;      // |x|^2 / width at the input, and where the theory stands; NaN: all the same
   double mean = 0, s_max = 0;      // of the theory
   std::vector<double> outliers{};  // of the theory
 };

@@ -87,13 +87,16 @@ Command make_bench(CLI::App& app) {
       ->capture_default_str();
   CLI::App& machine = add_benchmark(*command, "machine",
                                     "FMA peak, memory bandwidth and matrix products on 1 and on all threads", *options);
-  return {command, [options, &fc, &jacobian, &optimizer, &machine] {
-            if (!fc.parsed() && !jacobian.parsed() && !optimizer.parsed() && !machine.parsed())
-              throw UsageError("bench: nothing was named to measure (fc, jacobian, optimizer or machine)");
+  CLI::App& isometry = add_benchmark(*command, "isometry",
+                                     "Whole commands: spectrum, phase diagram, density, against targets", *options);
+  return {command, [options, &fc, &jacobian, &optimizer, &machine, &isometry] {
+            if (!fc.parsed() && !jacobian.parsed() && !optimizer.parsed() && !machine.parsed() && !isometry.parsed())
+              throw UsageError("bench: nothing was named to measure (fc, jacobian, optimizer, machine or isometry)");
             set_threads(options->threads);
             print(fc.parsed()          ? bench_fc(options->bench)
                   : jacobian.parsed()  ? bench_jacobian(options->bench)
                   : optimizer.parsed() ? bench_optimizer(options->bench)
+                  : isometry.parsed()  ? bench_isometry(options->bench.json)
                                        : bench_machine(options->bench.json));
             return static_cast<int>(exit_success);
           }};

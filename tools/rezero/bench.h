@@ -29,4 +29,7 @@ std::string bench_optimizer(const BenchOptions& options);
 // FMA peak, memory bandwidth and matrix products at our shapes, on 1 and on all threads.
 std::string bench_machine(bool json);
 
+// Whole commands: a spectrum, a phase diagram, a density.
+std::string bench_isometry(bool json);
+
 }  // namespace rz::tool

@@ -91,18 +91,12 @@ void check_sigmas(double sigma_w, double sigma_b) {
   RZ_CHECK(value, sigma_b >= 0 && sigma_b <= 1e4, "mean field: sigma_b = {} must lie between 0 and 10000", sigma_b);
 }
 
-MeanField mean_field(Scalar phi, double sigma_w, double sigma_b, const std::function<Moments(double)>& moments_at) {
-  check_sigmas(sigma_w, sigma_b);
-  const double scale = sigma_w * sigma_w, bias = sigma_b * sigma_b;
-  const auto v = [&](double q) { return scale * moments_at(q).second + bias; };
-  MeanField result;
-  const double at_zero = evaluate(phi, 0, 0);
-  result.q_star = is_homogeneous(phi)
-                      ? homogeneous_q_star(scale * far_mu(phi, 1), sigma_b)
-                      : fixed_point(v, scale * at_zero * at_zero + bias, is_bounded(phi) ? infinity : largest_q_star);
-  const bool settles = std::isfinite(result.q_star);
-  Moments m{0, far_mu(phi, 1), far_mu(phi, 1), far_mu(phi, 2)};
-  if (settles && !is_homogeneous(phi)) m = result.q_star > 0 ? moments_at(result.q_star) : moments(phi, 0);
+namespace {
+
+// Everything at the fixed point q_star, with the moments there.
+MeanField described(Scalar phi, double sigma_w, double sigma_b, double q_star, const Moments& m) {
+  const double scale = sigma_w * sigma_w;
+  MeanField result{.q_star = q_star};
   result.mu_1 = m.mu_1;
   result.mu_2 = m.mu_2;
   result.chi_1 = scale * m.mu_1;
@@ -110,7 +104,7 @@ MeanField mean_field(Scalar phi, double sigma_w, double sigma_b, const std::func
   result.xi_q = depth_scale(result.v_prime);
   result.phase = phase_of(result.chi_1);
   result.c_star = 1;
-  if (!settles) {
+  if (!std::isfinite(q_star)) {
     const FarSlopes far = far_slopes(phi);
     const bool straight = far.left == far.right;  // then angles do not change
     result.c_star = straight ? undefined : 1;
@@ -121,6 +115,26 @@ MeanField mean_field(Scalar phi, double sigma_w, double sigma_b, const std::func
     result.xi_c = depth_scale(result.chi_1);
   }
   return result;
+}
+
+}  // namespace
+
+MeanField mean_field(Scalar phi, double sigma_w, double sigma_b, const std::function<Moments(double)>& moments_at) {
+  check_sigmas(sigma_w, sigma_b);
+  const double scale = sigma_w * sigma_w, bias = sigma_b * sigma_b;
+  const auto v = [&](double q) { return scale * moments_at(q).second + bias; };
+  const double at_zero = evaluate(phi, 0, 0);
+  const double q_star = is_homogeneous(phi) ? homogeneous_q_star(scale * far_mu(phi, 1), sigma_b)
+                                            : fixed_point(v, scale * at_zero * at_zero + bias,
+                                                          is_bounded(phi) ? infinity : largest_q_star);
+  Moments m{0, far_mu(phi, 1), far_mu(phi, 1), far_mu(phi, 2)};
+  if (std::isfinite(q_star) && !is_homogeneous(phi)) m = q_star > 0 ? moments_at(q_star) : moments(phi, 0);
+  return described(phi, sigma_w, sigma_b, q_star, m);
+}
+
+MeanField mean_field_at(Scalar phi, double sigma_w, double sigma_b, double q) {
+  check_sigmas(sigma_w, sigma_b);
+  return described(phi, sigma_w, sigma_b, q, moments(phi, q));
 }
 
 MeanField mean_field(Scalar phi, double sigma_w, double sigma_b) {

@@ -43,6 +43,9 @@ MeanField mean_field(Scalar phi, double sigma_w, double sigma_b);
 // With the moments of phi taken from elsewhere, as from a table of them: moments_at(q) for q > 0.
 MeanField mean_field(Scalar phi, double sigma_w, double sigma_b, const std::function<Moments(double)>& moments_at);
 
+// At a fixed point q of V that is known, as at a critical point, where it is found slowly and with half the digits.
+MeanField mean_field_at(Scalar phi, double sigma_w, double sigma_b, double q);
+
 // Throws: value (sigma_w or sigma_b not between 0 and 10^4)
 void check_sigmas(double sigma_w, double sigma_b);
 

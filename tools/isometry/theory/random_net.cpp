@@ -23,7 +23,7 @@ std::vector<double> arguments_of(const RandomNet& net) {
 Law deep_law_of(const RandomNet& net) {
   double q = 1;
   if (!is_homogeneous(net.activation)) {
-    q = mean_field(net.activation, net.sigma_w, net.sigma_b).q_star;
+    q = mean_field(net).q_star;
     RZ_CHECK(value, std::isfinite(q),
              "theory: squared lengths of {} with sigma_w {} and sigma_b {} have no fixed point, so there is no law",
              info(net.activation.function).name, net.sigma_w, net.sigma_b);
@@ -62,6 +62,11 @@ std::vector<SignalTheory> signal_theory(const RandomNet& net, double q_0, double
   for (std::size_t l = 0; l < signal.q.size(); ++l)
     path.push_back({signal.q[l], signal.c[l], l == 0 ? 1 : signal.chi[l - 1]});
   return path;
+}
+
+MeanField mean_field(const RandomNet& net) {
+  return std::isnan(net.q_star) ? mean_field(net.activation, net.sigma_w, net.sigma_b)
+                                : mean_field_at(net.activation, net.sigma_w, net.sigma_b, net.q_star);
 }
 
 Law law_of(const RandomNet& net) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "tools/isometry/theory/finite_width.h"
@@ -16,12 +17,16 @@ struct RandomNet {
   double sigma_w = 1, sigma_b = 0;
   Weights weights = Weights::gaussian;
   std::int64_t depth = 1;
+  double q_star = std::numeric_limits<double>::quiet_NaN();  // fixed point of lengths, where it is known; NaN: found
   std::vector<double> gates{};  // a_l of residual nets, one per layer; empty: no skip connection
   nn::Branch order = nn::Branch::activation_last;
   double q_0 = 1, mean_0 = 0;  // of residual nets: |x_0|^2 / width, and the mean over its units
 
   bool residual() const { return !gates.empty(); }
 };
+
+// Of the weights and biases, as those of a deep net.
+MeanField mean_field(const RandomNet& net);
 
 // The law of sigma^2 at infinite width: of a deep net at the fixed point q* of its lengths, of a residual net along the
 // lengths that start at q_0. Throws: value (lengths grow without end and f' depends on them; a form without a law)

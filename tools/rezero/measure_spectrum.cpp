@@ -1,0 +1,163 @@
+// How `spectrum` and `watch` measure: draws of the weights by inputs, and the theory of the first.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "tools/isometry/measure.h"
+#include "tools/isometry/model_theory.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/evenly_spaced.h"
+#include "tools/rezero/measured.h"
+#include "tools/rezero/progress.h"
+#include "tools/rezero/size.h"
+#include "tools/rezero/terminal.h"
+
+namespace rz::tool {
+namespace {
+
+constexpr std::int64_t density_points = 400;
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+bool initial_weights(const SourceOptions& source) {
+  return source.weights.empty() && (source.run.empty() || source.checkpoint == "initial" || source.checkpoint == "0");
+}
+
+// The product form where the model is layered.
+std::string method_of(const SpectrumOptions& options, const nn::Model& model) {
+  const bool chain = model.stages().chain;
+  if (options.method == "product" && !chain)
+    throw UsageError(
+        fmt::format("--method: every layer of {} looks back at the first hidden state, so there is no "
+                    "product of layers (exact)",
+                    model.formula()));
+  if (!options.method.empty()) return options.method;
+  return chain && options.precision == "f64" ? "product" : "exact";
+}
+
+// Measured at all seeds and inputs.
+class Measurement {
+ public:
+  Measurement(const SpectrumOptions& options, const Variant& variant) : options_(options), variant_(variant) {}
+
+  Measured run() {
+    const std::int64_t seeds = options_.seeds.value_or(1);
+    Progress progress("spectrum", 100 * seeds);
+    for (std::int64_t k = 0; k < seeds; ++k) draw(k, progress);
+    progress.finish();
+    finish();
+    return std::move(measured_);
+  }
+
+ private:
+  // The network with its weights of seed + k.
+  Source open(std::int64_t k) const {
+    SourceOptions source = variant_.source;
+    if (k > 0) source.settings.push_back(fmt::format("train.seed={}", first_seed_ + k));
+    return open_source(source, precision_named(options_.precision));
+  }
+
+  void draw(std::int64_t k, Progress& progress) {
+    const Source source = open(k);
+    const isometry::Part part = part_of(options_, *source.model);
+    if (k == 0) first(source, part);
+    const Tensor inputs = inputs_.values.to(source.model->parameters().device());
+    isometry::MeasureOptions how;
+    how.progress = [&](double share) {
+      if (is_terminal(Stream::error)) progress.update(100 * k + static_cast<std::int64_t>(100 * share), "");
+    };
+    auto spectra = within_budget(options_.memory, "--memory", [&](std::int64_t memory) {
+      how.memory = memory;
+      return method_ == "product" ? isometry::product_spectra(part, inputs, how)
+                                  : isometry::exact_spectra(part, inputs, how);
+    });
+    if (k == 0 && options_.picture == "fan") {
+      measured_.fan_layers = evenly_spaced(part.stages.size(), 48);
+      for (std::size_t& layer : measured_.fan_layers) ++layer;
+      measured_.fan = isometry::partial_spectra(part, inputs.rows(0, 1), measured_.fan_layers);
+    }
+    for (std::size_t i = 0; i < spectra.size(); ++i) {
+      samples_.push_back(std::move(spectra[i]));
+      measured_.seed.push_back(first_seed_ + k);
+      measured_.input.push_back(static_cast<std::int64_t>(i));
+    }
+  }
+
+  // What all draws share.
+  void first(const Source& source, const isometry::Part& part) {
+    first_seed_ = source.recipe.train.seed;
+    method_ = method_of(options_, *source.model);
+    inputs_ = open_inputs(options_.inputs, source, precision_named(options_.precision));
+    measured_.name = source.name;
+    measured_.weights = source.weights;
+    measured_.inputs = inputs_.text;
+    measured_.part = {.of = part.of, .from = part.from, .to = part.to};
+    const Tensor x = inputs_.values.to(source.model->parameters().device());
+    extents_ = isometry::extents(part, x);
+    if (options_.theory != "none") find_theory(*source.model, part, x);
+  }
+
+  void find_theory(const nn::Model& model, const isometry::Part& part, const Tensor& inputs) {
+    isometry::ModelTheory theory = isometry::model_theory(model, part, inputs);
+    if (theory.net && !initial_weights(variant_.source))
+      theory = {{}, "it is that of random weights, and these are trained or read from a file"};
+    if (theory.net) {
+      try {
+        const isometry::Law law = isometry::law_of(*theory.net);
+        measured_.theory = law.summary();
+        measured_.density.lambda = law.grid(density_points);
+        measured_.density.rho = law.density(measured_.density.lambda);
+        measured_.law = law;
+        lengths_ = isometry::mean_field(*theory.net);
+        net_ = theory.net;
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::value) throw;
+        theory.reason = error.message();
+      }
+    }
+    measured_.theory_reason = theory.reason;
+    if (options_.theory == "on" && !measured_.theory) throw UsageError("--theory: " + theory.reason);
+  }
+
+  void finish() {
+    measured_.result = isometry::result_of(std::move(samples_), extents_.rows, extents_.cols, measured_.part.of,
+                                           precision_named(options_.precision));
+    measured_.result.method = method_;
+    std::optional<isometry::VerdictContext> context;
+    if (measured_.theory) context = verdict_context();
+    measured_.verdicts = isometry::verdicts(measured_.result, context);
+  }
+
+  isometry::VerdictContext verdict_context() const {
+    const bool stationary = !net_->residual();
+    return {.layers = measured_.part.to - measured_.part.from,
+            .width = std::min(extents_.rows, extents_.cols),
+            .xi_c = stationary ? lengths_.xi_c : nan,
+            .q_0 = net_->q_0,
+            .q_star = stationary && !isometry::is_homogeneous(net_->activation) ? lengths_.q_star : nan,
+            .mean = measured_.theory->mean,
+            .s_max = measured_.theory->s_max,
+            .outliers = measured_.theory->outliers};
+  }
+
+  const SpectrumOptions& options_;
+  const Variant& variant_;
+  Measured measured_;
+  std::vector<isometry::SampleSpectrum> samples_;
+  Inputs inputs_;
+  std::string method_;
+  std::int64_t first_seed_ = 0;
+  isometry::Extents extents_;
+  std::optional<isometry::RandomNet> net_;  // with a theory
+  isometry::MeanField lengths_;
+};
+
+}  // namespace
+
+Measured measure_spectrum(const SpectrumOptions& options, const Variant& variant) {
+  return Measurement(options, variant).run();
+}
+
+}  // namespace rz::tool

@@ -1,0 +1,204 @@
+#include "tools/rezero/measured.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "tools/isometry/estimate.h"
+#include "tools/report/spectra.h"
+#include "tools/rezero/spectrum_text.h"
+
+namespace rz::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const char* kind_of(const isometry::SampleSpectrum& sample, std::int64_t index) {
+  if (index < sample.resolved) return "resolved";
+  return index >= std::ssize(sample.singular_values) - sample.exact_zeros ? "exact_zero" : "below_floor";
+}
+
+// The theory as far down as the values go, or as lambda is a double.
+Density drawn_density(const Measured& m) {
+  constexpr std::size_t points = 400;
+  constexpr double lowest = -290;  // log10 lambda
+  const double high = 2 * std::log10(m.theory->s_max);
+  double low = std::max(2 * m.result.summary.log10_min, lowest);
+  if (m.theory->s_min > 0) low = 2 * std::log10(m.theory->s_min);
+  if (!(low < high) || !std::isfinite(low)) return m.density;
+  Density density;
+  for (std::size_t i = 0; i < points; ++i)
+    density.lambda.push_back(std::pow(10.0, low + (high - low) * static_cast<double>(i) / (points - 1)));
+  density.rho = m.law->density(density.lambda);
+  return density;
+}
+
+report::Panel panel_of(const Measured& m, const Variant& variant) {
+  const std::string label = variant.key.empty() ? m.name : fmt::format("{} {:g}", variant.key, variant.value);
+  report::Panel panel = report::spectrum_panel(label, m.result);
+  if (m.result.floor > 0) panel.floor = std::log10(m.result.floor);
+  if (!m.theory) return panel;
+  panel.theory = density_series(drawn_density(m));
+  for (const isometry::Atom& atom : m.theory->atoms) {
+    panel.atoms.x.push_back(0.5 * std::log10(atom.lambda));
+    panel.atoms.y.push_back(atom.mass);
+  }
+  return panel;
+}
+
+}  // namespace
+
+Json measured_json(const Measured& m) {
+  Json json = Json::parse(report::to_json(m.result));
+  for (std::size_t i = 0; i < m.seed.size(); ++i) {
+    json["samples"][i]["seed"] = m.seed[i];
+    json["samples"][i]["input"] = m.input[i];
+  }
+  if (m.part.of == "stack") {
+    json["from"] = m.part.from;
+    json["to"] = m.part.to;
+  }
+  json["theory"] = m.theory ? spectrum_json(*m.theory, m.density) : Json();
+  if (!m.theory) json["theory_reason"] = m.theory_reason;
+  Json verdicts = Json::array();
+  for (const isometry::Verdict& v : m.verdicts)
+    verdicts.push_back({{"code", v.code}, {"value", v.value}, {"threshold", v.threshold}, {"text", v.text}});
+  json["verdict"] = std::move(verdicts);
+  return json;
+}
+
+Json series_json(const std::vector<Measured>& series, const std::vector<Variant>& variants) {
+  if (variants.front().key.empty()) return measured_json(series.front());
+  Json list = Json::array();
+  for (std::size_t k = 0; k < series.size(); ++k) {
+    Json one{{variants[k].key, variants[k].key == "gate" ? Json(variants[k].value)
+                                                         : Json(static_cast<std::int64_t>(variants[k].value))}};
+    one.update(measured_json(series[k]));
+    list.push_back(std::move(one));
+  }
+  return {{"schema", 1}, {"series", std::move(list)}};
+}
+
+std::string measured_text(const Measured& m) {
+  std::string text = spectrum_text(m.result, m.name, m.weights, m.inputs);
+  for (std::size_t i = 1; i < m.verdicts.size(); ++i)
+    if (m.verdicts[i].code != "spread") text += m.verdicts[i].text + "\n";  // the first sentence says it
+  if (m.theory) return text + "\ntheory: " + spectrum_text(*m.theory);
+  return m.theory_reason.empty() ? text : text + fmt::format("\nno theory: {}\n", m.theory_reason);
+}
+
+std::string measured_csv(const std::vector<Measured>& series, const std::vector<Variant>& variants) {
+  const std::string& key = variants.front().key;
+  std::string text = fmt::format("{}seed,input,index,sigma,log10_sigma,kind\n", key.empty() ? "" : key + ",");
+  for (std::size_t k = 0; k < series.size(); ++k) {
+    const std::string first = key.empty() ? "" : fmt::format("{},", variants[k].value);
+    const Measured& m = series[k];
+    for (std::size_t i = 0; i < m.result.samples.size(); ++i) {
+      const isometry::SampleSpectrum& sample = m.result.samples[i];
+      for (std::size_t j = 0; j < sample.singular_values.size(); ++j)
+        fmt::format_to(std::back_inserter(text), "{}{},{},{},{},{},{}\n", first, m.seed[i], m.input[i], j,
+                       sample.singular_values[j], sample.log10_singular_values[j],
+                       kind_of(sample, static_cast<std::int64_t>(j)));
+    }
+  }
+  return text;
+}
+
+std::vector<NamedTensor> measured_arrays(const std::vector<Measured>& series, const std::vector<Variant>& variants) {
+  std::vector<double> logarithms, lambda, rho, values;
+  std::vector<std::int64_t> resolved, zeros, seed, input;
+  for (std::size_t k = 0; k < series.size(); ++k) {
+    const Measured& m = series[k];
+    for (std::size_t i = 0; i < m.result.samples.size(); ++i) {
+      const isometry::SampleSpectrum& sample = m.result.samples[i];
+      logarithms.insert(logarithms.end(), sample.log10_singular_values.begin(), sample.log10_singular_values.end());
+      resolved.push_back(sample.resolved);
+      zeros.push_back(sample.exact_zeros);
+      seed.push_back(m.seed[i]);
+      input.push_back(m.input[i]);
+      values.push_back(variants[k].value);
+    }
+    lambda.insert(lambda.end(), m.density.lambda.begin(), m.density.lambda.end());
+    rho.insert(rho.end(), m.density.rho.begin(), m.density.rho.end());
+  }
+  const std::int64_t samples = std::ssize(resolved);
+  std::vector<NamedTensor> arrays{
+      {"log10_singular_values", Tensor::of({samples, std::ssize(logarithms) / samples}, logarithms)},
+      {"resolved", Tensor::of_integers({samples}, resolved)},
+      {"exact_zeros", Tensor::of_integers({samples}, zeros)},
+      {"seed", Tensor::of_integers({samples}, seed)},
+      {"input", Tensor::of_integers({samples}, input)},
+      {"theory_lambda", Tensor::of({std::ssize(lambda)}, lambda)},
+      {"theory_rho", Tensor::of({std::ssize(rho)}, rho)}};
+  if (!variants.front().key.empty()) arrays.push_back({variants.front().key, Tensor::of({samples}, values)});
+  return arrays;
+}
+
+report::Histogram measured_histogram(const std::vector<Measured>& series, const std::vector<Variant>& variants) {
+  std::vector<report::Panel> panels;
+  for (std::size_t k = 0; k < series.size(); ++k) panels.push_back(panel_of(series[k], variants[k]));
+  const isometry::Part& part = series.front().part;
+  const std::string what =
+      part.of == "stack" && part.from > 0 ? fmt::format("stack, {} to {}", part.from, part.to) : part.of;
+  return report::spectrum_histogram(fmt::format("{}: Jacobian of the {}", series.front().name, what),
+                                    std::move(panels));
+}
+
+report::LineChart measured_edges(const std::vector<Measured>& series, const std::vector<Variant>& variants) {
+  report::Series largest{.label = "largest", .x = {}, .y = {}, .error = {}, .colour = 0};
+  report::Series smallest{.label = "smallest", .x = {}, .y = {}, .error = {}, .colour = 1};
+  report::Series upper{.label = "theory: largest", .x = {}, .y = {}, .error = {}, .colour = 0};
+  report::Series lower{.label = "theory: smallest", .x = {}, .y = {}, .error = {}, .colour = 1};
+  const auto add = [](report::Series& dots, double x, const std::vector<double>& values) {
+    const isometry::Estimate e = isometry::mean_of(values);
+    dots.x.push_back(x);
+    dots.y.push_back(e.value);
+    dots.error.push_back(e.standard_error);
+  };
+  for (std::size_t k = 0; k < series.size(); ++k) {
+    std::vector<double> highest, lowest;
+    for (const isometry::SampleSpectrum& sample : series[k].result.samples) {
+      highest.push_back(sample.log10_singular_values.front());
+      lowest.push_back(sample.log10_singular_values.back());
+    }
+    add(largest, variants[k].value, highest);
+    add(smallest, variants[k].value, lowest);
+    if (!series[k].theory) continue;
+    upper.x.push_back(variants[k].value);
+    upper.y.push_back(std::log10(series[k].theory->s_max));
+    lower.x.push_back(variants[k].value);
+    lower.y.push_back(std::log10(series[k].theory->s_min));
+  }
+  report::LineChart chart{.title = series.front().name + ": largest and smallest singular value",
+                          .x_label = variants.front().key,
+                          .y_label = "log10 of the singular value",
+                          .log_y = false,
+                          .series = {largest, smallest}};
+  if (!upper.x.empty()) chart.series.insert(chart.series.end(), {upper, lower});
+  chart.log_x = variants.front().key == "depth";
+  return chart;
+}
+
+report::LineChart measured_fan(const Measured& m) {
+  report::LineChart chart{.title = m.name + ": singular values of d x_l / d x_" + std::to_string(m.part.from),
+                          .x_label = "hidden state l",
+                          .y_label = "log10 of the singular values",
+                          .log_y = false,
+                          .series = {}};
+  const std::size_t values = m.fan.empty() ? 0 : m.fan.front().log10_singular_values.size();
+  for (std::size_t i = 0; i < values; ++i) {
+    report::Series line{.label = "", .x = {}, .y = {}};
+    for (std::size_t k = 0; k < m.fan.size(); ++k) {
+      line.x.push_back(static_cast<double>(m.part.from) + static_cast<double>(m.fan_layers[k]));
+      line.y.push_back(m.fan[k].log10_singular_values[i]);
+    }
+    chart.series.push_back(std::move(line));
+  }
+  return chart;
+}
+
+}  // namespace rz::tool

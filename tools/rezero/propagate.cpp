@@ -1,0 +1,255 @@
+// rezero propagate: forward and backward signal of a network by depth, measured, beside mean field.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/parallel.h"
+#include "core/random.h"
+#include "data/csv.h"
+#include "tools/isometry/model_theory.h"
+#include "tools/isometry/propagation.h"
+#include "tools/report/chart.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/evenly_spaced.h"
+#include "tools/rezero/network_inputs.h"
+#include "tools/rezero/outputs.h"
+#include "tools/rezero/progress.h"
+#include "tools/rezero/source.h"
+#include "tools/rezero/terminal.h"
+
+namespace rz::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using isometry::LayerStatistics;
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+struct Options {
+  SourceOptions source;
+  InputOptions inputs;
+  std::optional<std::int64_t> seeds;
+  OutputOptions output;
+};
+
+// What theory says of the same layers; NaN where there is none.
+struct Line {
+  double q = nan, c = nan, gradient_norm = nan, apjn = nan;
+};
+
+struct Propagation {
+  std::string name, weights, inputs, theory_reason;
+  std::int64_t seeds = 1;
+  std::vector<LayerStatistics> layers;  // from the first hidden state on
+  std::vector<Line> theory;
+};
+
+bool draws(const Options& o) { return o.source.run.empty() && o.source.weights.empty(); }
+
+std::vector<Line> theory_lines(const isometry::RandomNet& net, const LayerStatistics& first) {
+  const auto path = isometry::signal_theory(net, first.q.value, std::isnan(first.c.value) ? 0 : first.c.value);
+  std::vector<Line> lines(path.size());
+  double forward = 1, backward = 1;
+  for (std::size_t l = 0; l < path.size(); ++l) {
+    forward *= path[l].chi;
+    lines[l] = {path[l].q, std::isnan(first.c.value) ? nan : path[l].c, nan, forward};
+  }
+  for (std::size_t l = path.size(); l-- > 0;) {
+    lines[l].gradient_norm = std::sqrt(backward);
+    backward *= path[l].chi;
+  }
+  return lines;
+}
+
+void add_theory(const Options& options, const nn::Model& model, const Tensor& x, Propagation& p) {
+  isometry::ModelTheory theory = isometry::model_theory(model, isometry::stack_part(model), x);
+  if (theory.net && !draws(options) && options.source.checkpoint != "initial")
+    theory = {{}, "it is that of random weights, and these are trained or read from a file"};
+  p.theory.assign(p.layers.size(), {});
+  if (theory.net) p.theory = theory_lines(*theory.net, p.layers[0]);
+  p.theory_reason = theory.reason;
+}
+
+Propagation measure(const Options& options) {
+  Propagation p;
+  p.seeds = options.seeds.value_or(draws(options) ? 10 : 1);
+  std::vector<std::vector<std::vector<isometry::LayerSignal>>> signals;
+  Tensor inputs;
+  std::unique_ptr<nn::Model> first;
+  std::int64_t seed = 0;
+  Progress progress("propagate", p.seeds);
+  for (std::int64_t k = 0; k < p.seeds; ++k) {
+    SourceOptions source_options = options.source;
+    if (k > 0) source_options.settings.push_back(fmt::format("train.seed={}", seed + k));
+    Source source = open_source(source_options, DType::f64);
+    if (k == 0) {
+      seed = source.recipe.train.seed;
+      const Inputs opened = open_inputs(options.inputs, source, DType::f64);
+      inputs = opened.values;
+      p.name = source.name;
+      p.weights =
+          p.seeds == 1 ? source.weights : fmt::format("initial ones of seeds {} to {}", seed, seed + p.seeds - 1);
+      p.inputs = opened.text;
+    }
+    Random random(static_cast<std::uint64_t>(seed + k), stream_named("propagate"));
+    signals.push_back(isometry::measure_signal(*source.model, inputs.to(source.model->parameters().device()), random));
+    if (k == 0) first = std::move(source.model);
+    if (is_terminal(Stream::error)) progress.update(k + 1, "");
+  }
+  progress.finish();
+  p.layers = isometry::signal_statistics(signals);
+  add_theory(options, *first, inputs.to(first->parameters().device()), p);
+  return p;
+}
+
+// The columns of every file, by name.
+struct Column {
+  const char* name;
+  double (*value)(const LayerStatistics&, const Line&);
+};
+constexpr Column columns[] = {
+    {"q", [](const LayerStatistics& s, const Line&) { return s.q.value; }},
+    {"q_se", [](const LayerStatistics& s, const Line&) { return s.q.standard_error; }},
+    {"q_theory", [](const LayerStatistics&, const Line& t) { return t.q; }},
+    {"c", [](const LayerStatistics& s, const Line&) { return s.c.value; }},
+    {"c_se", [](const LayerStatistics& s, const Line&) { return s.c.standard_error; }},
+    {"c_theory", [](const LayerStatistics&, const Line& t) { return t.c; }},
+    {"gradient_norm", [](const LayerStatistics& s, const Line&) { return s.gradient_norm.value; }},
+    {"gradient_norm_se", [](const LayerStatistics& s, const Line&) { return s.gradient_norm.standard_error; }},
+    {"gradient_norm_theory", [](const LayerStatistics&, const Line& t) { return t.gradient_norm; }},
+    {"apjn", [](const LayerStatistics& s, const Line&) { return s.apjn.value; }},
+    {"apjn_se", [](const LayerStatistics& s, const Line&) { return s.apjn.standard_error; }},
+    {"apjn_theory", [](const LayerStatistics&, const Line& t) { return t.apjn; }},
+    {"branch_ratio", [](const LayerStatistics& s, const Line&) { return s.branch_ratio.value; }},
+};
+
+std::string json_of(const Propagation& p) {
+  Json layers = Json::array();
+  for (std::size_t l = 0; l < p.layers.size(); ++l) {
+    Json layer{{"layer", l}};
+    for (const Column& column : columns) layer[column.name] = column.value(p.layers[l], p.theory[l]);
+    layers.push_back(std::move(layer));
+  }
+  Json json{{"schema", 1}, {"layers", std::move(layers)}};
+  if (!p.theory_reason.empty()) json["theory_reason"] = p.theory_reason;
+  return json.dump() + "\n";
+}
+
+std::string csv_of(const Propagation& p) {
+  std::vector<std::string> names{"layer"};
+  for (const Column& column : columns) names.emplace_back(column.name);
+  Csv csv(names);
+  for (std::size_t l = 0; l < p.layers.size(); ++l) {
+    std::vector<double> row{static_cast<double>(l)};
+    for (const Column& column : columns) row.push_back(column.value(p.layers[l], p.theory[l]));
+    csv.row(row);
+  }
+  return csv.text();
+}
+
+std::vector<NamedTensor> arrays_of(const Propagation& p) {
+  std::vector<NamedTensor> arrays;
+  for (const Column& column : columns) {
+    std::vector<double> values;
+    for (std::size_t l = 0; l < p.layers.size(); ++l) values.push_back(column.value(p.layers[l], p.theory[l]));
+    arrays.push_back({column.name, Tensor::of({std::ssize(values)}, values)});
+  }
+  return arrays;
+}
+
+std::string with_error(const isometry::Estimate& e) {
+  if (std::isnan(e.value)) return "-";
+  return !(e.standard_error > 1e-12 * std::fabs(e.value)) ? fmt::format("{:.4g}", e.value)
+                                                          : fmt::format("{:.4g} +- {:.1g}", e.value, e.standard_error);
+}
+
+std::string or_dash(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4g}", value); }
+
+std::string text_of(const Propagation& p) {
+  std::vector<std::vector<std::string>> rows{
+      {"layer", "q", "theory", "c", "theory", "gradient norm", "theory", "APJN", "theory", "|F|/|x|"}};
+  for (const std::size_t l : evenly_spaced(p.layers.size(), 17)) {
+    const LayerStatistics& s = p.layers[l];
+    const Line& t = p.theory[l];
+    rows.push_back({std::to_string(l), with_error(s.q), or_dash(t.q), with_error(s.c), or_dash(t.c),
+                    with_error(s.gradient_norm), or_dash(t.gradient_norm), with_error(s.apjn), or_dash(t.apjn),
+                    or_dash(s.branch_ratio.value)});
+  }
+  std::string text = fmt::format(
+      "{}: signals by depth, hidden states from 0\n  weights  {}\n  inputs   {}\n\n"
+      "q: |x|^2 / width; c: cosine between inputs; gradient norm: |dC/dx_l| for a random unit direction at the end;\n"
+      "APJN: ||d x_l / d x_0||_F^2 / width; +-: standard error over {}\n\n",
+      p.name, p.weights, p.inputs, p.seeds > 1 ? "draws of the weights" : "inputs");
+  text += table_text(rows, "rrrrrrrrrr");
+  return p.theory_reason.empty() ? text : text + fmt::format("\nno theory: {}\n", p.theory_reason);
+}
+
+report::LineChart chart_of(const Propagation& p) {
+  report::LineChart chart{
+      .title = p.name + ": signals by depth", .x_label = "hidden state", .y_label = "", .log_y = true, .series = {}};
+  const auto add = [&](std::size_t colour, const char* label, isometry::Estimate LayerStatistics::* measured,
+                       double Line::* theory) {
+    report::Series dots{.label = label, .x = {}, .y = {}, .error = {}, .colour = colour};
+    report::Series line{.label = "", .x = {}, .y = {}, .error = {}, .colour = colour};
+    for (const std::size_t l : evenly_spaced(p.layers.size(), 41)) {
+      dots.x.push_back(static_cast<double>(l));
+      dots.y.push_back((p.layers[l].*measured).value);
+      dots.error.push_back((p.layers[l].*measured).standard_error);
+    }
+    for (std::size_t l = 0; l < p.layers.size(); ++l) {
+      line.x.push_back(static_cast<double>(l));
+      line.y.push_back(p.theory[l].*theory);
+    }
+    chart.series.push_back(std::move(dots));
+    if (p.theory_reason.empty()) chart.series.push_back(std::move(line));
+  };
+  add(0, "q, |x|^2 / width", &LayerStatistics::q, &Line::q);
+  add(1, "c, cosine between inputs", &LayerStatistics::c, &Line::c);
+  add(2, "gradient norm", &LayerStatistics::gradient_norm, &Line::gradient_norm);
+  add(3, "APJN", &LayerStatistics::apjn, &Line::apjn);
+  return chart;
+}
+
+int run(const Options& options) {
+  set_threads(options.output.threads);
+  check_inputs(options.inputs);
+  if (options.seeds && !draws(options))
+    throw UsageError("--seeds: draws weights, but they are given (--recipe alone draws them)");
+  check_outputs(options.output);
+  const Propagation p = measure(options);
+  write_outputs(options.output, {.text = [&] { return text_of(p); },
+                                 .json = [&] { return json_of(p); },
+                                 .csv = [&] { return csv_of(p); },
+                                 .arrays = [&] { return arrays_of(p); },
+                                 .svg = [&] { return report::svg(chart_of(p)); },
+                                 .png = [&] { return report::png(chart_of(p)); }});
+  return exit_success;
+}
+
+}  // namespace
+
+Command make_propagate(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* const command =
+      app.add_subcommand("propagate", "Forward and backward signal of a network by depth, beside mean field");
+  command->footer(
+      "Of initial weights mean field gives the lines: signals and gradients at infinite width, from the measured "
+      "first\n"
+      "hidden state on.\n\n"
+      "Examples:\n"
+      "  rezero propagate --recipe fc64-deep.toml --set model.init=mean_field --set model.activation=tanh --png "
+      "signals.png\n"
+      "  rezero propagate runs/rezero --csv signals.csv");
+  add_source(*command, options->source);
+  add_inputs(*command, options->inputs);
+  command->add_option("--seeds", options->seeds, "Draws of the weights, from the recipe's seed on (default 10)")
+      ->type_name("K")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 30).description(""));
+  add_outputs(*command, options->output, "The layers", "Measured dots and theory's lines by depth");
+  return {command, [options] { return run(*options); }};
+}
+
+}  // namespace rz::tool

@@ -1,0 +1,145 @@
+#include "tools/rezero/spectrum_options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+
+#include "data/file.h"
+#include "tools/rezero/checkpoint.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/run.h"
+#include "tools/rezero/size.h"
+
+namespace rz::tool {
+namespace {
+
+void refuse(bool wrong, std::string_view flag, std::string_view why) {
+  if (wrong) throw UsageError(fmt::format("{}: {}", flag, why));
+}
+
+template <class T>
+void count(CLI::App& command, const std::string& flag, std::optional<T>& value, const std::string& text,
+           const std::string& name, std::int64_t least) {
+  command.add_option(flag, value, text)
+      ->type_name(name)
+      ->check(CLI::Range(least, std::int64_t{1} << 40).description(""));
+}
+
+void choice(CLI::App& command, const std::string& flag, std::string& value, const std::string& text,
+            const std::vector<std::string>& names) {
+  command.add_option(flag, value, text)
+      ->type_name(fmt::format("{}", fmt::join(names, "|")))
+      ->check(CLI::IsMember(names).description(""));
+}
+
+void check_series(const SpectrumOptions& o) {
+  const bool all = o.source.checkpoint == "all";
+  refuse(!o.gates.empty() && !o.depths.empty(), "--depths", "--gates was given, too (a series has one axis)");
+  const char* const flag = !o.gates.empty() ? "--gates" : "--depths";
+  const bool series = !o.gates.empty() || !o.depths.empty();
+  refuse(series && o.source.recipe.empty(), flag, "draws new networks, so it belongs to --recipe FILE");
+  refuse(series && !o.source.weights.empty(), flag, "--weights fixes the network (give one of the two)");
+  refuse(all && o.source.run.empty(), "--checkpoint", "only a run has checkpoints (name RUN)");
+  for (const double gate : o.gates) refuse(!std::isfinite(gate), "--gates", "a gate is not a finite number");
+  for (const std::int64_t depth : o.depths) refuse(depth < 1, "--depths", "a network has at least one layer");
+}
+
+}  // namespace
+
+void add_spectrum(CLI::App& command, SpectrumOptions& o) {
+  add_source(command, o.source);
+  command.get_option("--checkpoint")
+      ->description(
+          "Which weights of the run: a step's number, last (default), best, "
+          "initial, or all: a series")
+      ->type_name("STEP|last|best|initial|all");
+  add_inputs(command, o.inputs);
+  count(command, "--seeds", o.seeds, "Draws of the weights, from the recipe's seed on (default 1)", "K", 1);
+  choice(command, "--of", o.of, "Which map: stack (default) or network", {"stack", "network"});
+  count(command, "--from", o.from, "Of the stack: from this hidden state, counted from 0 ...", "L", 0);
+  count(command, "--to", o.to, "... to this one (default: the last)", "L", 0);
+  choice(command, "--method", o.method,
+         "exact: J and its SVD; product: layer by layer, right in the tails (default where the model is layered);\n"
+         "lanczos: the largest and smallest values; moments: of J J^T, by random vectors",
+         {"exact", "product", "lanczos", "moments"});
+  count(command, "--top", o.top, "How many values lanczos finds at each end (default 10)", "K", 1);
+  command.add_option("--precision", o.precision, "Of exact, lanczos and moments: f64 (default) or f32")
+      ->type_name("f64|f32");
+  command.add_option("--memory", o.memory, "Budget: bytes, or with KB ... GB, KiB ... GiB (default 1GiB)")
+      ->type_name("SIZE");
+  choice(command, "--theory", o.theory, "Lays the theory beside it: auto (default) where there is one, on: or fail",
+         {"auto", "on", "none"});
+  command.add_option("--gates", o.gates, "A series: the recipe with these gates in all layers")
+      ->type_name("A,B,...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command.add_option("--depths", o.depths, "A series: the recipe at these depths")
+      ->type_name("L,M,...")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  add_outputs(command, o.output, "Singular values", "A picture");
+  choice(command, "--picture", o.picture,
+         "histogram: of log10 sigma, with the theory (default); edges: largest and smallest value over a series;\n"
+         "fan: singular values of the partial Jacobians over depth, of the first sample",
+         {"histogram", "edges", "fan"});
+}
+
+void check_spectrum(const SpectrumOptions& o) {
+  check_inputs(o.inputs);
+  parse_size(o.memory, "--memory");
+  check_series(o);
+  const bool fixed = !o.source.run.empty() || !o.source.weights.empty();
+  refuse(o.seeds && fixed, "--seeds", "draws weights, but they are given (--recipe alone draws them)");
+  refuse(o.of == "network" && o.from, "--from", "belongs to --of stack");
+  refuse(o.of == "network" && o.to, "--to", "belongs to --of stack");
+  refuse(o.top && o.method != "lanczos", "--top", "belongs to --method lanczos");
+  refuse(o.method == "product" && o.precision != "f64", "--precision", "the product form is f64 throughout");
+  const bool series = !o.gates.empty() || !o.depths.empty() || o.source.checkpoint == "all";
+  const bool drawn = !o.output.svg.empty() || !o.output.png.empty();
+  refuse(o.picture == "edges" && !series, "--picture",
+         "edges is one of a series (--gates, --depths, --checkpoint all)");
+  refuse(o.picture == "fan" && series, "--picture", "fan is one of a single network");
+  refuse(o.picture == "fan" && o.of == "network", "--picture", "fan is one of the stack");
+  refuse(o.picture != "histogram" && !drawn, "--picture", "no file was named (--svg or --png)");
+  refuse(o.theory == "on" && (o.method == "lanczos" || o.method == "moments"), "--theory",
+         "stands beside whole spectra (--method exact or product)");
+}
+
+isometry::Part part_of(const SpectrumOptions& o, const nn::Model& model) {
+  return checked_usage(
+      "", [&] { return o.of == "stack" ? isometry::stack_part(model, o.from, o.to) : isometry::network_part(model); });
+}
+
+std::vector<std::int64_t> steps_of_run(const std::string& run) {
+  require_run(run);
+  const std::vector<std::int64_t> steps = checkpoint_steps(RunPaths(run).checkpoints);
+  RZ_CHECK(
+      file, !steps.empty(),
+      "{}: the run has no checkpoints (checkpoint.every = STEPS and checkpoint.keep = \"all\" of the recipe make them)",
+      absolute(run));
+  return steps;
+}
+
+std::vector<Variant> variants_of(const SpectrumOptions& o) {
+  std::vector<Variant> variants;
+  const auto with_setting = [&](std::string key, double value, std::string setting) {
+    SourceOptions source = o.source;
+    source.settings.push_back(std::move(setting));
+    variants.push_back({std::move(key), value, std::move(source)});
+  };
+  for (const double gate : o.gates) with_setting("gate", gate, fmt::format("model.gate={}", gate));
+  for (const std::int64_t depth : o.depths)
+    with_setting("depth", static_cast<double>(depth), fmt::format("model.depth={}", depth));
+  if (o.source.checkpoint == "all") {
+    for (const std::int64_t step : steps_of_run(o.source.run)) {
+      SourceOptions source = o.source;
+      source.checkpoint = std::to_string(step);
+      variants.push_back({"step", static_cast<double>(step), std::move(source)});
+    }
+  }
+  if (variants.empty()) variants.push_back({"", 0, o.source});
+  return variants;
+}
+
+}  // namespace rz::tool

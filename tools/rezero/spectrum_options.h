@@ -1,0 +1,40 @@
+// What `rezero spectrum` is asked, and the networks that it is asked of.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/isometry/part.h"
+#include "tools/rezero/network_inputs.h"
+#include "tools/rezero/outputs.h"
+#include "tools/rezero/source.h"
+
+namespace rz::tool {
+
+struct SpectrumOptions {
+  SourceOptions source;
+  InputOptions inputs;
+  std::string of = "stack", method, theory = "auto", precision = "f64", memory = "1GiB", picture = "histogram";
+  std::optional<std::int64_t> from, to, seeds, top;
+  std::vector<double> gates;
+  std::vector<std::int64_t> depths;
+  OutputOptions output;
+};
+void add_spectrum(CLI::App& command, SpectrumOptions& options);
+void check_spectrum(const SpectrumOptions& options);  // what needs no file.   Throws: UsageError
+
+isometry::Part part_of(const SpectrumOptions& options, const nn::Model& model);  // Throws: UsageError
+
+// One network of a series: --gates, --depths, --checkpoint all; a single one without a name else.
+struct Variant {
+  std::string key;  // "gate", "depth", "step", or "" for a single one
+  double value = 0;
+  SourceOptions source;
+};
+std::vector<Variant> variants_of(const SpectrumOptions& options);  // Throws: file (a run without checkpoints)
+// The steps of a run's checkpoints, ascending.   Throws: file (none: which setting makes them)
+std::vector<std::int64_t> steps_of_run(const std::string& run);
+
+}  // namespace rz::tool

@@ -1,0 +1,213 @@
+// rezero theory: mean field and free probability of random networks.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/parallel.h"
+#include "data/csv.h"
+#include "tools/isometry/theory/critical.h"
+#include "tools/isometry/theory/random_net.h"
+#include "tools/isometry/theory/signal.h"
+#include "tools/report/chart.h"
+#include "tools/rezero/command.h"
+#include "tools/rezero/theory_commands.h"
+#include "tools/rezero/theory_options.h"
+#include "tools/rezero/theory_text.h"
+
+namespace rz::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+struct Theory {
+  std::optional<isometry::RandomNet> net;  // absent: a limit law
+  std::optional<isometry::MeanField> mean_field;
+  std::optional<isometry::Law> law;
+  std::optional<isometry::FiniteWidth> finite_width;
+  std::vector<double> q, c;  // the path of two inputs
+  Density density;
+};
+
+void find_sigmas(const TheoryOptions& o, isometry::RandomNet& net) {
+  net.sigma_w = o.sigma_w.value_or(1);
+  net.sigma_b = o.sigma_b.value_or(0);
+  if (!o.critical && !o.half_stable) return;
+  const isometry::CriticalPoint point = o.half_stable ? isometry::half_stable(net.activation)
+                                        : o.sigma_b   ? isometry::critical_for_sigma_b(net.activation, *o.sigma_b)
+                                                      : isometry::critical_for_sigma_w(net.activation, *o.sigma_w);
+  net.sigma_w = point.sigma_w;
+  net.sigma_b = point.sigma_b;
+  net.q_star = point.q;
+}
+
+isometry::RandomNet net_of(const TheoryOptions& o) {
+  isometry::RandomNet net{.activation = activation_of(o.net)};
+  checked_usage("", [&] { find_sigmas(o, net); });
+  net.weights = o.net.weights == "orthogonal" ? isometry::Weights::orthogonal : isometry::Weights::gaussian;
+  net.order = nn::branch_named(o.net.branch);
+  net.depth = o.depth.value_or(1);
+  if (o.net.form == "rezero" && o.depth) {
+    net.gates.assign(static_cast<std::size_t>(net.depth), 1.0);
+    const double gate = o.gate ? *o.gate : checked_usage("--t", [&] { return isometry::gate_of(net, *o.t); });
+    net.gates.assign(net.gates.size(), gate);
+  }
+  return net;
+}
+
+isometry::Law limit_of(const TheoryOptions& o) {
+  if (o.universal.empty()) return isometry::residual_limit_law(*o.t);
+  return isometry::universal_law(
+      o.universal == "smooth" ? isometry::Universality::smooth : isometry::Universality::bernoulli, *o.variance);
+}
+
+// At lambda = 0, too: 0 outside of the support, infinite at its end.
+std::vector<double> density_at(const isometry::Law& law, const std::vector<double>& lambda) {
+  std::vector<double> positive;
+  for (const double x : lambda)
+    if (x > 0) positive.push_back(x);
+  const std::vector<double> found = law.density(positive);
+  std::vector<double> rho;
+  std::size_t next = 0;
+  for (const double x : lambda)
+    rho.push_back(x > 0 ? found[next++] : law.summary().s_min > 0 ? 0 : std::numeric_limits<double>::infinity());
+  return rho;
+}
+
+Theory theory_of(const TheoryOptions& o) {
+  Theory theory;
+  if (is_limit(o)) {
+    theory.law = limit_of(o);
+  } else {
+    theory.net = net_of(o);
+    const isometry::RandomNet& net = *theory.net;
+    theory.mean_field = isometry::mean_field(net);
+    if (o.depth) theory.law = checked_usage("", [&] { return isometry::law_of(net); });
+    if (o.width) theory.finite_width = checked_usage("", [&] { return isometry::finite_width_of(net, *o.width); });
+    if (o.q0)
+      checked_usage("--q0", [&] {
+        const isometry::Signal path =
+            isometry::deep_signal(net.activation, net.sigma_w, net.sigma_b, {.q = *o.q0, .c = *o.c0}, *o.depth);
+        theory.q = path.q;
+        theory.c = path.c;
+      });
+  }
+  if (theory.law) {
+    theory.density.lambda = o.lambda.empty() ? theory.law->grid(o.points.value_or(400)) : o.lambda;
+    theory.density.rho = density_at(*theory.law, theory.density.lambda);
+  }
+  return theory;
+}
+
+std::string json_of(const Theory& theory) {
+  const auto& net = theory.net;
+  Json json{{"schema", 1},
+            {"activation", net ? Json(info(net->activation.function).name) : Json()},
+            {"sigma_w", net ? net->sigma_w : nan},
+            {"sigma_b", net ? net->sigma_b : nan},
+            {"mean_field", theory.mean_field ? mean_field_json(*theory.mean_field) : Json()}};
+  if (net && net->residual()) json["gate"] = net->gates[0];
+  if (theory.law) json["spectrum"] = spectrum_json(theory.law->summary(), theory.density);
+  if (theory.finite_width) json["finite_width"] = finite_width_json(*theory.finite_width, net->activation);
+  if (!theory.q.empty()) json["trajectory"] = {{"q", theory.q}, {"c", theory.c}};
+  return json.dump() + "\n";
+}
+
+std::string title_of(const Theory& theory) {
+  if (!theory.net) return "Limit of infinite depth";
+  const isometry::RandomNet& net = *theory.net;
+  const std::string form = net.residual() ? fmt::format("x + a F(x), a = {:.4g}, ", net.gates[0]) : "";
+  return fmt::format("{}{}, sigma_w {:.6g}, sigma_b {:.6g}, {} weights", form, info(net.activation.function).name,
+                     net.sigma_w, net.sigma_b, net.weights == isometry::Weights::gaussian ? "gaussian" : "orthogonal");
+}
+
+std::string text_of(const Theory& theory) {
+  std::string text = title_of(theory) + "\n";
+  if (theory.mean_field) text += "\n" + mean_field_text(*theory.mean_field);
+  if (theory.law) text += "\n" + spectrum_text(theory.law->summary());
+  if (theory.finite_width) text += "\n" + finite_width_text(*theory.finite_width, *theory.net);
+  if (!theory.q.empty())
+    text += fmt::format("\nafter {} layers: q = {:.6g}, c = {:.6g}\n", theory.q.size() - 1, theory.q.back(),
+                        theory.c.back());
+  return text;
+}
+
+std::string csv_of(const Theory& theory) {
+  if (!theory.q.empty()) {
+    Csv csv({"layer", "q", "c"});
+    for (std::size_t l = 0; l < theory.q.size(); ++l) csv.row({static_cast<double>(l), theory.q[l], theory.c[l]});
+    return csv.text();
+  }
+  Csv csv({"lambda", "rho"});
+  for (std::size_t i = 0; i < theory.density.lambda.size(); ++i)
+    csv.row({theory.density.lambda[i], theory.density.rho[i]});
+  return csv.text();
+}
+
+std::vector<NamedTensor> arrays_of(const Theory& theory) {
+  const auto column = [](std::string_view name, const std::vector<double>& values) {
+    return NamedTensor{std::string(name), Tensor::of({std::ssize(values)}, values)};
+  };
+  std::vector<NamedTensor> arrays{column("theory_lambda", theory.density.lambda),
+                                  column("theory_rho", theory.density.rho)};
+  if (!theory.q.empty()) {
+    arrays.push_back(column("q", theory.q));
+    arrays.push_back(column("c", theory.c));
+  }
+  return arrays;
+}
+
+report::LineChart chart_of(const Theory& theory) {
+  report::LineChart chart{.title = title_of(theory),
+                          .x_label = "log10 of the singular values",
+                          .y_label = "density",
+                          .log_y = false,
+                          .series = {density_series(theory.density)}};
+  return chart;
+}
+
+int run(const TheoryOptions& options) {
+  set_threads(options.output.threads);
+  check_theory(options);
+  check_outputs(options.output);
+  const bool files = !options.output.csv.empty() || !options.output.npz.empty();
+  const bool pictures = !options.output.svg.empty() || !options.output.png.empty();
+  if (!options.depth && !is_limit(options) && (files || pictures))
+    throw UsageError("theory: without --depth L there is nothing but numbers to write (--json)");
+  const Theory theory = theory_of(options);
+  write_outputs(options.output, {.text = [&] { return text_of(theory); },
+                                 .json = [&] { return json_of(theory); },
+                                 .csv = [&] { return csv_of(theory); },
+                                 .arrays = [&] { return arrays_of(theory); },
+                                 .svg = [&] { return report::svg(chart_of(theory)); },
+                                 .png = [&] { return report::png(chart_of(theory)); }});
+  return exit_success;
+}
+
+}  // namespace
+
+Command make_theory(CLI::App& app) {
+  const auto options = std::make_shared<TheoryOptions>();
+  CLI::App* const command = app.add_subcommand("theory", "Mean field and free probability of random networks");
+  command->require_subcommand(0, 1);
+  command->footer(
+      "sigma_w and sigma_b are standard deviations; spectra are those of infinite width.\n\n"
+      "Examples:\n"
+      "  rezero theory --activation tanh --sigma-b 0.05 --critical --depth 128 --svg density.svg\n"
+      "  rezero theory --activation relu --sigma-w 1.4142 --form rezero --t 0.5 --depth 64\n"
+      "  rezero theory --form rezero --t 0.5\n"
+      "  rezero theory phase --activation tanh --sigma-w 0.5:3 --sigma-b 0:1 --png phase.png\n"
+      "  rezero theory recommend --activation tanh --depth 100 --max-variance 1 --weights orthogonal");
+  add_theory(*command, *options);
+  const Command phase = make_theory_phase(*command), recommend = make_theory_recommend(*command);
+  return {command, [=] {
+            if (phase.app->parsed()) return phase.run();
+            return recommend.app->parsed() ? recommend.run() : run(*options);
+          }};
+}
+
+}  // namespace rz::tool

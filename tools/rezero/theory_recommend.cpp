@@ -1,0 +1,123 @@
+// rezero theory recommend: where to start so that the singular values keep within limits.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "core/parallel.h"
+#include "tools/isometry/theory/random_net.h"
+#include "tools/isometry/theory/recommend.h"
+#include "tools/rezero/terminal.h"
+#include "tools/rezero/theory_commands.h"
+#include "tools/rezero/theory_options.h"
+#include "tools/rezero/theory_text.h"
+
+namespace rz::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr std::int64_t density_points = 400;
+
+struct Options {
+  NetOptions net;
+  std::optional<double> sigma_w, sigma_b, max_variance;
+  std::optional<std::int64_t> depth;
+  std::string singular_values;
+  bool json = false;
+  int threads = 0;
+};
+
+isometry::Limits limits_of(const Options& o) {
+  if (o.max_variance.has_value() == !o.singular_values.empty())
+    throw UsageError("theory recommend: give one limit (--max-variance V or --singular-values LO:HI)");
+  isometry::Limits limits;
+  if (o.max_variance) {
+    if (!(std::isfinite(*o.max_variance) && *o.max_variance >= 0))
+      throw UsageError(fmt::format("--max-variance: is {:g}, but must be a number from 0 on", *o.max_variance));
+    limits.variance_over_mean2 = *o.max_variance;
+  } else {
+    const Interval interval = parse_interval(o.singular_values, "--singular-values");
+    if (!(interval.low >= 0)) throw UsageError("--singular-values: they are not below 0");
+    limits.s_min = interval.low;
+    limits.s_max = interval.high;
+  }
+  return limits;
+}
+
+// The network that keeps the limits.
+isometry::RandomNet recommended(const Options& o) {
+  const isometry::Limits limits = limits_of(o);
+  if (!o.depth || *o.depth < 1 || *o.depth > 1000000)
+    throw UsageError("--depth: give a number of layers from 1 to 1000000 (--depth L)");
+  isometry::RandomNet net{.activation = activation_of(o.net), .depth = *o.depth};
+  net.weights = o.net.weights == "orthogonal" ? isometry::Weights::orthogonal : isometry::Weights::gaussian;
+  net.order = nn::branch_named(o.net.branch);
+  const bool deep = o.net.form == "deep";
+  if (deep && (o.sigma_w || o.sigma_b))
+    throw UsageError(fmt::format("{}: is what is recommended for --form deep", o.sigma_w ? "--sigma-w" : "--sigma-b"));
+  return checked_usage("", [&] {
+    if (deep) {
+      const isometry::Recommendation r = isometry::recommend_deep(net.activation, net.depth, net.weights, limits);
+      net.sigma_w = r.sigma_w;
+      net.sigma_b = r.sigma_b;
+      return net;
+    }
+    net.sigma_w = o.sigma_w.value_or(1);
+    net.sigma_b = o.sigma_b.value_or(0);
+    const isometry::Recommendation r =
+        isometry::recommend_gate({net.activation, net.q_0, net.sigma_w, net.weights, 1}, net.depth, net.order, limits);
+    net.gates.assign(static_cast<std::size_t>(net.depth), r.gate);
+    return net;
+  });
+}
+
+int run(const Options& options) {
+  set_threads(options.threads);
+  const isometry::RandomNet net = recommended(options);
+  const isometry::Law law = checked_usage("", [&] { return isometry::law_of(net); });
+  Density density{law.grid(density_points), {}};
+  density.rho = law.density(density.lambda);
+  if (options.json) {
+    print(Json{{"schema", 1},
+               {"sigma_w", net.sigma_w},
+               {"sigma_b", net.sigma_b},
+               {"gate", net.residual() ? Json(net.gates[0]) : Json()},
+               {"spectrum", spectrum_json(law.summary(), density)}}
+              .dump() +
+          "\n");
+  } else {
+    print(fmt::format("{}, {} layers: sigma_w {:.8g}, sigma_b {:.8g}{}\n\n{}", info(net.activation.function).name,
+                      net.depth, net.sigma_w, net.sigma_b,
+                      net.residual() ? fmt::format(", gate {:.8g}", net.gates[0]) : "", spectrum_text(law.summary())));
+  }
+  return exit_success;
+}
+
+}  // namespace
+
+Command make_theory_recommend(CLI::App& theory) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* const command =
+      theory.add_subcommand("recommend", "Where to start so that the singular values keep within limits");
+  command->footer(
+      "Of --form deep the point of the critical line with the largest sigma_b, of --form rezero the largest gate, at\n"
+      "infinite width.\n\n"
+      "Examples:\n"
+      "  rezero theory recommend --activation tanh --depth 100 --weights orthogonal --max-variance 1\n"
+      "  rezero theory recommend --activation relu --depth 64 --form rezero --sigma-w 1.4142 --singular-values 0.5:2");
+  add_net(*command, options->net);
+  command->add_option("--depth", options->depth, "Layers L")->type_name("L");
+  command->add_option("--sigma-w", options->sigma_w, "Of --form rezero (default 1)")->type_name("X");
+  command->add_option("--sigma-b", options->sigma_b, "Of --form rezero (default 0)")->type_name("X");
+  command->add_option("--max-variance", options->max_variance, "Largest variance of sigma^2 in units of its mean^2")
+      ->type_name("V");
+  command->add_option("--singular-values", options->singular_values, "Interval that holds all singular values")
+      ->type_name("LO:HI");
+  add_json(*command, options->json);
+  add_threads(*command, options->threads);
+  return {command, [options] { return run(*options); }};
+}
+
+}  // namespace rz::tool

@@ -1,0 +1,114 @@
+#include "tools/rezero/theory_text.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numbers>
+
+namespace rz::tool {
+namespace {
+
+using Json = nlohmann::ordered_json;  // writes null for what is not finite
+
+std::string number(double value) {
+  if (std::isnan(value)) return "-";
+  return std::isinf(value) ? (value > 0 ? "infinite" : "-infinite") : fmt::format("{:.8g}", value);
+}
+
+std::string line(std::string_view name, const std::string& value, std::string_view meaning) {
+  return fmt::format("  {:<22}{:<18}{}\n", name, value, meaning);
+}
+
+}  // namespace
+
+Json spectrum_json(const isometry::TheorySpectrum& s, const Density& density) {
+  Json atoms = Json::array();
+  for (const isometry::Atom& atom : s.atoms) atoms.push_back({{"lambda", atom.lambda}, {"mass", atom.mass}});
+  return {{"mean", s.mean},
+          {"variance_over_mean2", s.variance_over_mean2},
+          {"mean_log_sigma", s.mean_log_sigma},
+          {"moments", s.moments},
+          {"s_min", s.s_min},
+          {"s_max", s.s_max},
+          {"atoms", std::move(atoms)},
+          {"outliers", s.outliers},
+          {"density", {{"lambda", density.lambda}, {"rho", density.rho}}}};
+}
+
+Json mean_field_json(const isometry::MeanField& f) {
+  return {{"q_star", f.q_star},
+          {"chi_1", f.chi_1},
+          {"v_prime", f.v_prime},
+          {"xi_q", f.xi_q},
+          {"c_star", f.c_star},
+          {"xi_c", f.xi_c},
+          {"phase", isometry::name(f.phase)},
+          {"mu_1", f.mu_1},
+          {"mu_2", f.mu_2}};
+}
+
+Json finite_width_json(const isometry::FiniteWidth& f, Scalar activation) {
+  Json json{{"e_tr", f.e_tr},
+            {"e_tr2", f.e_tr2},
+            {"e_tr_sq", f.e_tr_sq},
+            {"mean_log_sigma", f.mean_log_sigma},
+            {"mean_log_norm", f.mean_log_norm},
+            {"var_log_norm", f.var_log_norm},
+            {"lyapunov", f.lyapunov}};
+  if (activation.function == ScalarFunction::relu) {
+    json["fourth_moment_ratio"] = f.fourth_moment_ratio;
+    json["expected_rank"] = f.expected_rank;
+  }
+  return json;
+}
+
+report::Series density_series(const Density& density) {
+  report::Series series{.label = "theory", .x = {}, .y = {}};
+  for (std::size_t i = 0; i < density.lambda.size(); ++i) {
+    series.x.push_back(0.5 * std::log10(density.lambda[i]));
+    series.y.push_back(2 * std::numbers::ln10 * density.lambda[i] * density.rho[i]);
+  }
+  return series;
+}
+
+std::string mean_field_text(const isometry::MeanField& f) {
+  const char* const grow = f.phase == isometry::Phase::critical  ? "gradients keep their length"
+                           : f.phase == isometry::Phase::ordered ? "gradients vanish"
+                                                                 : "gradients explode";
+  return fmt::format("mean field: {} phase, {}\n", isometry::name(f.phase), grow) +
+         line("q*", number(f.q_star), "fixed point of the squared length") +
+         line("chi_1", number(f.chi_1), "factor of the gradient's second moment per layer") +
+         line("V'(q*)", number(f.v_prime), "factor of a deviation from q* per layer") +
+         line("xi_q", number(f.xi_q), "depth scale of lengths, layers") +
+         line("c*", number(f.c_star), "correlation that two inputs end with") +
+         line("xi_c", number(f.xi_c), "depth scale of correlations, layers") +
+         line("E f'^2, E f'^4", number(f.mu_1) + ", " + number(f.mu_2), "");
+}
+
+std::string spectrum_text(const isometry::TheorySpectrum& s) {
+  std::string text = "spectrum of the Jacobian at infinite width\n" +
+                     line("singular values", number(s.s_min) + " to " + number(s.s_max), "") +
+                     line("mean of sigma^2", number(s.mean), "") +
+                     line("variance / mean^2", number(s.variance_over_mean2), "of sigma^2") +
+                     line("mean of ln sigma", number(s.mean_log_sigma), "");
+  for (const isometry::Atom& atom : s.atoms)
+    text += line("atom", fmt::format("{:.4g} %", 100 * atom.mass),
+                 fmt::format("of the values are {}", number(std::sqrt(atom.lambda))));
+  for (const double sigma : s.outliers) text += line("outlier", number(sigma), "a single value apart from the others");
+  return text;
+}
+
+std::string finite_width_text(const isometry::FiniteWidth& f, const isometry::RandomNet& net) {
+  std::string text = "expectations at this width, exact\n" + line("E tr M / N", number(f.e_tr), "M = J J^T") +
+                     line("E tr M^2 / N", number(f.e_tr2), "") + line("E (tr M / N)^2", number(f.e_tr_sq), "") +
+                     line("E mean ln sigma", number(f.mean_log_sigma), "over all layers") +
+                     line("E ln |J u|", number(f.mean_log_norm), "of a fixed direction u") +
+                     line("var ln |J u|", number(f.var_log_norm), "");
+  if (net.activation.function == ScalarFunction::relu)
+    text += line("E |J u|^4 ratio", number(f.fourth_moment_ratio), "over (E |J u|^2)^2") +
+            line("expected rank", number(f.expected_rank), "units that are active in all layers at best");
+  return text;
+}
+
+}  // namespace rz::tool

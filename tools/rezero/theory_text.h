@@ -1,0 +1,30 @@
+// The theory of a random network as JSON and as text.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "tools/isometry/theory/random_net.h"
+#include "tools/report/chart.h"
+
+namespace rz::tool {
+
+struct Density {
+  std::vector<double> lambda, rho;
+};
+
+// {"mean", "variance_over_mean2", ..., "density"}: what is infinite or undefined is null.
+nlohmann::ordered_json spectrum_json(const isometry::TheorySpectrum& spectrum, const Density& density);
+nlohmann::ordered_json mean_field_json(const isometry::MeanField& field);
+
+nlohmann::ordered_json finite_width_json(const isometry::FiniteWidth& f, Scalar activation);
+
+// The density of log10 sigma, for pictures: 2 ln 10 lambda rho(lambda).
+report::Series density_series(const Density& density);
+
+std::string mean_field_text(const isometry::MeanField& field);
+std::string spectrum_text(const isometry::TheorySpectrum& spectrum);
+std::string finite_width_text(const isometry::FiniteWidth& f, const isometry::RandomNet& net);
+
+}  // namespace rz::tool
