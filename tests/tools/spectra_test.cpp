@@ -10,6 +10,7 @@
 
 using namespace rz;
 using namespace rz::report;
+using rz::isometry::power_of_ten;
 using namespace rz::test;
 using nlohmann::json;
 

@@ -101,14 +101,10 @@ std::vector<NamedTensor> arrays_of(const PhaseDiagram& d) {
 }
 
 report::ContourMap map_of(const PhaseDiagram& d, const Question& q) {
-  report::ContourMap map{
-      .title = fmt::format("Phase diagram of {}: gradients vanish left of the critical line and explode "
-                           "right of it",
-                           info(q.activation.function).name),
-      .x_label = "sigma_w",
-      .y_label = "sigma_b",
-      .fields = {},
-      .paths = {}};
+  report::ContourMap map;
+  map.title = fmt::format("Phase diagram of {}", info(q.activation.function).name);
+  map.x_label = "sigma_w";
+  map.y_label = "sigma_b";
   map.x_low = q.window.sigma_w_low;
   map.x_high = q.window.sigma_w_high;
   map.y_low = q.window.sigma_b_low;

@@ -1,0 +1,200 @@
+// rezero spectrum, propagate and watch: the real binary, and what it says to bad input.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/npy.h"
+#include "support/close.h"
+#include "support/command.h"
+#include "support/small_run.h"
+#include "support/temporary_folder.h"
+
+using namespace rz;
+using namespace rz::test;
+using nlohmann::json;
+
+namespace {
+
+using Arguments = std::vector<std::string>;
+
+Arguments operator+(Arguments a, const Arguments& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+// A small recipe on the shapes; its inputs are Gaussian.
+class Recipe {
+ public:
+  explicit Recipe(const std::string& form) {
+    write_file(path(), "[model]\nform = \"" + form +
+                           "\"\ndepth = 6\nwidth = 12\nactivation = \"tanh\"\ninit = \"mean_field\"\nsigma_w = 1.2\n"
+                           "sigma_b = 0.1\nbranch = \"activation_first\"\ninputs = [8]\noutputs = 3\n");
+  }
+  std::string path() const { return folder_.path() + "/r.toml"; }
+  std::string file(const std::string& name) const { return folder_.path() + "/" + name; }
+  Arguments arguments() const { return {"--recipe", path(), "--inputs", "gaussian", "--samples", "2"}; }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+json run_json(const Arguments& arguments) {
+  const CommandResult result = run_command(arguments + Arguments{"--json"});
+  REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+  CHECK(result.error.empty());
+  return json::parse(result.out);
+}
+
+}  // namespace
+
+TEST_CASE("spectrum: product and exact agree, seeds draw weights, and the parts are named") {
+  const Recipe recipe("deep");
+  const Arguments base = Arguments{"spectrum"} + recipe.arguments() + Arguments{"--seeds", "2"};
+  const json product = run_json(base), exact = run_json(base + Arguments{"--method", "exact"});
+  CHECK(product["method"] == "product");
+  CHECK(product["floor"] == 0.0);
+  CHECK(product["from"] == 0);
+  CHECK(product["to"] == 6);
+  REQUIRE(product["samples"].size() == 4);
+  const json seeds = {1, 1, 2, 2}, inputs = {0, 1, 0, 1};
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(product["samples"][i]["seed"] == seeds[i]);
+    CHECK(product["samples"][i]["input"] == inputs[i]);
+    for (std::size_t k = 0; k < 12; ++k)
+      CHECK(product["samples"][i]["singular_values"][k].get<double>() ==
+            doctest::Approx(exact["samples"][i]["singular_values"][k].get<double>()).epsilon(1e-9));
+  }
+  CHECK(product["samples"][0]["singular_values"] != product["samples"][2]["singular_values"]);
+  CHECK(product["summary"]["mean_square_se"].is_number());
+  const json part = run_json(base + Arguments{"--from", "2", "--to", "3"});
+  CHECK(part["from"] == 2);
+  CHECK(part["to"] == 3);
+  CHECK(part["theory"]["mean"].get<double>() == doctest::Approx(std::sqrt(std::sqrt(1.0))).epsilon(0.2));
+  CHECK(run_json(base + Arguments{"--of", "network"})["theory"].is_null());
+}
+
+TEST_CASE("spectrum: the theory is that of rezero theory, and the verdict has codes") {
+  const Recipe recipe("deep");
+  const json s = run_json(Arguments{"spectrum"} + recipe.arguments());
+  const json t = run_json({"theory", "--activation", "tanh", "--sigma-w", "1.2", "--sigma-b", "0.1", "--depth", "6"});
+  CHECK(s["theory"] == t["spectrum"]);
+  bool finite_width = false;
+  for (const json& v : s["verdict"]) {
+    CHECK(v["text"].is_string());
+    CHECK(v["threshold"].is_number());
+    finite_width = finite_width || v["code"] == "finite_width";
+  }
+  CHECK(finite_width);
+  CHECK(run_json(Arguments{"spectrum"} + recipe.arguments() + Arguments{"--theory", "none"})["theory"].is_null());
+  const Recipe normed("pre_norm");
+  const json none = run_json(Arguments{"spectrum"} + normed.arguments());
+  CHECK(none["theory"].is_null());
+  CHECK(none["theory_reason"].get<std::string>().find("pre_norm") != std::string::npos);
+  check_refused(Arguments{"spectrum"} + normed.arguments() + Arguments{"--theory", "on"}, 2,
+                {"pre_norm", "deep", "rezero"});
+}
+
+TEST_CASE("spectrum: gates at 0 are isometric in any series, files hold what is printed") {
+  const Recipe recipe("rezero");
+  const json s = run_json(Arguments{"spectrum"} + recipe.arguments() +
+                          Arguments{"--gates", "0,0.1", "--csv", recipe.file("s.csv"), "--npz", recipe.file("s.npz"),
+                                    "--svg", recipe.file("s.svg"), "--png", recipe.file("s.png")});
+  REQUIRE(s["series"].size() == 2);
+  CHECK(s["series"][0]["gate"] == 0.0);
+  CHECK(s["series"][0]["verdict"][0]["code"] == "isometric");
+  for (const json& value : s["series"][0]["samples"][0]["singular_values"]) CHECK(value == 1.0);
+  CHECK(s["series"][0]["theory"]["atoms"][0]["mass"] == 1.0);
+  CHECK(s["series"][1]["summary"]["max"].get<double>() > 1.01);
+  const std::string csv = contents(recipe.file("s.csv"));
+  CHECK(csv.starts_with("gate,seed,input,index,sigma,log10_sigma,kind\n0,1,0,0,1,0,resolved\n"));
+  CHECK(std::count(csv.begin(), csv.end(), '\n') == 1 + 2 * 2 * 12);
+  CHECK(contents(recipe.file("s.svg")).find("gate 0.1") != std::string::npos);
+  CHECK(contents(recipe.file("s.png")).starts_with("\x89PNG"));
+  const json depths = run_json(Arguments{"spectrum"} + recipe.arguments() + Arguments{"--depths", "1,3"});
+  CHECK(depths["series"][1]["depth"] == 3);
+  CHECK(depths["series"][1]["to"] == 3);
+}
+
+TEST_CASE("spectrum: lanczos and moments are near the whole spectrum") {
+  const Recipe recipe("deep");
+  const Arguments base = Arguments{"spectrum"} + recipe.arguments();
+  const json whole = run_json(base), ends = run_json(base + Arguments{"--method", "lanczos", "--top", "3"});
+  const json sigma = whole["samples"][1]["singular_values"];
+  const json& sample = ends["samples"][1];
+  CHECK(sample["log10_singular_values"].size() == 3);
+  CHECK(sample["smallest"].size() == 3);
+  CHECK(sample["residuals"].size() == 6);
+  CHECK(sample["log10_singular_values"][0].get<double>() ==
+        doctest::Approx(std::log10(sigma[0].get<double>())).epsilon(1e-10));
+  CHECK(sample["smallest"][0].get<double>() == doctest::Approx(sigma[11].get<double>()).epsilon(1e-8));
+  const json moments = run_json(base + Arguments{"--method", "moments"})["moments"];
+  REQUIRE(moments.size() == 12);
+  CHECK(moments[0]["k"] == 1);
+  CHECK(moments[0]["estimator"] == "hutchinson");
+  CHECK(moments[1]["estimator"] == "hutch++");
+  CHECK(moments[0]["value"].get<double>() ==
+        doctest::Approx(whole["summary"]["mean_square"].get<double>()).epsilon(0.3));
+  check_refused(base + Arguments{"--method", "lanczos", "--top", "13"}, 2, {"--top", "13", "12"});
+}
+
+TEST_CASE("propagate: measured beside mean field, and gates at 0") {
+  const Recipe deep("deep"), rezero("rezero");
+  const json d = run_json(
+      {"propagate", "--recipe", deep.path(), "--inputs", "gaussian", "--seeds", "3", "--png", deep.file("p.png")});
+  REQUIRE(d["layers"].size() == 7);
+  CHECK(d["layers"][0]["layer"] == 0);
+  CHECK(d["layers"][0]["apjn"] == 1.0);
+  CHECK(d["layers"][0]["branch_ratio"].is_null());
+  for (const json& layer : d["layers"]) {
+    CHECK(layer["q"].get<double>() / layer["q_theory"].get<double>() == doctest::Approx(1).epsilon(0.5));
+    CHECK(layer["q_se"].is_number());
+    CHECK(layer["c_theory"].is_number());
+  }
+  CHECK(contents(deep.file("p.png")).starts_with("\x89PNG"));
+  const json r = run_json({"propagate", "--recipe", rezero.path(), "--inputs", "gaussian"});
+  for (const json& layer : r["layers"]) {
+    CHECK(layer["apjn"] == 1.0);
+    CHECK(layer["gradient_norm"].get<double>() == doctest::Approx(1));
+    CHECK(layer["q"] == r["layers"][0]["q"]);
+    CHECK(layer["q_theory"].get<double>() == doctest::Approx(r["layers"][0]["q"].get<double>()));
+  }
+}
+
+TEST_CASE("watch: the checkpoints of a run as a series; runs without them say how to make them") {
+  const TemporaryFolder runs;
+  const std::string run = runs.path() + "/run";
+  REQUIRE(run_command(small_training(run, {"--set", "checkpoint.every=20", "--set", "checkpoint.keep=\"all\""}))
+              .exit_code == 0);
+  const json w = run_json({"watch", run, "--samples", "2"});
+  REQUIRE(w["series"].size() >= 2);
+  CHECK(w["series"][0]["step"] == 0);
+  CHECK(w["series"][0]["gates"].size() == w["series"][0]["gradient_norms"].size() - 1);
+  CHECK(w["series"][0]["verdict"][0]["code"] == "isometric");
+  const json all = run_json({"spectrum", run, "--checkpoint", "all", "--samples", "2"});
+  CHECK(all["series"].size() == w["series"].size());
+  CHECK(all["series"][1]["theory"].is_null());
+  const TemporaryFolder folder;
+  check_refused({"watch", folder.path()}, 1, {folder.path()});
+  check_refused({"watch"}, 2, {"watch", "no run"});
+}
+
+TEST_CASE("spectrum: bad input is refused in one line") {
+  const Recipe recipe("deep");
+  const Arguments base = Arguments{"spectrum"} + recipe.arguments();
+  check_refused(base + Arguments{"--to", "7"}, 2, {"7", "0 to 6"});
+  check_refused(base + Arguments{"--from", "3", "--to", "3"}, 2, {"3 to 3"});
+  check_refused(base + Arguments{"--of", "network", "--from", "1"}, 2, {"--from", "stack"});
+  check_refused(base + Arguments{"--memory", "1KB"}, 1, {"--memory", "1KB", "least that would do", "KB"});
+  check_refused(base + Arguments{"--gates", "0.1"}, 2, {"gate"});
+  check_refused(base + Arguments{"--gates", "0.1", "--depths", "2"}, 2, {"--depths", "--gates"});
+  check_refused(base + Arguments{"--top", "3"}, 2, {"--top", "lanczos"});
+  check_refused(base + Arguments{"--picture", "fan"}, 2, {"--picture", "--png"});
+  check_refused({"spectrum"}, 2, {"network"});
+  const Recipe scalars("residual_scalars");
+  check_refused(Arguments{"spectrum"} + scalars.arguments() + Arguments{"--method", "product"}, 2,
+                {"--method", "looks back"});
+  check_refused(Arguments{"spectrum"} + scalars.arguments() + Arguments{"--from", "1"}, 2, {"looks back"});
+}
