@@ -48,6 +48,7 @@ void ParameterStore::build(std::uint64_t seed, DType dtype, Device device) {
   flat_size_ = 0;
   for (const Role role : all_roles) {
     Range& range = ranges_[static_cast<std::size_t>(role)];
+    range.role = role;
     range.first = flat_size_;
     for (Entry& entry : entries_) {
       if (entry.role != role) continue;
@@ -98,24 +99,50 @@ const Tensor& ParameterStore::gradients() {
   return gradients_;
 }
 
-Tensor ParameterStore::range_of(const Tensor& flat, Role role) const {
-  const Range& range = ranges_[static_cast<std::size_t>(role)];
+namespace {
+Tensor part(const Tensor& flat, const ParameterStore::Range& range) {
   return range.count ? flat.flat_range(range.first, range.count, {range.count}) : Tensor();
 }
+}  // namespace
+
+std::vector<ParameterStore::Range> ParameterStore::ranges(std::string_view prefix) const {
+  std::vector<Range> list;
+  for (const Role role : all_roles) {
+    const Range& whole = ranges_[static_cast<std::size_t>(role)];
+    const std::size_t begin = list.size();
+    for (const Entry& entry : entries_) {
+      if (entry.role != role) continue;
+      const bool matches = entry.name.starts_with(prefix);
+      if (list.size() == begin || list.back().matches != matches) list.push_back({role, entry.offset, 0, matches});
+    }
+    for (std::size_t k = begin; k < list.size(); ++k)  // each ends where the next one begins
+      list[k].count = (k + 1 < list.size() ? list[k + 1].first : whole.first + whole.count) - list[k].first;
+  }
+  std::erase_if(list, [](const Range& range) { return range.count == 0; });
+  return list;
+}
+
+bool ParameterStore::holds(const Range& range, const Parameter& parameter) const {
+  const std::int64_t offset = entries_[static_cast<std::size_t>(parameter.index())].offset;
+  return offset >= range.first && offset < range.first + range.count;
+}
+
 Tensor ParameterStore::range_of(const Tensor& flat, int index) const {
   const Entry& entry = entries_[static_cast<std::size_t>(index)];
   return flat.flat_range(entry.offset, entry.shape.elements(), entry.shape);
 }
 
-Tensor ParameterStore::values(Role role) const { return range_of(values_, role); }
-Tensor ParameterStore::gradients(Role role) { return range_of(gradients(), role); }
+Tensor ParameterStore::values(Role role) const { return values(ranges_[static_cast<std::size_t>(role)]); }
+Tensor ParameterStore::gradients(Role role) { return gradients(ranges_[static_cast<std::size_t>(role)]); }
+Tensor ParameterStore::values(const Range& range) const { return part(values_, range); }
+Tensor ParameterStore::gradients(const Range& range) { return part(gradients(), range); }
 
 Tensor ParameterStore::slot(std::string_view name) {
   for (const auto& [slot_name, tensor] : slots_)
     if (slot_name == name) return tensor;
   return slots_.emplace_back(std::string(name), Tensor::zeros({flat_size_}, dtype(), device())).second;
 }
-Tensor ParameterStore::slot(std::string_view name, Role role) { return range_of(slot(name), role); }
+Tensor ParameterStore::slot(std::string_view name, const Range& range) { return part(slot(name), range); }
 Tensor ParameterStore::slot(std::string_view name, const Parameter& parameter) {
   return range_of(slot(name), parameter.index());
 }

@@ -76,9 +76,20 @@ class ParameterStore {
   const Tensor& gradients();       // made at the first call
   Tensor values(Role role) const;  // the role's range; undefined when empty
   Tensor gradients(Role role);
+  // A stretch of the flat buffers that holds parameters of one role.
+  struct Range {
+    Role role = Role::weight;
+    std::int64_t first = 0, count = 0;
+    bool matches = true;  // their names begin with the prefix that was asked for
+  };
+  // All parameters, in the fewest ranges in which either all names begin with `prefix` or none does.
+  std::vector<Range> ranges(std::string_view prefix) const;
+  bool holds(const Range& range, const Parameter& parameter) const;
+  Tensor values(const Range& range) const;
+  Tensor gradients(const Range& range);
   // Optimiser state: named flat buffers beside values, 0 at the start.
   Tensor slot(std::string_view name);
-  Tensor slot(std::string_view name, Role role);
+  Tensor slot(std::string_view name, const Range& range);
   Tensor slot(std::string_view name, const Parameter& parameter);
   std::vector<std::string> slot_names() const;
 
@@ -97,10 +108,6 @@ class ParameterStore {
     std::int64_t offset = 0;
     bool gradient_written = false;  // in the running backward pass: overwrite first, accumulate after
   };
-  struct Range {
-    std::int64_t first = 0, count = 0;
-  };
-  Tensor range_of(const Tensor& flat, Role role) const;
   Tensor range_of(const Tensor& flat, int index) const;
   std::vector<Entry> entries_;
   std::unordered_map<std::string, int> names_;

@@ -149,4 +149,11 @@ std::string constants_text(Form form, const Position& position, std::span<const 
   return out;
 }
 
+DepthScaling depth_scaling(std::int64_t depth, std::int64_t base_depth, double p) {
+  RZ_CHECK(value, base_depth >= 1, "depth_scaling: a base depth of {} was given, but it must be at least 1",
+           base_depth);
+  const double m = real(depth) / real(base_depth);
+  return {m, std::pow(m, p - 1), std::pow(m, -p)};
+}
+
 }  // namespace rz::nn

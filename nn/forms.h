@@ -72,4 +72,13 @@ Form form_named(std::string_view name);  // Throws: value (lists the names, and 
 std::string constants_text(Form form, const Position& position, std::span<const double> skip = {},
                            std::span<const double> injection = {});
 
+// How the rate and the eps of a rule that divides by the gradient's size (Adam, Adagrad, ...) change with the depth L
+// of a stack x + k L^-p F(x), so that settings found at L_base layers serve at L: m = L / L_base; in the layers,
+// weights and biases, rate_factor = m^(p - 1) and eps_factor = m^-p; outside of them nothing.   CompleteP, Dey et al.
+// 2025 (2505.01618), Table 1 and Eq. 40.   Throws: value (base_depth below 1)
+struct DepthScaling {
+  double m = 1, rate_factor = 1, eps_factor = 1;
+};
+DepthScaling depth_scaling(std::int64_t depth, std::int64_t base_depth, double p);
+
 }  // namespace rz::nn

@@ -14,8 +14,9 @@ class Adagrad final : public Optimizer {
   explicit Adagrad(const OptimizerOptions& options) : Optimizer(options) {}
 
  private:
-  void update(ParameterStore& store, Role role, const UpdateOptions& update, const Tensor& state) const override {
-    ops::adagrad(update, state, store.gradients(role), store.values(role), store.slot("sum_of_squares", role));
+  void update(ParameterStore& store, const ParameterStore::Range& range, const UpdateOptions& update,
+              const Tensor& state) const override {
+    ops::adagrad(update, state, store.gradients(range), store.values(range), store.slot("sum_of_squares", range));
   }
   std::span<const std::string_view> slots() const override {
     static constexpr std::string_view names[] = {"sum_of_squares"};

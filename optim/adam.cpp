@@ -16,11 +16,12 @@ class Adam final : public Optimizer {
   explicit Adam(const OptimizerOptions& options) : Optimizer(options) {}
 
  private:
-  void update(ParameterStore& store, Role role, const UpdateOptions& update, const Tensor& state) const override {
+  void update(ParameterStore& store, const ParameterStore::Range& range, const UpdateOptions& update,
+              const Tensor& state) const override {
     UpdateOptions own = update;
     own.decoupled = options_.name == "adamw";
-    ops::adam(own, state, store.gradients(role), store.values(role), store.slot("mean", role),
-              store.slot("mean_square", role));
+    ops::adam(own, state, store.gradients(range), store.values(range), store.slot("mean", range),
+              store.slot("mean_square", range));
   }
   std::span<const std::string_view> slots() const override {
     static constexpr std::string_view names[] = {"mean", "mean_square"};

@@ -18,17 +18,18 @@ class Lamb final : public Optimizer {
   explicit Lamb(const OptimizerOptions& options) : Optimizer(options) {}
 
  private:
-  void update(ParameterStore& store, Role role, const UpdateOptions& update, const Tensor& state) const override {
-    if (!*options_.role(role).trust_ratio) {  // one pass: w -= rate u is AdamW's step
+  void update(ParameterStore& store, const ParameterStore::Range& range, const UpdateOptions& update,
+              const Tensor& state) const override {
+    if (!*options_.role(range.role).trust_ratio) {  // one pass: w -= rate u is AdamW's step
       UpdateOptions own = update;
       own.decoupled = true;
-      ops::adam(own, state, store.gradients(role), store.values(role), store.slot("mean", role),
-                store.slot("mean_square", role));
+      ops::adam(own, state, store.gradients(range), store.values(range), store.slot("mean", range),
+                store.slot("mean_square", range));
       return;
     }
     for (int i = 0; i < store.size(); ++i) {
       const Parameter p = store[i];
-      if (p.role() != role || p.shape().elements() == 0) continue;
+      if (!store.holds(range, p) || p.shape().elements() == 0) continue;
       ops::lamb(update, state, p.gradient(), p.value(), store.slot("mean", p), store.slot("mean_square", p));
     }
   }

@@ -14,8 +14,9 @@ class Lion final : public Optimizer {
   explicit Lion(const OptimizerOptions& options) : Optimizer(options) {}
 
  private:
-  void update(ParameterStore& store, Role role, const UpdateOptions& update, const Tensor& state) const override {
-    ops::lion(update, state, store.gradients(role), store.values(role), store.slot("momentum", role));
+  void update(ParameterStore& store, const ParameterStore::Range& range, const UpdateOptions& update,
+              const Tensor& state) const override {
+    ops::lion(update, state, store.gradients(range), store.values(range), store.slot("momentum", range));
   }
   std::span<const std::string_view> slots() const override {
     static constexpr std::string_view names[] = {"momentum"};

@@ -45,18 +45,19 @@ class Muon final : public Optimizer {
   }
 
  private:
-  void update(ParameterStore& store, Role role, const UpdateOptions& update, const Tensor& state) const override {
+  void update(ParameterStore& store, const ParameterStore::Range& range, const UpdateOptions& update,
+              const Tensor& state) const override {
     UpdateOptions adamw = update;
     adamw.decoupled = true;
-    if (role != Role::weight) {
-      ops::adam(adamw, state, store.gradients(role), store.values(role), store.slot("momentum", role),
-                store.slot("mean_square", role));
+    if (range.role != Role::weight) {
+      ops::adam(adamw, state, store.gradients(range), store.values(range), store.slot("momentum", range),
+                store.slot("mean_square", range));
       return;
     }
     adamw.rate_factor *= fallback_;
     for (int i = 0; i < store.size(); ++i) {
       const Parameter p = store[i];
-      if (p.role() != role || p.shape().elements() == 0) continue;
+      if (!store.holds(range, p) || p.shape().elements() == 0) continue;
       if (p.shape().rank() == 2) {
         move_matrix(store, p, update, state);
       } else {

@@ -26,15 +26,14 @@ class Optimizer {
   void prepare(ParameterStore& store) const;  // makes the slots, so that they can be loaded before the first step
   const OptimizerOptions& options() const { return options_; }  // resolved
   double learning_rate() const { return *options_.learning_rate; }
-  double weight_decay(Role role) const;        // as resolved
-  virtual double rate_factor(Role role) const  // the role's rate is that of the schedule times this
-  {
-    return options_.role(role).rate_factor;
-  }
+  double weight_decay(Role role) const;  // as resolved
+  // The role's rate is that of the schedule times this, and in layers also times options().layers.rate_factor.
+  virtual double rate_factor(Role role) const { return options_.role(role).rate_factor; }
 
  protected:
   explicit Optimizer(OptimizerOptions options) : options_(std::move(options)) {}
-  virtual void update(ParameterStore& store, Role role, const UpdateOptions& update, const Tensor& state) const = 0;
+  virtual void update(ParameterStore& store, const ParameterStore::Range& range, const UpdateOptions& update,
+                      const Tensor& state) const = 0;
   virtual std::span<const std::string_view> slots() const = 0;
   OptimizerOptions options_;
 };

@@ -95,6 +95,8 @@ void check(const OptimizerOptions& options) {
   RZ_CHECK(value, !options.nesterov.value_or(false) || options.momentum.value_or(0) > 0,
            "optimizer: nesterov is on and momentum is {}, but Nesterov's step needs a momentum (0.9 is usual)",
            options.momentum.value_or(0));
+  check_not_negative("rate_factor of layers", options.layers.rate_factor);
+  check_not_negative("eps_factor of layers", options.layers.eps_factor);
   for (const Role role : all_roles) {
     const std::string of_role = " of role " + std::string(name(role));
     check_not_negative("rate_factor" + of_role, options.role(role).rate_factor);

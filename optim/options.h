@@ -19,6 +19,12 @@ struct RoleOptions {
   std::optional<bool> trust_ratio{};     // lamb; default: true for weights and embeddings. Without it the ratio is 1
 };
 
+// Further factors of the parameters whose names begin with `prefix`, such as those of the residual layers.
+struct LayerOptions {
+  std::string prefix;  // empty: of all
+  double rate_factor = 1, eps_factor = 1;
+};
+
 // A key that is left out takes the rule's default (optimizer_rules()); one that the rule does not use may not be given.
 struct OptimizerOptions {
   std::string name = "adagrad";                    // of optimizer_names()
@@ -34,6 +40,7 @@ struct OptimizerOptions {
   std::optional<double> fallback_learning_rate{};  // muon: base rate of what AdamW moves, on the same schedule
   double clip_norm = 0;                            // largest global gradient norm; 0: no clipping
   std::array<RoleOptions, 5> roles{};              // by Role
+  LayerOptions layers{};
   RoleOptions& role(Role r) { return roles[static_cast<std::size_t>(r)]; }
   const RoleOptions& role(Role r) const { return roles[static_cast<std::size_t>(r)]; }
 };

@@ -14,9 +14,11 @@ class RmsProp final : public Optimizer {
   explicit RmsProp(const OptimizerOptions& options) : Optimizer(options) {}
 
  private:
-  void update(ParameterStore& store, Role role, const UpdateOptions& update, const Tensor& state) const override {
-    const Tensor momentum = *options_.momentum == 0 ? Tensor() : store.slot("momentum", role);
-    ops::rmsprop(update, state, store.gradients(role), store.values(role), store.slot("mean_square", role), momentum);
+  void update(ParameterStore& store, const ParameterStore::Range& range, const UpdateOptions& update,
+              const Tensor& state) const override {
+    const Tensor momentum = *options_.momentum == 0 ? Tensor() : store.slot("momentum", range);
+    ops::rmsprop(update, state, store.gradients(range), store.values(range), store.slot("mean_square", range),
+                 momentum);
   }
   std::span<const std::string_view> slots() const override {
     static constexpr std::string_view names[] = {"mean_square", "momentum"};

@@ -13,9 +13,10 @@ class Sgd final : public Optimizer {
   explicit Sgd(const OptimizerOptions& options) : Optimizer(options) {}
 
  private:
-  void update(ParameterStore& store, Role role, const UpdateOptions& update, const Tensor& state) const override {
-    const Tensor momentum = *options_.momentum == 0 ? Tensor() : store.slot("momentum", role);
-    ops::sgd(update, state, store.gradients(role), store.values(role), momentum);
+  void update(ParameterStore& store, const ParameterStore::Range& range, const UpdateOptions& update,
+              const Tensor& state) const override {
+    const Tensor momentum = *options_.momentum == 0 ? Tensor() : store.slot("momentum", range);
+    ops::sgd(update, state, store.gradients(range), store.values(range), momentum);
   }
   std::span<const std::string_view> slots() const override {
     static constexpr std::string_view names[] = {"momentum"};

@@ -96,9 +96,9 @@ FullyConnected::FullyConnected(const FullyConnectedOptions& options) : options_(
   const LinearOptions hidden = hidden_options(options_);
   layers_.reserve(static_cast<std::size_t>(options_.depth));
   for (std::int64_t i = 0; i < options_.depth; ++i)
-    layers_.emplace_back(store, "linear_layers." + std::to_string(i), hidden);
+    layers_.emplace_back(store, std::string(layer_prefix) + std::to_string(i), hidden);
   for (std::int64_t i = 0; options_.dropout != 0 && i < options_.depth; ++i)
-    dropouts_.emplace_back("linear_layers." + std::to_string(i), options_.dropout);
+    dropouts_.emplace_back(std::string(layer_prefix) + std::to_string(i), options_.dropout);
   output_ =
       std::make_unique<Linear>(store, "linear_output", LinearOptions{.inputs = width, .outputs = options_.outputs});
   residual_ = std::make_unique<Residual>(store, options_.residual, stack_of(options_), width);

@@ -45,6 +45,7 @@ struct FullyConnectedOptions {
 
 class FullyConnected : public Model {
  public:
+  static constexpr std::string_view layer_prefix = "linear_layers.";  // of the names of the layers' weights and biases
   // Declares the parameters; parameters().build(seed) draws them.
   // Throws: value (depth, width, inputs or outputs below 1; residual options that the form has no use for; unknown
   // init).

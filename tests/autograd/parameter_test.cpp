@@ -76,6 +76,30 @@ TEST_SUITE("autograd/parameter") {
     CHECK(m.store.gradients(Role::residual_weight).to_vector()[3] == 0);
   }
 
+  TEST_CASE("parameters: ranges are cut where names begin or cease to begin with a prefix, and hold everything once") {
+    Model m;
+    m.store.build(1, DType::f64);
+    CHECK(m.store.ranges("").size() == 3);  // the roles that have numbers
+    for (const std::string_view prefix : {"", "linear", "linear.weight", "second", "nothing"}) {
+      std::int64_t end = 0;
+      for (const ParameterStore::Range& range : m.store.ranges(prefix)) {
+        CHECK(range.first == end);
+        CHECK(range.count > 0);
+        end += range.count;
+        for (const Parameter& p : {m.gates, m.weight, m.bias, m.second}) {
+          if (!m.store.holds(range, p)) continue;
+          CHECK(p.role() == range.role);
+          CHECK(p.name().starts_with(prefix) == range.matches);
+        }
+      }
+      CHECK(end == m.store.values().elements());
+    }
+    const auto cut = m.store.ranges("linear.weight");
+    CHECK(cut.size() == 4);
+    CHECK(m.store.values(cut[0]).elements() == 48);
+    CHECK_FALSE(m.store.holds(cut[0], m.second));
+  }
+
   TEST_CASE("parameters: adding one, or another order, does not change the others' start; the seed and the name do") {
     Model with, without(false), other;
     with.store.build(1);

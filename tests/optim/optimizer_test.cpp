@@ -92,6 +92,34 @@ TEST_SUITE("optim/optimizer") {
     CHECK(close(p.values(), expected, 1e-15));
   }
 
+  TEST_CASE("optimizer: factors of 1 for a prefix change no bit; others are those of a rule with that rate and eps") {
+    int rules = 0;
+    for (const auto& [rule, expected] : trajectory_file()["rules"].items()) {
+      const OptimizerOptions plain = resolved(trajectory_options(expected));
+      if (!plain.eps) continue;
+      ++rules;
+      INFO(rule);
+      for (const TrajectoryParameters names; const Parameter& chosen : names.list) {
+        OptimizerOptions with = plain, alone = plain;
+        with.layers = {chosen.name(), 1, 1};
+        TrajectoryParameters p, q;
+        CHECK(trajectory(*Optimizer::create(plain), p, 0, 5) == trajectory(*Optimizer::create(with), q, 0, 5));
+        with.layers = {chosen.name(), 0.5, 0.25};  // powers of 2: no rounding
+        alone.learning_rate = *plain.learning_rate * 0.5;
+        if (alone.fallback_learning_rate) *alone.fallback_learning_rate *= 0.5;
+        *alone.eps *= 0.25;
+        TrajectoryParameters scaled, slow;
+        trajectory(*Optimizer::create(with), scaled, 0, 5);
+        trajectory(*Optimizer::create(alone), slow, 0, 5);
+        for (std::size_t k = 0; k < p.list.size(); ++k) {
+          const bool in = p.list[k].name().starts_with(chosen.name());
+          CHECK(identical(scaled.list[k].value(), (in ? slow : p).list[k].value()));
+        }
+      }
+    }
+    CHECK(rules >= 6);
+  }
+
   TEST_CASE("optimizer: clipping by the global norm, which is computed always") {
     const std::vector<double> g = trajectory_gradients(1);
     double norm = 0;

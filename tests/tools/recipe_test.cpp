@@ -92,6 +92,36 @@ TEST_CASE("recipe: mistakes are named with place and advice") {
   CHECK(mentions(error_of("[optimizer]\nnesterov = fal\n"), {"r.toml:2", "\\x0a"}));  // the parser quotes the line feed
 }
 
+TEST_CASE("recipe: base_depth scales rate and eps of the layers as CompleteP does") {
+  const auto scaled = [](std::vector<std::string> more) {
+    std::vector<std::string> settings{"model.form=branch_scale", "optimizer.name=adam"};
+    settings.insert(settings.end(), more.begin(), more.end());
+    return with(settings);
+  };
+  const Recipe one = scaled({"model.depth=64", "optimizer.base_depth=16", "model.branch_p=1"});
+  CHECK(one.optimizer.layers.prefix == "linear_layers.");
+  CHECK(one.optimizer.layers.rate_factor == 1);    // 4^0
+  CHECK(one.optimizer.layers.eps_factor == 0.25);  // 4^-1
+  const Recipe half = scaled({"model.depth=64", "optimizer.base_depth=16"});
+  CHECK(half.optimizer.layers.rate_factor == 0.5);  // 4^(-1/2), the form's p
+  CHECK(half.optimizer.layers.eps_factor == 0.5);
+  const Recipe same = scaled({"model.depth=16", "optimizer.base_depth=16"});
+  CHECK(same.optimizer.layers.rate_factor == 1);
+  CHECK(same.optimizer.layers.eps_factor == 1);
+  const Recipe again = parse_recipe(tool::to_toml(half), "again.toml");
+  CHECK(again.base_depth == 16);
+  CHECK(again.optimizer.layers.rate_factor == 0.5);
+  CHECK(scaled({}).optimizer.layers.prefix.empty());
+  CHECK(tool::to_toml(scaled({})).find("base_depth") == std::string::npos);
+  CHECK(mentions(error_of("", {"optimizer.base_depth=16"}), {"optimizer.base_depth", "model.form is rezero"}));
+  CHECK(mentions(error_of("", {"model.form=branch_scale", "optimizer.base_depth=16", "optimizer.name=sgd"}),
+                 {"optimizer.base_depth", "sgd has no eps"}));
+  CHECK(mentions(error_of("", {"optimizer.base_depth=0"}), {"--set: optimizer.base_depth is 0", "from 1"}));
+  const auto model = tool::declare_model(half);
+  CHECK(mentions(tool::model_summary(half, *model),
+                 {"base_depth 16", "in the layers rate x m^(p-1) = 0.5, eps x m^-p = 0.5 (m = 64/16, CompleteP)"}));
+}
+
 TEST_CASE("recipe: keys of single data sets, and sizes that only open files tell") {
   CHECK(with({"data.name=cifar100"}).model.outputs == 100);
   CHECK(with({"data.name=cifar100", "data.labels=coarse"}).model.outputs == 20);

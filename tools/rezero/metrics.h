@@ -24,7 +24,8 @@ struct Metrics {
   std::int64_t step = 0, epoch = 0;                            // both count from 1
   double train_loss = 0, train_accuracy = 0;                   // NaN: null in the file
   std::optional<double> validation_loss, validation_accuracy;  // written for epochs alone
-  std::vector<std::pair<std::string, double>> learning_rate;   // by role, of the roles that the model has
+  std::vector<std::pair<std::string, double>>
+      learning_rate;  // by role, of the roles that the model has; layers: weights of a base_depth
   double gradient_norm = 0;
   std::optional<ResidualWeights> residual_weights;  // null for forms without
   double seconds = 0;                               // of training since the start, resumed time included

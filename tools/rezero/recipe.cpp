@@ -154,6 +154,25 @@ void resolve_form(ModelRecipe& m) {
   if (m.branch.empty()) m.branch = nn::name(nn::default_branch(form.form));
 }
 
+// What optimizer.base_depth says of the layers.
+void resolve_depth_scaling(Recipe& r, std::string_view file) {
+  r.optimizer.layers = {};
+  if (!r.base_depth) return;
+  const auto fail = [&](std::string_view reason) {
+    throw UsageError(fmt::format("{}: optimizer.base_depth scales the rate and eps of x + k L^-p F(x) with depth, {}",
+                                 file, reason));
+  };
+  if (nn::form_named(r.model.form) != nn::Form::branch_scale)
+    fail(fmt::format("but model.form is {} (leave it out, or take branch_scale)", r.model.form));
+  if (!r.optimizer.eps)
+    fail(fmt::format(
+        "but {} has no eps (leave it out, or take a rule that divides by the gradient's size, such as adam)",
+        r.optimizer.name));
+  const nn::DepthScaling scaling =
+      nn::depth_scaling(r.model.depth, *r.base_depth, r.model.branch_p.value_or(nn::ResidualOptions().branch_p));
+  r.optimizer.layers = {std::string(nn::FullyConnected::layer_prefix), scaling.rate_factor, scaling.eps_factor};
+}
+
 // A key of another data set is refused, unless its value is the default, which does no harm.
 void check_data_keys(const Recipe& recipe, const Names& set, std::string_view file) {
   for (const std::string& name : set) {
@@ -216,6 +235,7 @@ void resolve(Recipe& r, const Names& set, std::string_view file) {
   if (r.train.micro_batches > 1 && r.model.dropout > 0)
     fail("train.micro_batches and model.dropout are both set (every part of a batch would get the same masks)");
   checked_usage(file, [&] { r.optimizer = optim::resolved(r.optimizer); });
+  resolve_depth_scaling(r, file);
   checked_usage(file, [&] { r.schedule = optim::resolved(r.schedule); });
   if (r.train.ema > 0) checked_usage(file, [&] { optim::Ema(r.train.ema); });
 }

@@ -73,6 +73,8 @@ struct Recipe {
   ModelRecipe model;
   DataRecipe data;
   optim::OptimizerOptions optimizer;
+  // optimizer.base_depth, of branch_scale: optimizer.layers follows from it by CompleteP's rule.
+  std::optional<std::int64_t> base_depth;
   optim::ScheduleOptions schedule;
   TrainRecipe train;
   CheckpointRecipe checkpoint;

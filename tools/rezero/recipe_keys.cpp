@@ -276,6 +276,7 @@ void add_optimizer(std::vector<Key>& list) {
   list.push_back(some_real("optimizer.eps", RZ_FIELD(optimizer.eps), 0));
   list.push_back(some_flag("optimizer.bias_correction", RZ_FIELD(optimizer.bias_correction)));
   list.push_back(some_real("optimizer.fallback_learning_rate", RZ_FIELD(optimizer.fallback_learning_rate), 0));
+  list.push_back(some_integer("optimizer.base_depth", RZ_FIELD(base_depth)));
   list.push_back(real("optimizer.clip_norm", RZ_FIELD(optimizer.clip_norm), 0));
   for (const Role role : all_roles) {
     const std::string section = "optimizer." + std::string(name(role));

@@ -32,6 +32,11 @@ std::string optimizer_line(const Recipe& recipe) {
       trusted += (trusted.empty() ? "" : ", ") + std::string(name(role));
   if (recipe.optimizer.name == "lamb") more = ", trust_ratio of " + (trusted.empty() ? "nothing" : trusted);
   if (recipe.optimizer.name == "muon") more = ", for matrices of weights, AdamW for the rest";
+  if (recipe.base_depth) {
+    const optim::LayerOptions& layers = recipe.optimizer.layers;
+    more += fmt::format("; in the layers rate x m^(p-1) = {:.4g}, eps x m^-p = {:.4g} (m = {}/{}, CompleteP)",
+                        layers.rate_factor, layers.eps_factor, recipe.model.depth, *recipe.base_depth);
+  }
   const std::string schedule = settings_text(recipe, "schedule");
   return fmt::format("optimizer {}: {}{}; schedule {}{}{}\n", recipe.optimizer.name, settings_text(recipe, "optimizer"),
                      more, recipe.schedule.name, schedule.empty() ? "" : ": ", schedule);

@@ -157,6 +157,12 @@ std::string footer() {
     text += " " + key.substr(dot + 1);
   }
   text += "\n\nOptimisers, with the keys that each uses and their defaults\n" + choices_text("optimizer");
+  text +=
+      "  optimizer.base_depth = N, of model.form = branch_scale and rules with eps: settings found with N layers "
+      "serve\n"
+      "  at model.depth; in the layers the rate is taken times m^(p-1) and eps times m^-p, m = depth / N, p = "
+      "branch_p\n"
+      "  (CompleteP; model.branch_k = N^p gives its branch factor m^-p)\n";
   text += "\nSchedules (steps count from 1; step_size and milestones have to be given)\n" + choices_text("schedule");
   text.pop_back();
   text += "\n\nNames";

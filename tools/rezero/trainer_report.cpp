@@ -43,6 +43,9 @@ Metrics Trainer::line(const Taken& taken, const Speed& speed) {
   for (const Role role : all_roles)
     if (store.values(role).defined())
       m.learning_rate.emplace_back(name(role), schedule_.rate(state_.step) * optimizer_->rate_factor(role));
+  if (recipe_.base_depth)
+    m.learning_rate.emplace_back("layers", schedule_.rate(state_.step) * optimizer_->rate_factor(Role::weight) *
+                                               optimizer_->options().layers.rate_factor);
   m.gradient_norm = taken.gradient_norm;
   if (const Parameter gates = model_.residual_weights(); gates.defined())
     m.residual_weights = summarise(gates.value().to_vector());
