@@ -2,19 +2,25 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <ctime>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "core/ops.h"
 #include "core/random.h"
+#include "nn/module.h"
+#include "optim/optimizer.h"
 #include "support/close.h"
 #include "support/command.h"
 #include "support/inputs.h"
 #include "support/small_run.h"
 #include "support/temporary_folder.h"
+#include "tools/rezero/checkpoint.h"
 #include "tools/rezero/metrics.h"
+#include "tools/rezero/model.h"
 
 using namespace rz;
 using namespace rz::test;
@@ -154,6 +160,41 @@ TEST_CASE("resume: what cannot go on is refused") {
   const CommandResult missing = run_command({"train", "--resume", folder / "nothing"});
   CHECK(missing.exit_code == 1);
   CHECK(mentions(missing.error, {folder / "nothing", "no such run"}));
+}
+
+TEST_CASE("resume: a checkpoint that is damaged or cut off anywhere leaves the store as it was") {
+  const TemporaryFolder folder;
+  const std::string file = folder / "a.safetensors";
+  const tool::Recipe recipe =
+      tool::parse_recipe("[model]\ndepth = 2\nwidth = 3\ninputs = 4", "r.toml", std::vector<std::string>{});
+  const auto optimizer = optim::Optimizer::create(recipe.optimizer);
+  const auto saved = tool::build_model(recipe), other = tool::build_model(recipe);
+  ParameterStore &from = saved->parameters(), &to = other->parameters();
+  for (ParameterStore* store : {&from, &to}) optimizer->prepare(*store);
+  ops::fill(from.values(), 0.25);
+  ops::fill(from.slot("sum_of_squares"), 0.5);
+  tool::save_checkpoint(file, from, {.step = 3});
+  const std::string good = contents(file);
+  const Tensor values = to.values().clone(), slot = to.slot("sum_of_squares").clone();
+  const auto refused = [&](const std::string& bytes) {
+    write_file(file, bytes);
+    CHECK_FALSE(message_of(ErrorCode::file, [&] { tool::load_checkpoint(file, to); }).empty());
+    CHECK(identical(to.values(), values));
+    CHECK(identical(to.slot("sum_of_squares"), slot));
+  };
+  for (std::size_t cut = 0; cut < good.size(); cut += 97) refused(good.substr(0, cut));
+  for (std::size_t at = good.size() - 1; at > good.size() / 2; at -= 61) {
+    std::string bytes = good;
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    refused(bytes);
+  }
+  from[from.size() - 1].value().copy_from(Tensor::full(from[from.size() - 1].shape(), NAN));
+  tool::save_checkpoint(file, from, {.step = 3});
+  refused(contents(file));
+  write_file(file, good);
+  CHECK(tool::load_checkpoint(file, to).step == 3);
+  CHECK(to[0].value().to_vector()[0] == 0.25);
+  CHECK(to.slot("sum_of_squares", to[0]).to_vector()[0] == 0.5);
 }
 
 TEST_CASE("resume: after a kill at any moment [slow]") {

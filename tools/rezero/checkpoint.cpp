@@ -7,7 +7,8 @@
 #include <unordered_map>
 
 #include "core/error.h"
-#include "data/file.h"
+#include "data/safetensors.h"
+#include "tools/rezero/load_weights.h"
 #include "tools/rezero/recipe.h"
 
 namespace rz::tool {
@@ -61,26 +62,27 @@ std::vector<NamedTensor> contents_of(ParameterStore& store, const TrainState& st
   return tensors;
 }
 
+// A checkpoint's tensors by name.
 class Contents {
  public:
-  explicit Contents(std::string_view path) : path_(absolute(path)), contents_(load_safetensors(path)) {
-    for (const NamedTensor& t : contents_.tensors) by_name_.emplace(t.name, &t.tensor);
+  explicit Contents(std::string_view path) : file_(path) {
+    for (const SafetensorsEntry& entry : file_.entries()) by_name_.emplace(entry.name, &entry);
   }
-  const std::string& path() const { return path_; }
-  const SafetensorsContents& all() const { return contents_; }
-  const Tensor& wanted(const std::string& name, const Shape& shape, DType dtype) const {
+  const SafetensorsFile& file() const { return file_; }
+  const std::string& path() const { return file_.path(); }
+  const SafetensorsEntry& wanted(const std::string& name, const Shape& shape, DType dtype) const {
     const auto found = by_name_.find(name);
-    RZ_CHECK(file, found != by_name_.end(), "{}: is no checkpoint to go on from: {} is missing", path_, name);
-    const Tensor& tensor = *found->second;
-    RZ_CHECK(file, tensor.shape() == shape && tensor.dtype() == dtype, "{}: {} is {} {}, but this run needs {} {}",
-             path_, name, tensor.dtype(), tensor.shape(), dtype, shape);
-    return tensor;
+    RZ_CHECK(file, found != by_name_.end(), "{}: is no checkpoint to go on from: {} is missing", path(), name);
+    const SafetensorsEntry& entry = *found->second;
+    RZ_CHECK(file, entry.shape == shape && entry.dtype == dtype, "{}: {} is {} {}, but this run needs {} {}", path(),
+             name, entry.dtype, entry.shape, dtype, shape);
+    return entry;
   }
+  Tensor one(const char* name, DType dtype) const { return file_.read(wanted(name, {1}, dtype)); }
 
  private:
-  std::string path_;
-  SafetensorsContents contents_;
-  std::unordered_map<std::string_view, const Tensor*> by_name_;
+  SafetensorsFile file_;
+  std::unordered_map<std::string_view, const SafetensorsEntry*> by_name_;
 };
 
 // N of "step-N.safetensors", else -1.
@@ -107,20 +109,18 @@ TrainState load_checkpoint(std::string_view path, ParameterStore& store) {
   const Contents contents(path);
   TrainState state;
   for (const IntegerField& field : integer_fields) {
-    const std::int64_t value = contents.wanted(field.name, {1}, DType::i64).to_integers()[0];
+    const std::int64_t value = contents.one(field.name, DType::i64).to_integers()[0];
     const std::int64_t least = field.member == &TrainState::best_step ? -1 : 0;
     RZ_CHECK(file, value >= least, "{}: {} is {}, but must be at least {}", contents.path(), field.name, value, least);
     state.*field.member = value;
   }
-  for (const RealField& field : real_fields) state.*field.member = contents.wanted(field.name, {1}, DType::f64).item();
-  const auto each_slot = [&](auto&& f) {
-    for (const std::string& slot : store.slot_names())
-      for (int k = 0; k < store.size(); ++k)
-        f(store.slot(slot, store[k]), contents.wanted(slot_name(slot, store[k]), store[k].shape(), store.dtype()));
-  };
-  each_slot([](const Tensor&, const Tensor&) {});  // all are there before anything changes
-  assign_weights(contents.all(), contents.path(), store);
-  each_slot([](const Tensor& slot, const Tensor& saved) { slot.copy_from(saved); });
+  for (const RealField& field : real_fields) state.*field.member = contents.one(field.name, DType::f64).item();
+  std::vector<Assignment> assignments = weight_assignments(contents.file(), store);
+  for (const std::string& slot : store.slot_names())
+    for (int k = 0; k < store.size(); ++k)
+      assignments.push_back({&contents.wanted(slot_name(slot, store[k]), store[k].shape(), store.dtype()),
+                             store.slot(slot, store[k]), false});
+  assign(contents.file(), assignments);
   return state;
 }
 

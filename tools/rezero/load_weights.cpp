@@ -1,62 +1,74 @@
-// Reading parameters from a file of tensors.
+#include "tools/rezero/load_weights.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <vector>
+#include <unordered_map>
 
 #include "core/error.h"
-#include "data/file.h"
 #include "data/text.h"
-#include "tools/rezero/checkpoint.h"
+#include "optim/ema.h"
 
 namespace rz::tool {
 namespace {
+
+struct Candidate {
+  std::string_view name;  // in the file, without the prefix that was asked for
+  const SafetensorsEntry* entry;
+};
 
 struct Mismatch {
   std::vector<std::string> missing, unexpected, misshaped;
   bool any() const { return !missing.empty() || !unexpected.empty() || !misshaped.empty(); }
 };
 
-// Of the file's names without their first `prefix` characters.
-Mismatch compare(const SafetensorsContents& contents, const ParameterStore& store, std::size_t prefix = 0) {
+std::vector<Candidate> candidates(const SafetensorsFile& file, std::string_view prefix) {
+  std::vector<Candidate> list;
+  for (const SafetensorsEntry& entry : file.entries()) {
+    const std::string_view name = entry.name;
+    if (name.starts_with(prefix) && is_parameter_name(name.substr(prefix.size())))
+      list.push_back({name.substr(prefix.size()), &entry});
+  }
+  return list;
+}
+
+// Of the names without their first `extra` characters.
+Mismatch compare(std::span<const Candidate> given, const ParameterStore& store, std::size_t extra = 0) {
   Mismatch result;
   std::vector<bool> found(static_cast<std::size_t>(store.size()), false);
-  for (const NamedTensor& t : contents.tensors) {
-    if (!is_parameter_name(t.name)) continue;
-    const Parameter parameter = store.find(t.name.substr(std::min(prefix, t.name.size())));
+  for (const auto& [name, entry] : given) {
+    const Parameter parameter = store.find(name.substr(std::min(extra, name.size())));
     if (!parameter.defined()) {
-      result.unexpected.push_back(printable(t.name));
+      result.unexpected.push_back(printable(name));
       continue;
     }
     found[static_cast<std::size_t>(parameter.index())] = true;
-    if (!(parameter.shape() == t.tensor.shape()))
+    if (!(parameter.shape() == entry->shape))
       result.misshaped.push_back(
-          fmt::format("{} {} (the model's is {})", t.name, text(t.tensor.shape()), text(parameter.shape())));
+          fmt::format("{} {} (the model's is {})", name, text(entry->shape), text(parameter.shape())));
   }
   for (int k = 0; k < store.size(); ++k)
     if (!found[static_cast<std::size_t>(k)]) result.missing.push_back(store[k].name());
   return result;
 }
 
-// A prefix of the file's names without which all fit, or "".
-std::string extra_prefix(const SafetensorsContents& contents, const ParameterStore& store) {
-  std::string prefix;
-  for (const NamedTensor& t : contents.tensors) {
-    if (!is_parameter_name(t.name)) continue;
-    if (prefix.empty()) {
-      for (std::size_t dot = t.name.find('.'); prefix.empty() && dot != std::string::npos;
-           dot = t.name.find('.', dot + 1))
-        if (store.find(t.name.substr(dot + 1)).defined()) prefix = t.name.substr(0, dot + 1);
-    }
-    if (prefix.empty() || !t.name.starts_with(prefix)) return "";
+// A prefix of the names without which all fit, or "".
+std::string extra_prefix(std::span<const Candidate> given, const ParameterStore& store) {
+  std::string_view prefix;
+  for (const Candidate& candidate : given) {
+    const std::string_view name = candidate.name;
+    for (std::size_t dot = name.find('.'); prefix.empty() && dot != std::string_view::npos;
+         dot = name.find('.', dot + 1))
+      if (store.find(name.substr(dot + 1)).defined()) prefix = name.substr(0, dot + 1);
+    if (prefix.empty() || !name.starts_with(prefix)) return "";
   }
-  return !prefix.empty() && !compare(contents, store, prefix.size()).any() ? prefix : "";
+  return !prefix.empty() && !compare(given, store, prefix.size()).any() ? std::string(prefix) : "";
 }
 
-void check_names(const SafetensorsContents& contents, std::string_view what, const ParameterStore& store) {
-  const Mismatch found = compare(contents, store);
+void check_names(std::span<const Candidate> given, const std::string& path, const ParameterStore& store) {
+  const Mismatch found = compare(given, store);
   if (!found.any()) return;
   std::string list;
   const auto add = [&](std::string_view kind, const std::vector<std::string>& names) {
@@ -65,35 +77,57 @@ void check_names(const SafetensorsContents& contents, std::string_view what, con
   add("missing", found.missing);
   add("unexpected", found.unexpected);
   add("of another shape", found.misshaped);
-  const std::string prefix = extra_prefix(contents, store);
-  RZ_FAIL(file, "{}: does not fit the model: {}{}", what, list,
+  const std::string prefix = extra_prefix(given, store);
+  RZ_FAIL(file, "{}: does not fit the model: {}{}", path, list,
           prefix.empty() ? "" : fmt::format(" (all names would fit without the prefix '{}')", printable(prefix)));
 }
 
-void check_finite_values(const Tensor& values, std::string_view what, const std::string& name) {
+void check_finite_values(const Tensor& values, const std::string& path, const std::string& name) {
   const std::vector<double> numbers = values.to_vector();
   for (std::size_t i = 0; i < numbers.size(); ++i)
-    RZ_CHECK(file, std::isfinite(numbers[i]), "{}: number {} of {} (counted from 0) is not finite", what, i, name);
+    RZ_CHECK(file, std::isfinite(numbers[i]), "{}: number {} of {} (counted from 0) is not finite", path, i, name);
 }
 
 }  // namespace
 
 bool is_parameter_name(std::string_view name) { return name.find('/') == std::string_view::npos; }
 
-void assign_weights(const SafetensorsContents& contents, std::string_view what, ParameterStore& store) {
-  check_names(contents, what, store);
-  for (const NamedTensor& t : contents.tensors) {
-    if (!is_parameter_name(t.name)) continue;
-    RZ_CHECK(file, is_real(t.tensor.dtype()) || t.tensor.dtype() == DType::bf16,
-             "{}: {} has the type {}, but weights are F64, F32, F16 or BF16", what, t.name, t.tensor.dtype());
-    const Tensor converted = t.tensor.to(store.dtype());
-    check_finite_values(converted, what, t.name);
-    store.find(t.name).value().copy_from(converted);
+std::vector<Assignment> weight_assignments(const SafetensorsFile& file, const ParameterStore& store,
+                                           std::string_view prefix) {
+  const std::vector<Candidate> given = candidates(file, prefix);
+  check_names(given, file.path(), store);
+  std::vector<Assignment> list;
+  for (const auto& [name, entry] : given) {
+    RZ_CHECK(file, is_real(entry->dtype) || entry->dtype == DType::bf16,
+             "{}: {} has the type {}, but weights are F64, F32, F16 or BF16", file.path(), entry->name, entry->dtype);
+    list.push_back({entry, store.find(name).value()});
   }
+  return list;
 }
 
-void load_weights(std::string_view path, ParameterStore& store) {
-  assign_weights(load_safetensors(path), absolute(path), store);
+void assign(const SafetensorsFile& file, std::span<const Assignment> assignments) {
+  std::unordered_map<const SafetensorsEntry*, const Assignment*> by_entry;
+  for (const Assignment& one : assignments) by_entry.emplace(one.entry, &one);
+  file.read_all([&](const SafetensorsEntry& entry, const Tensor& tensor) {
+    const auto found = by_entry.find(&entry);
+    if (found != by_entry.end() && found->second->is_weight)
+      check_finite_values(tensor.to(found->second->destination.dtype()), file.path(), entry.name);
+  });
+  for (const Assignment& one : assignments)
+    one.destination.copy_from(file.read(*one.entry).to(one.destination.dtype()));
+}
+
+void load_weights(std::string_view path, const ParameterStore& store) {
+  const SafetensorsFile file(path);
+  assign(file, weight_assignments(file, store));
+}
+
+void load_averages(std::string_view path, const ParameterStore& store) {
+  const SafetensorsFile file(path);
+  const std::string prefix = std::string("optimizer/") + optim::Ema::slot + "/";
+  RZ_CHECK(file, std::ranges::any_of(file.entries(), [&](const auto& e) { return e.name.starts_with(prefix); }),
+           "{}: holds no averages of the weights (train.ema was 0 when it was written)", file.path());
+  assign(file, weight_assignments(file, store, prefix));
 }
 
 }  // namespace rz::tool

@@ -12,6 +12,7 @@
 #include "data/text.h"
 #include "tools/rezero/checkpoint.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/load_weights.h"
 #include "tools/rezero/model.h"
 #include "tools/rezero/run.h"
 

@@ -8,9 +8,8 @@
 
 #include "data/file.h"
 #include "data/text.h"
-#include "optim/ema.h"
-#include "tools/rezero/checkpoint.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/load_weights.h"
 #include "tools/rezero/run.h"
 #include "tools/rezero/source.h"
 #include "tools/rezero/tensor_file.h"
@@ -131,16 +130,6 @@ Command make_weights(CLI::App& app) {
   command->add_flag("--all", options->all, "Names with a slash, too: the optimiser's and the run's state");
   add_json(*command, options->json);
   return {command, [options] { return run(*options); }};
-}
-
-void load_averages(std::string_view path, ParameterStore& store) {
-  const std::string prefix = std::string("optimizer/") + optim::Ema::slot + "/";
-  SafetensorsContents averages = load_safetensors(path);
-  std::erase_if(averages.tensors, [&](const NamedTensor& t) { return !t.name.starts_with(prefix); });
-  RZ_CHECK(file, !averages.tensors.empty(),
-           "{}: holds no averages of the weights (train.ema was 0 when it was written)", absolute(path));
-  for (NamedTensor& t : averages.tensors) t.name.erase(0, prefix.size());
-  assign_weights(averages, absolute(path), store);
 }
 
 }  // namespace rz::tool
