@@ -58,7 +58,6 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, con
 // type on the device: the rows of the whole batch that count. Shares and their gradients add up to those of the batch.
 Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, const CrossEntropyOptions& options,
                                const Tensor& count);
-Tensor counted_rows(const Tensor& labels, const CrossEntropyOptions& options, DType dtype);  // scalar
 Variable layer_norm(const Variable& x, const Variable& gain, const Variable& bias,
                     double eps = 1e-5);  // over the last axis; gain, bias [columns]
 

@@ -51,9 +51,11 @@ function(rezero_library name)
   endif()
   install(TARGETS ${target} EXPORT rezeroTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   if(EXISTS ${PROJECT_SOURCE_DIR}/${arg_FOLDER})
-    # core/cpu and core/cuda are implementations of core/backend.h; no public header includes them.
+    # No public header includes these: core/cpu and core/cuda are implementations of core/backend.h, the files are used
+    # within their library alone.
     install(DIRECTORY ${arg_FOLDER}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/rezero/${arg_FOLDER}
-      FILES_MATCHING PATTERN "*.h" PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE)
+      FILES_MATCHING PATTERN "*.h" PATTERN cpu EXCLUDE PATTERN cuda EXCLUDE
+      PATTERN ops_call.h EXCLUDE PATTERN lift.h EXCLUDE PATTERN rules.h EXCLUDE PATTERN resolve_key.h EXCLUDE)
   endif()
 endfunction()
 

@@ -50,4 +50,16 @@ std::string nearest(std::string_view word, std::span<const std::string_view> can
   return std::string(best);
 }
 
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> candidates,
+                         std::string_view otherwise) {
+  const std::string near = nearest(word, candidates);
+  return near.empty() ? std::string(otherwise) : " (did you mean '" + near + "'?)";
+}
+
+std::string unknown_name(std::string_view word, std::span<const std::string_view> candidates) {
+  std::string text = "'" + std::string(word) + "' is not known" + did_you_mean(word, candidates) + "; there are ";
+  for (std::size_t k = 0; k < candidates.size(); ++k) text += (k == 0 ? "" : ", ") + std::string(candidates[k]);
+  return text;
+}
+
 }  // namespace rz

@@ -78,24 +78,40 @@ void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forwar
 Tensor uniform(const RandomKey& key, const Tensor& state, const Shape& shape, DType dtype);
 Tensor dropout_mask(const RandomKey& key, const Tensor& state, double p, const Shape& shape, DType dtype);
 
-// Optimisers (value and slots are flat and written in place)
+// Optimisers. Value and slots are flat and written in place; rate is options.rate_factor times the state's, g = scale
+// gradient + weight_decay value with the state's gradient scale, or scale gradient where the decay is decoupled. A
+// scale that is not finite leaves everything as it is; an element whose divisor is 0 stays.
+
+// m = momentum m + g;  value -= rate m, or rate (g + momentum m) with Nesterov's; without m: rate g
 void sgd(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
          const Tensor& momentum);  // momentum may be undefined
+// s = s + g^2;  value -= rate g / (sqrt(s) + eps)
 void adagrad(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
              const Tensor& sum);
+// s = beta2 s + (1 - beta2) g^2;  d = g / (sqrt(s) + eps);  m = momentum m + d;  value -= rate m; without m: rate d
 void rmsprop(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
              const Tensor& mean_square, const Tensor& momentum);  // momentum may be undefined
+// m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  value -= rate m' / (sqrt(v') + eps), decoupled also
+// rate weight_decay value;  m' = m / (1 - beta1^step), v' = v / (1 - beta2^step), or m and v without bias correction
 void adam(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
           const Tensor& mean, const Tensor& mean_square);
+// One tensor; m, v, m', v' as adam's, decay decoupled:  u = m' / (sqrt(v') + eps) + weight_decay value;
+// value -= rate (||value|| / ||u||) u, the ratio is 1 where a norm is 0
 void lamb(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
           const Tensor& mean, const Tensor& mean_square);
+// Decay decoupled.  value -= rate (sign(beta1 m + (1 - beta1) g) + weight_decay value);  m = beta2 m + (1 - beta2) g
 void lion(const UpdateOptions& options, const Tensor& state, const Tensor& gradient, const Tensor& value,
           const Tensor& momentum);
+// m = momentum m + scale gradient;  gives m, or scale gradient + momentum m with Nesterov's
 Tensor momentum_direction(const UpdateOptions& options, const Tensor& state, const Tensor& gradient,
                           const Tensor& momentum);
+// value -= rate (factor direction + weight_decay value)
 void descend(const UpdateOptions& options, const Tensor& state, double factor, const Tensor& direction,
              const Tensor& value);
+// average = decay average + (1 - decay) value
 void moving_average(double decay, const Tensor& state, const Tensor& value, const Tensor& average);
+// The state's gradient norm becomes sqrt(sum_of_squares), its gradient scale min(1, max_norm / norm), 1 for max_norm 0;
+// a norm that is not finite gives NaN.
 void clip_scale(const Tensor& sum_of_squares, double max_norm, const Tensor& state);
 
 // Residual

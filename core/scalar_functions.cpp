@@ -9,8 +9,13 @@ namespace rz {
 namespace {
 
 constexpr ScalarInfo table[] = {
-#define RZ_ROW(name, type) \
-  {#name, scalars::type::uses_output, scalars::type::kinks, scalars::type::max_slope, scalars::type::default_parameter},
+#define RZ_ROW(name, type)        \
+  {#name,                         \
+   scalars::type::uses_output,    \
+   scalars::type::slopes_0_and_1, \
+   scalars::type::kinks,          \
+   scalars::type::max_slope,      \
+   scalars::type::default_parameter},
     RZ_SCALAR_FUNCTIONS(RZ_ROW)
 #undef RZ_ROW
 };
@@ -43,15 +48,9 @@ const ScalarInfo& info(ScalarFunction f) { return table[static_cast<std::size_t>
 std::span<const ScalarFunction> activations() { return activation_list; }
 
 ScalarFunction activation_named(std::string_view name) {
-  std::string known;
-  for (ScalarFunction f : activation_list) {
+  for (const ScalarFunction f : activation_list)
     if (info(f).name == name) return f;
-    if (!known.empty()) known += ", ";
-    known += info(f).name;
-  }
-  const std::string close = nearest(name, activation_names);
-  RZ_FAIL(value, "activation: '{}' is not known{}; the activations are {}", name,
-          close.empty() ? "" : " (did you mean '" + close + "'?)", known);
+  RZ_FAIL(value, "activation: {}", unknown_name(name, activation_names));
 }
 
 double evaluate(Scalar f, int order, double x) {

@@ -2,10 +2,13 @@
 //
 // To add one: write its struct below and its line in RZ_ACTIVATIONS. Enum, names, kernels, the autograd function,
 // gradient checks and mean-field integrals follow from the list. A struct has
-//   value(x, p), derivative(s, p), second_derivative(x, p)   p is the function's parameter, s is y if uses_output, else
-//   x uses_output        whether the derivative is computed from y = f(x) (then only y need be kept) or from x kinks
-//   where the derivative jumps (gradient checks keep away, mean-field integrals are split there) max_slope          sup
-//   |f'| over the real line (at the default parameter) default_parameter  0 where there is none
+// - value(x, p), derivative(s, p), second_derivative(x, p): p is the function's parameter, s is y if uses_output, else
+// x
+// - uses_output: whether the derivative is computed from y = f(x) (then only y need be kept) or from x
+// - slopes_0_and_1: whether the derivative is 0 or 1 everywhere, so that a unit passes all on, or nothing
+// - kinks: where the derivative jumps (gradient checks keep away, mean-field integrals are split there)
+// - max_slope: sup |f'| over the real line (at the default parameter)
+// - default_parameter: 0 where there is none
 #pragma once
 
 #include <array>
@@ -48,7 +51,7 @@ constexpr double pi = 3.14159265358979323846;
   RZ_HOST_DEVICE static T
 
 struct Identity {  // x
-  static constexpr bool uses_output = true;
+  static constexpr bool uses_output = true, slopes_0_and_1 = true;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = 1, default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return x; }
@@ -57,7 +60,7 @@ struct Identity {  // x
 };
 
 struct Relu {  // max(0, x)
-  static constexpr bool uses_output = true;
+  static constexpr bool uses_output = true, slopes_0_and_1 = true;
   static constexpr std::array<double, 1> kinks{0};
   static constexpr double max_slope = 1, default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return x > T(0) ? x : (x == x ? T(0) : x); }  // NaN stays NaN
@@ -66,7 +69,7 @@ struct Relu {  // max(0, x)
 };
 
 struct LeakyRelu {  // x for x > 0, p x below; p = negative_slope
-  static constexpr bool uses_output = false;
+  static constexpr bool uses_output = false, slopes_0_and_1 = false;
   static constexpr std::array<double, 1> kinks{0};
   static constexpr double max_slope = 1, default_parameter = 0.01;
   RZ_FUNCTION value(T x, T p) { return x > T(0) ? x : p * x; }
@@ -75,7 +78,7 @@ struct LeakyRelu {  // x for x > 0, p x below; p = negative_slope
 };
 
 struct Tanh {
-  static constexpr bool uses_output = true;
+  static constexpr bool uses_output = true, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = 1, default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return math::tanh(x); }
@@ -87,7 +90,7 @@ struct Tanh {
 };
 
 struct Erf {
-  static constexpr bool uses_output = false;
+  static constexpr bool uses_output = false, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = 1.12837916709551257390, default_parameter = 0;  // 2 / sqrt(pi)
   RZ_FUNCTION value(T x, T) { return math::erf(x); }
@@ -96,7 +99,7 @@ struct Erf {
 };
 
 struct ErfUnit {  // erf(sqrt(pi) x / 2): slope 1 at 0, the error function of Pennington, Schoenholz, Ganguli (2017)
-  static constexpr bool uses_output = false;
+  static constexpr bool uses_output = false, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = 1, default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return math::erf(T(0.88622692545275801365) * x); }
@@ -105,7 +108,7 @@ struct ErfUnit {  // erf(sqrt(pi) x / 2): slope 1 at 0, the error function of Pe
 };
 
 struct HardTanh {  // x held in [-1, 1]
-  static constexpr bool uses_output = true;
+  static constexpr bool uses_output = true, slopes_0_and_1 = true;
   static constexpr std::array<double, 2> kinks{-1, 1};
   static constexpr double max_slope = 1, default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return x > T(1) ? T(1) : (x < T(-1) ? T(-1) : x); }
@@ -114,7 +117,7 @@ struct HardTanh {  // x held in [-1, 1]
 };
 
 struct Sigmoid {
-  static constexpr bool uses_output = true;
+  static constexpr bool uses_output = true, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = 0.25, default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return math::logistic(x); }
@@ -126,7 +129,7 @@ struct Sigmoid {
 };
 
 struct Gelu {  // x Phi(x), Phi the normal distribution function
-  static constexpr bool uses_output = false;
+  static constexpr bool uses_output = false, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = 1.12890414518516, default_parameter = 0;  // at x = sqrt(2)
   RZ_FUNCTION value(T x, T) { return x * phi(x); }
@@ -137,7 +140,7 @@ struct Gelu {  // x Phi(x), Phi the normal distribution function
 };
 
 struct GeluTanh {  // x (1 + tanh u) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3)
-  static constexpr bool uses_output = false;
+  static constexpr bool uses_output = false, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = 1.12899306865878, default_parameter = 0;
   static constexpr double k = 0.79788456080286535588, c = 0.044715;
@@ -155,7 +158,7 @@ struct GeluTanh {  // x (1 + tanh u) / 2, u = sqrt(2 / pi) (x + 0.044715 x^3)
 };
 
 struct Silu {  // x sigmoid(x)
-  static constexpr bool uses_output = false;
+  static constexpr bool uses_output = false, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = 1.09983932, default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return x * math::logistic(x); }
@@ -170,7 +173,7 @@ struct Silu {  // x sigmoid(x)
 };
 
 struct Selu {  // lambda x for x > 0, lambda alpha (exp(x) - 1) below (Klambauer et al. 2017)
-  static constexpr bool uses_output = false;
+  static constexpr bool uses_output = false, slopes_0_and_1 = false;
   static constexpr std::array<double, 1> kinks{0};
   static constexpr double lambda = 1.05070098735548049342, alpha = 1.67326324235437728482;
   static constexpr double max_slope = lambda * alpha, default_parameter = 0;
@@ -180,7 +183,7 @@ struct Selu {  // lambda x for x > 0, lambda alpha (exp(x) - 1) below (Klambauer
 };
 
 struct Sin {
-  static constexpr bool uses_output = false;
+  static constexpr bool uses_output = false, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = 1, default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return math::sin(x); }
@@ -191,7 +194,7 @@ struct Sin {
 // Elementary functions: building blocks of composite operations, not offered as activations.
 
 struct Exp {
-  static constexpr bool uses_output = true;
+  static constexpr bool uses_output = true, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = __builtin_huge_val(), default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return math::exp(x); }
@@ -200,7 +203,7 @@ struct Exp {
 };
 
 struct Log {
-  static constexpr bool uses_output = false;
+  static constexpr bool uses_output = false, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = __builtin_huge_val(), default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return math::log(x); }
@@ -209,7 +212,7 @@ struct Log {
 };
 
 struct Sqrt {
-  static constexpr bool uses_output = true;
+  static constexpr bool uses_output = true, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = __builtin_huge_val(), default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return math::sqrt(x); }
@@ -218,7 +221,7 @@ struct Sqrt {
 };
 
 struct Square {
-  static constexpr bool uses_output = false;
+  static constexpr bool uses_output = false, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = __builtin_huge_val(), default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return x * x; }
@@ -227,7 +230,7 @@ struct Square {
 };
 
 struct Reciprocal {  // 1 / x
-  static constexpr bool uses_output = true;
+  static constexpr bool uses_output = true, slopes_0_and_1 = false;
   static constexpr std::array<double, 0> kinks{};
   static constexpr double max_slope = __builtin_huge_val(), default_parameter = 0;
   RZ_FUNCTION value(T x, T) { return T(1) / x; }
@@ -268,6 +271,7 @@ struct Scalar {
 struct ScalarInfo {
   std::string_view name;
   bool uses_output;
+  bool slopes_0_and_1;
   std::span<const double> kinks;
   double max_slope;
   double default_parameter;

@@ -110,10 +110,8 @@ std::int64_t find_column(const CsvTable& table, const CsvColumn& column, std::st
   }
   const auto found = std::ranges::find(table.header, column.name);
   if (found != table.header.end()) return found - table.header.begin();
-  const std::string near =
-      nearest(column.name, std::vector<std::string_view>(table.header.begin(), table.header.end()));
-  RZ_FAIL(file, "{}: has no column '{}'{}", what, printable(column.name),
-          near.empty() ? "" : " (did you mean '" + printable(near) + "'?)");
+  const std::vector<std::string_view> names(table.header.begin(), table.header.end());
+  RZ_FAIL(file, "{}: has no column '{}'{}", what, printable(column.name), printable(did_you_mean(column.name, names)));
 }
 
 double value_of(std::string_view cell, std::string_view what, std::int64_t line, std::size_t column) {

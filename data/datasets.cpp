@@ -46,16 +46,12 @@ const Entry entries[] = {
 };
 
 const Entry& entry_named(std::string_view name) {
-  std::string known;
   std::vector<std::string_view> names;
   for (const Entry& entry : entries) {
     if (entry.description.name == name) return entry;
     names.push_back(entry.description.name);
-    known += (known.empty() ? "" : ", ") + std::string(entry.description.name);
   }
-  const std::string near = nearest(name, names);
-  RZ_FAIL(value, "data: there is no data set '{}' ({}known: {})", printable(name),
-          near.empty() ? "" : "did you mean '" + near + "'? ", known);
+  RZ_FAIL(value, "data set: {}", unknown_name(printable(name), names));
 }
 
 }  // namespace

@@ -17,27 +17,23 @@ struct GzipReader::State {
   std::string what;
   bool ended = false;
 
+  State(std::string_view compressed, std::string_view name) : rest(compressed), packed(compressed.size()), what(name) {
+    constexpr int gzip_only = 16;  // zlib: added to the size of the window
+    RZ_CHECK(memory, inflateInit2(&stream, gzip_only + MAX_WBITS) == Z_OK, "{}: zlib could not be started", what);
+  }
+  ~State() { inflateEnd(&stream); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  std::string_view left() const { return {rest.data() - stream.avail_in, stream.avail_in + rest.size()}; }
   std::size_t inflate_into(char* out, std::size_t bytes);
   [[noreturn]] void fail(std::string_view why) const { RZ_FAIL(file, "{}: {}", what, why); }
 };
 
 bool is_gzip(std::string_view bytes) { return bytes.starts_with("\x1f\x8b"); }
 
-GzipReader::GzipReader(std::string_view packed, std::string_view what) : state_(new State) {
-  state_->rest = packed;
-  state_->packed = packed.size();
-  state_->what = what;
-  constexpr int gzip_only = 16;  // zlib: added to the size of the window
-  if (inflateInit2(&state_->stream, gzip_only + MAX_WBITS) != Z_OK) {
-    delete state_;
-    RZ_FAIL(memory, "{}: zlib could not be started", what);
-  }
-}
-
-GzipReader::~GzipReader() {
-  inflateEnd(&state_->stream);
-  delete state_;
-}
+GzipReader::GzipReader(std::string_view packed, std::string_view what) : state_(new State(packed, what)) {}
+GzipReader::~GzipReader() = default;
 
 std::size_t GzipReader::State::inflate_into(char* out, std::size_t bytes) {
   constexpr std::size_t most = std::numeric_limits<uInt>::max();
@@ -54,10 +50,14 @@ std::size_t GzipReader::State::inflate_into(char* out, std::size_t bytes) {
     stream.avail_out = static_cast<uInt>(room);
     const int result = inflate(&stream, Z_NO_FLUSH);
     done += room - stream.avail_out;
-    ended = result == Z_STREAM_END;
+    if (result == Z_STREAM_END) {  // of a member
+      ended = !is_gzip(left());
+      if (!ended) inflateReset(&stream);
+      continue;
+    }
     if (result == Z_BUF_ERROR && rest.empty()) fail("is cut off (its compressed data end early)");
     if (result == Z_MEM_ERROR) RZ_FAIL(memory, "{}: there is not enough memory to unpack it", what);
-    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
+    if (result != Z_OK && result != Z_BUF_ERROR)
       fail("is damaged: " + printable(stream.msg ? stream.msg : "its compressed data are no gzip stream"));
   }
   return done;
@@ -76,7 +76,7 @@ std::string GzipReader::read(std::size_t bytes) {
 void GzipReader::expect_end() {
   char beyond = 0;
   if (state_->inflate_into(&beyond, 1) != 0) state_->fail("goes on after the end that its header gives");
-  if (state_->stream.avail_in > 0 || !state_->rest.empty()) state_->fail("has other bytes after its compressed data");
+  if (!state_->left().empty()) state_->fail("has other bytes after its compressed data");
 }
 
 }  // namespace rz

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -11,7 +12,8 @@ bool is_gzip(std::string_view bytes);
 
 class GzipReader {
  public:
-  // One compressed member, which must outlive the reader. `what` opens messages.   Throws: file
+  // Compressed members, one after the other, whose contents are read as one; they must outlive the reader. `what` opens
+  // messages.   Throws: file
   GzipReader(std::string_view packed, std::string_view what);
   ~GzipReader();
   GzipReader(const GzipReader&) = delete;
@@ -25,7 +27,7 @@ class GzipReader {
 
  private:
   struct State;
-  State* state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace rz

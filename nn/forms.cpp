@@ -116,15 +116,11 @@ const FormRow& row(Form form) { return table[static_cast<std::size_t>(form)]; }
 
 Form form_named(std::string_view name) {
   std::vector<std::string_view> names;
-  std::string list;
   for (const FormRow& row : table) {
     if (row.name == name) return row.form;
     names.push_back(row.name);
-    list += (list.empty() ? "" : ", ") + std::string(row.name);
   }
-  const std::string near = nearest(name, names);
-  RZ_FAIL(value, "form: {} is not a residual form ({}forms: {})", name,
-          near.empty() ? "" : "did you mean " + near + "? ", list);
+  RZ_FAIL(value, "form: {}", unknown_name(name, names));
 }
 
 std::string constants_text(Form form, const Position& position, std::span<const double> skip,

@@ -1,5 +1,6 @@
 #include "nn/init.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <string>
@@ -69,17 +70,7 @@ Initializer scaled(Initializer inner, double factor) {
 std::span<const std::string_view> names() { return all_names; }
 
 Initializer named(std::string_view name, const Shape& shape, std::optional<double> gain) {
-  bool known = false;
-  std::string list;
-  for (const std::string_view candidate : all_names) {
-    known |= candidate == name;
-    list += (list.empty() ? "" : ", ") + std::string(candidate);
-  }
-  if (!known) {
-    const std::string near = nearest(name, all_names);
-    RZ_FAIL(value, "init: {} is not an initialiser ({}; there are authors, {})", name,
-            near.empty() ? "no name is near" : "did you mean " + near + "?", list);
-  }
+  RZ_CHECK(value, std::ranges::find(all_names, name) != all_names.end(), "init: {}", unknown_name(name, all_names));
   RZ_CHECK(shape, shape.rank() == 2, "init: {} needs a matrix [out, in], not {}", name, shape);
   const std::int64_t out = shape[0], in = shape[1];
   const double g = gain.value_or(name.starts_with("kaiming") ? std::sqrt(2.0) : 1.0);

@@ -30,9 +30,7 @@ std::span<const std::string_view> norm_kinds() { return names; }
 NormKind norm_kind_named(std::string_view name) {
   for (std::size_t k = 0; k < names.size(); ++k)
     if (names[k] == name) return static_cast<NormKind>(k);
-  const std::string near = nearest(name, names);
-  RZ_FAIL(value, "norm: {} is not a kind of norm ({}there are layer_norm, rms_norm, dyt, derf)", name,
-          near.empty() ? "" : "did you mean " + near + "? ");
+  RZ_FAIL(value, "norm: {}", unknown_name(name, names));
 }
 
 Norm::Norm(ParameterStore& store, const std::string& name, std::int64_t features, const NormOptions& options)

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/nearest.h"
+#include "optim/resolve_key.h"
 
 namespace rz::optim {
 
@@ -47,36 +48,9 @@ const std::vector<OptimizerOptions>& rules() {
 }
 
 const OptimizerOptions& rule_named(const std::string& name) {
-  std::string known;
-  for (const OptimizerOptions& rule : rules()) {
+  for (const OptimizerOptions& rule : rules())
     if (rule.name == name) return rule;
-    known += (known.empty() ? "" : ", ") + rule.name;
-  }
-  const std::string close = nearest(name, optimizer_names());
-  RZ_FAIL(value, "optimizer: '{}' is not known{}; there are {}", name,
-          close.empty() ? "" : " (did you mean '" + close + "'?)", known);
-}
-
-// "sgd, rmsprop and muon"
-std::string listed(const std::vector<std::string_view>& names) {
-  std::string text;
-  for (std::size_t k = 0; k < names.size(); ++k)
-    text += (k == 0 ? "" : k + 1 == names.size() ? " and " : ", ") + std::string(names[k]);
-  return text;
-}
-
-// Takes the default, or refuses what the rule does not use.
-template <class Key>
-void resolve_key(const Key& key, const OptimizerOptions& rule, OptimizerOptions& options) {
-  auto& value = options.*key.member;
-  const auto& standard = rule.*key.member;
-  if (!standard && value) {
-    std::vector<std::string_view> users;
-    for (const OptimizerOptions& row : rules())
-      if (row.*key.member) users.push_back(row.name);
-    RZ_FAIL(value, "optimizer.{} belongs to {}, but optimizer.name is {}", key.name, listed(users), rule.name);
-  }
-  if (!value) value = standard;
+  RZ_FAIL(value, "optimizer: {}", unknown_name(name, optimizer_names()));
 }
 
 void check_not_negative(const std::string& what, double value) {
@@ -88,8 +62,9 @@ void check(const OptimizerOptions& options) {
   for (const RealKey& key : real_keys())
     if (options.*key.member) check_not_negative(std::string(key.name), *(options.*key.member));
   check_not_negative("clip_norm", options.clip_norm);
-  for (const RealKey& key : {RealKey{"alpha", &OptimizerOptions::alpha}, RealKey{"beta1", &OptimizerOptions::beta1},
-                             RealKey{"beta2", &OptimizerOptions::beta2}})
+  for (const RealKey& key :
+       {RealKey{"alpha", &OptimizerOptions::alpha}, RealKey{"beta1", &OptimizerOptions::beta1},
+        RealKey{"beta2", &OptimizerOptions::beta2}, RealKey{"momentum", &OptimizerOptions::momentum}})
     RZ_CHECK(value, (options.*key.member).value_or(0) < 1, "optimizer: {} is {}, but must lie in [0, 1)", key.name,
              *(options.*key.member));
   RZ_CHECK(value, !options.nesterov.value_or(false) || options.momentum.value_or(0) > 0,
@@ -138,8 +113,8 @@ std::span<const std::string_view> optimizer_names() {
 
 OptimizerOptions resolved(OptimizerOptions options) {
   const OptimizerOptions& rule = rule_named(options.name);
-  for (const RealKey& key : real_keys()) resolve_key(key, rule, options);
-  for (const FlagKey& key : flag_keys()) resolve_key(key, rule, options);
+  for (const RealKey& key : real_keys()) resolve_key("optimizer", key, rule, optimizer_rules(), options);
+  for (const FlagKey& key : flag_keys()) resolve_key("optimizer", key, rule, optimizer_rules(), options);
   for (const Role role : all_roles) {
     std::optional<bool>& trust_ratio = options.role(role).trust_ratio;
     const std::optional<bool>& standard = rule.role(role).trust_ratio;

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/nearest.h"
+#include "optim/resolve_key.h"
 #include "optim/schedule.h"
 
 namespace rz::optim {
@@ -47,25 +48,7 @@ void for_each_key(F&& f) {
 
 // A name out of a list, or an error that tells the nearest.
 void check_name(std::string_view what, const std::string& name, std::span<const std::string_view> names) {
-  if (std::ranges::find(names, name) != names.end()) return;
-  std::string known;
-  for (const std::string_view one : names) known += (known.empty() ? "" : ", ") + std::string(one);
-  const std::string close = nearest(name, names);
-  RZ_FAIL(value, "schedule: {}'{}' is not known{}; there are {}", what, name,
-          close.empty() ? "" : " (did you mean '" + close + "'?)", known);
-}
-
-template <class T>
-void resolve_key(const Key<T>& key, const ScheduleOptions& row, ScheduleOptions& options) {
-  std::optional<T>& value = options.*key.member;
-  const std::optional<T>& standard = row.*key.member;
-  if (!standard && value) {
-    std::string users;
-    for (const ScheduleOptions& other : rows())
-      if (other.*key.member) users += (users.empty() ? "" : ", ") + other.name;
-    RZ_FAIL(value, "schedule.{} belongs to {}, but schedule.name is {}", key.name, users, row.name);
-  }
-  if (!value) value = standard;
+  RZ_CHECK(value, std::ranges::find(names, name) != names.end(), "schedule: {}{}", what, unknown_name(name, names));
 }
 
 void check_numbers(const ScheduleOptions& o) {
@@ -118,7 +101,7 @@ ScheduleOptions resolved(ScheduleOptions options) {
       row.final_fraction.reset();
     }
   }
-  for_each_key([&](const auto& key) { resolve_key(key, row, options); });
+  for_each_key([&](const auto& key) { resolve_key("schedule", key, row, schedule_rows(), options); });
   check_numbers(options);
   return options;
 }

@@ -58,9 +58,4 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, con
   return softmax_cross_entropy(logits, labels, options, Tensor());
 }
 
-Tensor counted_rows(const Tensor& labels, const CrossEntropyOptions& options, DType dtype) {
-  const Tensor logits = Tensor::zeros({labels.elements(), 1}, dtype, labels.device());  // only the labels matter
-  return ops::sum(ops::softmax_cross_entropy(logits, labels, options, false).counted);
-}
-
 }  // namespace rz

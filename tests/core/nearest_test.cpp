@@ -24,5 +24,9 @@ TEST_SUITE("core/nearest") {
     CHECK(nearest("optimiser", names).empty());
     CHECK(nearest(std::string(100000, 'a'), names).empty());
     CHECK(nearest("sgd", {}).empty());
+    CHECK(rz::did_you_mean("sgd", {}, " (nothing)") == " (nothing)");
+    const std::string_view few[] = {"relu", "tanh"};
+    CHECK(rz::unknown_name("rleu", few) == "'rleu' is not known (did you mean 'relu'?); there are relu, tanh");
+    CHECK(rz::unknown_name("x", few) == "'x' is not known; there are relu, tanh");
   }
 }

@@ -156,6 +156,21 @@ TEST_SUITE("core/scalar_functions") {
     CHECK(evaluate(steep, 1, 3) == 1);
   }
 
+  TEST_CASE("scalar functions: slopes_0_and_1 holds where every slope is 0 or 1") {
+    int found = 0;
+    for (const ScalarFunction f : activations()) {
+      bool all = true;
+      for (double x = -4.03; x < 4; x += 0.01) {
+        const double slope = evaluate(f, 1, x);
+        all = all && (slope == 0 || slope == 1);
+      }
+      INFO(info(f).name);
+      CHECK(info(f).slopes_0_and_1 == all);
+      found += all;
+    }
+    CHECK(found == 3);  // identity, relu, hard_tanh
+  }
+
   TEST_CASE("scalar functions: an unknown activation gets the list of names and the nearest") {
     std::vector<std::string> names;
     for (ScalarFunction f : activations()) {

@@ -79,7 +79,7 @@ TEST_SUITE("data/dataset") {
       return message_of(ErrorCode::value, [&] { load_dataset({.name = name, .path = path, .shapes = {}}); });
     };
     CHECK(mentions(refused("cifar-10", ""),
-                   {"no data set 'cifar-10'", "did you mean 'cifar10'?", "known: shapes, cifar10"}));
+                   {"data set: 'cifar-10' is not known", "did you mean 'cifar10'?", "there are shapes, cifar10"}));
     CHECK(mentions(refused("cifar10", ""), {"cifar10 needs a path", "(rezero data fetch cifar10 --out DIR)"}));
     CHECK(mentions(refused("npy", ""), {"npy needs a path: the folder of its files"}));
     CHECK(mentions(refused("shapes", "/x"), {"shapes is made by the program", "/x"}));

@@ -186,7 +186,7 @@ TEST_SUITE("nn/fully_connected") {
                  {"gate", "deep"}));
     CHECK(mentions(message_of(ErrorCode::value, [] { FullyConnected({.depth = 4, .residual = {.gate = {1, 2}}}); }),
                    {"2 gates", "4 layers"}));
-    CHECK(mentions(message_of(ErrorCode::value, [] { nn::form_named("rezro"); }), {"rezro", "rezero?"}));
+    CHECK(mentions(message_of(ErrorCode::value, [] { nn::form_named("rezro"); }), {"rezro", "did you mean 'rezero'?"}));
     const auto model = net({.inputs = {6}, .depth = 1, .width = 4});
     CHECK(mentions(message_of(ErrorCode::shape, [&] { model->forward(Variable(normal_input({2, 7}, "x"))); }),
                    {"[2, 7]", "6"}));

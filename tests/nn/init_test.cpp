@@ -70,7 +70,7 @@ TEST_SUITE("nn/init") {
 
   TEST_CASE("an unknown name gets the nearest one") {
     CHECK(mentions(message_of(ErrorCode::value, [] { nn::init::named("kaiming_norml", {2, 2}); }),
-                   {"kaiming_norml", "kaiming_normal?"}));
+                   {"kaiming_norml", "did you mean 'kaiming_normal'?"}));
     message_of(ErrorCode::shape, [] { nn::init::named("orthogonal", {2, 2, 2}); });
   }
 }

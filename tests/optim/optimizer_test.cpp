@@ -194,6 +194,8 @@ TEST_SUITE("optim/optimizer") {
     CHECK(mentions(error_of({.eps = -1}), {"eps is -1"}));
     CHECK(mentions(error_of({.clip_norm = -1}), {"clip_norm is -1"}));
     CHECK(mentions(error_of({.name = "sgd", .momentum = -0.5}), {"momentum is -0.5"}));
+    for (const char* rule : {"sgd", "rmsprop", "muon"})
+      CHECK(mentions(error_of({.name = rule, .momentum = 1}), {"momentum is 1, but must lie in [0, 1)"}));
     CHECK(mentions(error_of({.name = "sgd", .nesterov = true}), {"nesterov", "momentum is 0"}));
     OptimizerOptions options;
     options.role(Role::norm).rate_factor = -2;

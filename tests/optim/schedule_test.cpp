@@ -128,7 +128,7 @@ TEST_SUITE("optim/schedule") {
     CHECK(
         mentions(error_of({.name = "linear_warmup", .after = "cosin"}), {"after = 'cosin'", "did you mean 'cosine'?"}));
     CHECK(mentions(error_of({.gamma = 0.5}),
-                   {"schedule.gamma belongs to step, multi_step, exponential, but schedule.name is constant"}));
+                   {"schedule.gamma belongs to step, multi_step and exponential, but schedule.name is constant"}));
     CHECK(mentions(error_of({.name = "linear_warmup", .final_fraction = 0.5}),
                    {"schedule.final_fraction", "cosine", "schedule.after is constant"}));
     CHECK(mentions(error_of({}, -0.1), {"learning rate is -0.1"}));

@@ -253,8 +253,8 @@ TEST_CASE("fetch: the command's messages") {
   check_fails({"mnist", "--out", out, "--url", "http://127.0.0.1:1"}, 1,
               {"http://127.0.0.1:1/train-images", "--url gives"});
   check_fails({"mnist", "--out", out, "--url", "mirror/mnist"}, 2, {"--url: mirror/mnist is no address"});
-  check_fails({"mnits"}, 2, {"no published data set 'mnits' (did you mean 'mnist'?", "enwik8"});
-  check_fails({"shapes"}, 2, {"no published data set 'shapes'"});
+  check_fails({"mnits"}, 2, {"'mnits' is not known (did you mean 'mnist'?", "enwik8"});
+  check_fails({"shapes"}, 2, {"data set 'shapes' is not known; there are cifar10"});
   check_fails({}, 2, {"data fetch: no data set was named"});
   check_fails({"mnist", "--timeout", "0"}, 2, {"--timeout"});
   write_file(folder / "file", "");

@@ -74,7 +74,7 @@ TEST_CASE("data show: sets without pictures, files of others, and wrong usage") 
   check_refused({"data", "show", "npy", "--path", folder.path(), "--out", folder / "x.png"}, 2, {"--out", "[3]"});
   check_refused({"data", "show"}, 2, {"data show: no data set was named"});
   check_refused({"data"}, 2, {"data: nothing was named to do (fetch or show)"});
-  check_refused({"data", "show", "mnits"}, 2, {"no data set 'mnits' (did you mean 'mnist'?"});
+  check_refused({"data", "show", "mnits"}, 2, {"'mnits' is not known (did you mean 'mnist'?"});
   check_refused({"data", "show", "npy"}, 2, {"npy needs a path"});
   check_refused({"data", "show", "shapes", "--ouch"}, 2, {"rezero data show: unknown option --ouch", "--out"});
   check_refused({"data", "show", "shapes", "--set", "model.depth=3"}, 2, {"model.depth=3 is no key of the data set"});

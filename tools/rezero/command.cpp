@@ -15,8 +15,4 @@ void add_json(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "Print the result as one JSON document");
 }
 
-std::string did_you_mean(std::string_view nearest) {
-  return nearest.empty() ? "" : " (did you mean '" + std::string(nearest) + "'?)";
-}
-
 }  // namespace rz::tool

@@ -64,7 +64,5 @@ auto checked_usage(std::string_view what, F&& f) {
 void add_threads(CLI::App& command, int& threads);
 // --json: the result as one JSON document on standard output.
 void add_json(CLI::App& command, bool& json);
-// " (did you mean 'x'?)", or "".
-std::string did_you_mean(std::string_view nearest);
 
 }  // namespace rz::tool

@@ -136,9 +136,7 @@ const PublishedSet& published_set(std::string_view name) {
     if (set.name == name) return set;
     names.push_back(set.name);
   }
-  const std::string near = nearest(name, names);
-  throw UsageError(fmt::format("data fetch: there is no published data set '{}' ({}known: {})", printable(name),
-                               near.empty() ? "" : "did you mean '" + near + "'? ", fmt::join(names, ", ")));
+  throw UsageError("data fetch: the data set " + unknown_name(printable(name), names));
 }
 
 int fetch(const PublishedSet& set, const FetchOptions& given) {

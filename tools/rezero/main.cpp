@@ -56,9 +56,9 @@ std::string unknown_option(const CLI::App& command, const std::string& where, co
   for (const CLI::Option* option : command.get_options())
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   const std::string flag = word.substr(0, word.find('='));
-  const std::string near = nearest(flag, std::vector<std::string_view>(names.begin(), names.end()));
+  const std::vector<std::string_view> known(names.begin(), names.end());
   return fmt::format("{}: unknown option {}{}", where, printable(flag),
-                     near.empty() ? " (" + where + " --help lists them)" : did_you_mean(near));
+                     did_you_mean(flag, known, " (" + where + " --help lists them)"));
 }
 
 // What the parser cannot say well: the first word is neither a command nor an option.
@@ -73,9 +73,9 @@ void check_first_word(const CLI::App& app, std::span<char*> arguments) {
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
     names.push_back(command->get_name());
   if (std::ranges::find(names, word) != names.end()) return;
-  const std::string near = nearest(word, std::vector<std::string_view>(names.begin(), names.end()));
-  throw UsageError(fmt::format("{}: is not a command{}", printable(word),
-                               near.empty() ? " (rezero --help lists them)" : did_you_mean(near)));
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  throw UsageError(
+      fmt::format("{}: is not a command{}", printable(word), did_you_mean(word, known, " (rezero --help lists them)")));
 }
 
 // The command that was named, with that within it: "data show".

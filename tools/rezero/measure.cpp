@@ -7,6 +7,7 @@
 
 #include "tools/isometry/verdict.h"
 #include "tools/report/spectra.h"
+#include "tools/rezero/evenly_spaced.h"
 #include "tools/rezero/spectrum_text.h"
 #include "tools/rezero/terminal.h"
 
@@ -14,15 +15,6 @@ namespace rz::tool {
 namespace {
 
 std::string number(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4g}", value); }
-
-// Which of n layers are shown: the first, the last and what lies evenly between.
-std::vector<std::size_t> shown(std::size_t n) {
-  constexpr std::size_t most = 16;
-  std::vector<std::size_t> layers;
-  const std::size_t rows = std::min(n, most);
-  for (std::size_t k = 0; k < rows; ++k) layers.push_back(rows == 1 ? 0 : k * (n - 1) / (rows - 1));
-  return layers;
-}
 
 // How far the singular values lie from 1 together, and from each other.
 std::string scale_text(const isometry::Summary& s) {
@@ -54,7 +46,8 @@ std::string spread_text(const isometry::Result& stack) {
 std::string start_text(const isometry::Start& start) {
   std::vector<std::vector<std::string>> rows{{"layer", "gate", "|F|/|x|", "|x|"}};
   rows.push_back({"0", "", "", number(start.input_norm)});
-  for (const std::size_t l : shown(start.layers.size())) {
+  constexpr std::size_t most_layers = 16;
+  for (const std::size_t l : evenly_spaced(start.layers.size(), most_layers)) {
     const isometry::LayerStart& layer = start.layers[l];
     rows.push_back({std::to_string(l + 1), number(layer.gate), number(layer.branch_ratio), number(layer.norm)});
   }

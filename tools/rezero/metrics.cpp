@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "data/file.h"
 #include "data/text.h"
+#include "tools/rezero/evenly_spaced.h"
 #include "tools/rezero/json.h"
 
 namespace rz::tool {
@@ -88,9 +89,7 @@ ResidualWeights summarise(const std::vector<double>& all) {
     sum += std::abs(value);
   }
   result.mean_abs = sum / static_cast<double>(all.size());
-  const std::size_t count = std::min(all.size(), most);
-  for (std::size_t k = 0; k < count; ++k)  // the first and the last are among them
-    result.values.push_back(all[count == 1 ? 0 : k * (all.size() - 1) / (count - 1)]);
+  for (const std::size_t k : evenly_spaced(all.size(), most)) result.values.push_back(all[k]);
   return result;
 }
 

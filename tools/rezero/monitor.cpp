@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "nn/residual.h"
+#include "tools/rezero/evenly_spaced.h"
 #include "tools/rezero/json.h"
 
 namespace rz::tool {
@@ -48,14 +49,6 @@ MovementSums compare(const std::vector<char>& before, const std::vector<char>& a
 
 std::string short_number(double value) { return std::isfinite(value) ? fmt::format("{:.4g}", value) : "null"; }
 
-// Which of n are shown: the first, the last and what lies evenly between.
-std::vector<std::size_t> shown(std::size_t n) {
-  std::vector<std::size_t> list;
-  const std::size_t count = std::min(n, most_layers);
-  for (std::size_t k = 0; k < count; ++k) list.push_back(count == 1 ? 0 : k * (n - 1) / (count - 1));
-  return list;
-}
-
 std::string module_of(const std::string& parameter) {
   const std::size_t dot = parameter.rfind('.');
   return dot == std::string::npos ? parameter : parameter.substr(0, dot);
@@ -86,7 +79,7 @@ Monitor::Monitor(nn::Model& model, const optim::Optimizer& optimizer, const Moni
     if (is_new) layers_.push_back({module, {}});
     layers_[found->second].parameters.push_back(i);
   }
-  shown_ = shown(layers_.size());
+  shown_ = evenly_spaced(layers_.size(), most_layers);
 }
 
 void Monitor::before(const Tensor& images) {

@@ -57,18 +57,16 @@ Names keys_of(std::string_view section) {
     if (key.section == section) names.insert(key.name);
   return names;
 }
-std::string near(std::string_view word, const Names& names) {
-  return nearest(word, std::vector<std::string_view>(names.begin(), names.end()));
+std::string hint(std::string_view word, const Names& names, std::string_view otherwise) {
+  return did_you_mean(word, std::vector<std::string_view>(names.begin(), names.end()), otherwise);
 }
 
 std::string unknown_key(std::string_view section, std::string_view name) {
-  const std::string close = near(name, keys_of(section));
-  if (!close.empty()) return fmt::format("unknown key '{}' in [{}]{}", printable(name), section, did_you_mean(close));
+  const Names known = keys_of(section);
+  std::string otherwise = fmt::format(" (known: {})", fmt::join(known, ", "));
   for (const Key& key : keys())
-    if (key.name == name)
-      return fmt::format("unknown key '{}' in [{}] (it belongs in [{}])", name, section, key.section);
-  return fmt::format("unknown key '{}' in [{}] (known: {})", printable(name), section,
-                     fmt::join(keys_of(section), ", "));
+    if (key.name == name) otherwise = fmt::format(" (it belongs in [{}])", key.section);
+  return fmt::format("unknown key '{}' in [{}]{}", printable(name), section, hint(name, known, otherwise));
 }
 
 // Reads a table and those in it; notes the keys that it sets.
@@ -89,10 +87,9 @@ void read_section(const toml::table& table, const std::string& section, std::str
     } else if (names.contains(full)) {
       throw UsageError(fmt::format("{}: {} must be a section: [{}] and its keys below", where, full, full));
     } else if (section.empty() || node.is_table()) {
-      const std::string close = near(full, names);
-      throw UsageError(fmt::format(
-          "{}: unknown {} '{}'{}", where, node.is_table() ? "section" : "key outside a section", printable(full),
-          close.empty() ? fmt::format(" (sections: {})", fmt::join(names, ", ")) : did_you_mean(close)));
+      throw UsageError(fmt::format("{}: unknown {} '{}'{}", where,
+                                   node.is_table() ? "section" : "key outside a section", printable(full),
+                                   hint(full, names, fmt::format(" (sections: {})", fmt::join(names, ", ")))));
     } else {
       throw UsageError(fmt::format("{}: {}", where, unknown_key(section, name)));
     }
@@ -132,10 +129,8 @@ void apply_setting(const std::string& setting, Recipe& recipe, Names& set) {
   if (!key) {
     Names all;
     for (const Key& k : keys()) all.insert(k.full());
-    const std::string close = near(name, all);
-    throw UsageError(
-        fmt::format("--set: unknown key '{}'{}", printable(name),
-                    close.empty() ? " (write section.key=value, such as model.depth=64)" : did_you_mean(close)));
+    throw UsageError(fmt::format("--set: unknown key '{}'{}", printable(name),
+                                 hint(name, all, " (write section.key=value, such as model.depth=64)")));
   }
   try {
     key->read(recipe, setting_value(setting.substr(setting.find('=') + 1)));

@@ -61,8 +61,8 @@ std::string text_of(const Value& value) {
 
 std::string word_of(const Value& value, std::span<const std::string_view> words) {
   if (value.kind == Value::string && std::ranges::find(words, value.text) != words.end()) return value.text;
-  const std::string near = value.kind == Value::string ? nearest(value.text, words) : "";
-  refuse(value, fmt::format("one of {}{}", fmt::join(words, ", "), did_you_mean(near)));
+  const std::string word = value.kind == Value::string ? value.text : "";
+  refuse(value, fmt::format("one of {}{}", fmt::join(words, ", "), did_you_mean(word, words)));
 }
 
 std::string toml_string(std::string_view text) {

@@ -24,6 +24,7 @@ TrainingStep::TrainingStep(nn::Model& model, const optim::Optimizer& optimizer, 
   labels_ = Tensor({rows}, DType::i64, store.device());
   loss_ = Tensor({}, store.dtype(), store.device());
   predictions_ = Tensor({rows}, DType::i64, store.device());
+  if (parts_ > 1) counted_ = Tensor({}, store.dtype(), store.device());
 }
 
 // The first parts are those with one row more.
@@ -32,25 +33,24 @@ TrainingStep::Part TrainingStep::part(std::int64_t index) const {
   return {index * size + std::min(index, larger), size + (index < larger ? 1 : 0)};
 }
 
-Tensor TrainingStep::counted() const {
-  return parts_ == 1 ? Tensor() : counted_rows(labels_, loss_options_, images_.dtype());
-}
-
-Variable TrainingStep::loss_of(const Variable& logits, const Part& rows, const Tensor& counted) const {
-  if (!counted.defined()) return softmax_cross_entropy(logits, labels_, loss_options_);
-  return softmax_cross_entropy(logits, labels_.rows(rows.first, rows.count), loss_options_, counted);
+Variable TrainingStep::loss_of(const Variable& logits, const Part& rows) const {
+  return softmax_cross_entropy(logits, labels_.rows(rows.first, rows.count), loss_options_, counted_);
 }
 
 void TrainingStep::run(const Batch& batch) {
   images_.copy_from(batch.images);
   labels_.copy_from(batch.labels);
+  if (counted_.defined()) {
+    const std::vector<std::int64_t> labels = batch.labels.to_integers();
+    const auto ignored = std::ranges::count(labels, loss_options_.ignored_label);
+    counted_.copy_from(Tensor::full({}, static_cast<double>(std::ssize(labels) - ignored), counted_.dtype()));
+  }
   step_.run([&] {
-    const Tensor all = counted();
     for (std::int64_t k = 0; k < parts_; ++k) {
       const Part rows = part(k);
       Tape tape;
       const Variable logits = model_.forward(images_.rows(rows.first, rows.count));
-      const Variable loss = loss_of(logits, rows, all);
+      const Variable loss = loss_of(logits, rows);
       ops::add_to(loss.value(), {loss_, k > 0});
       ops::add_to(ops::argmax_rows(logits.value()), {predictions_.rows(rows.first, rows.count)});
       tape.backward(loss, k > 0);
@@ -69,10 +69,9 @@ std::int64_t TrainingStep::correct() const {
 
 std::string TrainingStep::first_nonfinite() const {
   const FiniteCheck check;
-  const Tensor all = counted();
   for (std::int64_t k = 0; k < parts_ && check.first().empty(); ++k) {
     const Part rows = part(k);
-    loss_of(model_.forward(images_.rows(rows.first, rows.count)), rows, all);
+    loss_of(model_.forward(images_.rows(rows.first, rows.count)), rows);
   }
   return check.first();
 }

@@ -37,8 +37,7 @@ class TrainingStep {
   };
   Part part(std::int64_t index) const;
   // The part's share of the batch's mean loss.
-  Variable loss_of(const Variable& logits, const Part& rows, const Tensor& counted) const;
-  Tensor counted() const;  // rows of the whole batch that count; undefined for a batch in one part
+  Variable loss_of(const Variable& logits, const Part& rows) const;
   nn::Model& model_;
   const optim::Optimizer& optimizer_;
   const optim::Ema* ema_;
@@ -46,6 +45,7 @@ class TrainingStep {
   CrossEntropyOptions loss_options_;
   std::int64_t parts_;
   Tensor images_, labels_, loss_, predictions_;
+  Tensor counted_;  // scalar: rows of the whole batch that count; undefined for a batch in one part
   Step step_;
 };
 
