@@ -105,23 +105,6 @@ Tensor part(const Tensor& flat, const ParameterStore::Range& range) {
 }
 }  // namespace
 
-std::vector<ParameterStore::Range> ParameterStore::ranges(std::string_view prefix) const {
-  std::vector<Range> list;
-  for (const Role role : all_roles) {
-    const Range& whole = ranges_[static_cast<std::size_t>(role)];
-    const std::size_t begin = list.size();
-    for (const Entry& entry : entries_) {
-      if (entry.role != role) continue;
-      const bool matches = entry.name.starts_with(prefix);
-      if (list.size() == begin || list.back().matches != matches) list.push_back({role, entry.offset, 0, matches});
-    }
-    for (std::size_t k = begin; k < list.size(); ++k)  // each ends where the next one begins
-      list[k].count = (k + 1 < list.size() ? list[k + 1].first : whole.first + whole.count) - list[k].first;
-  }
-  std::erase_if(list, [](const Range& range) { return range.count == 0; });
-  return list;
-}
-
 bool ParameterStore::holds(const Range& range, const Parameter& parameter) const {
   const std::int64_t offset = entries_[static_cast<std::size_t>(parameter.index())].offset;
   return offset >= range.first && offset < range.first + range.count;

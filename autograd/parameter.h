@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "autograd/variable.h"
@@ -82,8 +83,9 @@ class ParameterStore {
     std::int64_t first = 0, count = 0;
     bool matches = true;  // their names begin with the prefix that was asked for
   };
-  // All parameters, in the fewest ranges in which either all names begin with `prefix` or none does.
-  std::vector<Range> ranges(std::string_view prefix) const;
+  // f(range) for all parameters, in the fewest ranges in which either all names begin with `prefix` or none does.
+  template <class F>
+  void each_range(std::string_view prefix, F&& f) const;
   bool holds(const Range& range, const Parameter& parameter) const;
   Tensor values(const Range& range) const;
   Tensor gradients(const Range& range);
@@ -116,5 +118,23 @@ class ParameterStore {
   Tensor values_, gradients_, tangent_;
   std::vector<std::pair<std::string, Tensor>> slots_;
 };
+
+template <class F>
+void ParameterStore::each_range(std::string_view prefix, F&& f) const {
+  for (const Role role : all_roles) {
+    const Range& whole = ranges_[static_cast<std::size_t>(role)];
+    Range range{role, whole.first, 0, true};
+    const auto end_at = [&](std::int64_t end) {
+      range.count = end - range.first;
+      if (range.count > 0) f(std::as_const(range));
+    };
+    for (const Entry& entry : entries_) {
+      if (entry.role != role || entry.name.starts_with(prefix) == range.matches) continue;
+      end_at(entry.offset);
+      range = {role, entry.offset, 0, !range.matches};
+    }
+    end_at(whole.first + whole.count);
+  }
+}
 
 }  // namespace rz

@@ -43,12 +43,12 @@ void Optimizer::step(ParameterStore& store, const StepState& state) const {
   constants.beta1 = options_.beta1.value_or(0);
   constants.beta2 = options_.alpha.value_or(options_.beta2.value_or(0));
   constants.bias_correction = options_.bias_correction.value_or(true);
-  for (const ParameterStore::Range& range : store.ranges(options_.layers.prefix)) {
+  store.each_range(options_.layers.prefix, [&](const ParameterStore::Range& range) {
     constants.rate_factor = rate_factor(range.role) * (range.matches ? options_.layers.rate_factor : 1);
     constants.weight_decay = weight_decay(range.role);
     constants.eps = options_.eps.value_or(0) * (range.matches ? options_.layers.eps_factor : 1);
     update(store, range, constants, state.tensor());
-  }
+  });
 }
 
 std::string first_nonfinite_gradient(ParameterStore& store) {
