@@ -55,11 +55,12 @@ bool has_tangent(std::span<const Variable* const> inputs) {
   return false;
 }
 
-Variable finish(const char* name, std::span<const Variable* const> inputs, Tensor value, std::unique_ptr<Rule> rule) {
-  note_name(name);
+Variable finish(const OperationName& name, std::span<const Variable* const> inputs, Tensor value,
+                std::unique_ptr<Rule> rule) {
+  note_name(name.text);
   if (finite_check && finite_check->first_.empty() && !std::isfinite(ops::sum_of_squares(value).item())) {
     const std::string path = Scope::path();
-    finite_check->first_ = path.empty() ? name : path + ": " + name;
+    finite_check->first_ = path.empty() ? name.text : path + ": " + name.text;
   }
   if (!rule) return Variable(std::move(value));
   return Tape::active()->append(name, inputs, std::move(value), std::move(rule));

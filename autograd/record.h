@@ -68,14 +68,16 @@ struct RuleOf final : Rule {
   void apply(const Tensor& d_y, Gradients& d) override { function(d_y, d); }
   F function;
 };
-Variable finish(const char* name, std::span<const Variable* const> inputs, Tensor value, std::unique_ptr<Rule> rule);
+Variable finish(const OperationName& name, std::span<const Variable* const> inputs, Tensor value,
+                std::unique_ptr<Rule> rule);
 bool wants_rule(std::span<const Variable* const> inputs);  // a tape is active and an input is on it
 bool has_tangent(std::span<const Variable* const> inputs);
 Variable attach_tangent(Variable y, Variable tangent);
 }  // namespace detail
 
 template <class Vjp, class Jvp>
-Variable record(const char* name, std::span<const Variable* const> inputs, Tensor value, Vjp&& vjp, Jvp&& jvp) {
+Variable record(const OperationName& name, std::span<const Variable* const> inputs, Tensor value, Vjp&& vjp,
+                Jvp&& jvp) {
   std::unique_ptr<detail::Rule> rule;
   if (detail::wants_rule(inputs)) rule = std::make_unique<detail::RuleOf<std::decay_t<Vjp>>>(std::forward<Vjp>(vjp));
   Variable y = detail::finish(name, inputs, std::move(value), std::move(rule));
@@ -84,7 +86,7 @@ Variable record(const char* name, std::span<const Variable* const> inputs, Tenso
 }
 
 template <class Vjp, class Jvp>
-Variable record(const char* name, std::initializer_list<Input> inputs, Tensor value, Vjp&& vjp, Jvp&& jvp) {
+Variable record(const OperationName& name, std::initializer_list<Input> inputs, Tensor value, Vjp&& vjp, Jvp&& jvp) {
   static_assert(sizeof(Input) == sizeof(const Variable*));
   const Variable* pointers[4];  // no operation with a fixed number of inputs has more
   std::size_t n = 0;
@@ -121,7 +123,8 @@ class FiniteCheck {
   const std::string& first() const { return first_; }  // "linear_layers.12: linear", or "" when all were finite
 
  private:
-  friend Variable detail::finish(const char*, std::span<const Variable* const>, Tensor, std::unique_ptr<detail::Rule>);
+  friend Variable detail::finish(const OperationName&, std::span<const Variable* const>, Tensor,
+                                 std::unique_ptr<detail::Rule>);
   std::string first_;
 };
 

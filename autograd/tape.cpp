@@ -74,11 +74,11 @@ std::int32_t Tape::node_of(const Variable& v) const {
   return v.node_;
 }
 
-Variable Tape::append(const char* name, std::span<const Variable* const> inputs, Tensor value,
+Variable Tape::append(const OperationName& name, std::span<const Variable* const> inputs, Tensor value,
                       std::unique_ptr<detail::Rule> rule) {
-  RZ_CHECK(value, !consumed_, "tape: {} was recorded after the backward pass, which consumes the tape", name);
+  RZ_CHECK(value, !consumed_, "tape: {} was recorded after the backward pass, which consumes the tape", name.text);
   Node node;
-  node.name = name;
+  node.name = name.text;
   node.shape = value.shape();
   node.dtype = value.dtype();
   node.device = value.device();

@@ -10,10 +10,19 @@
 
 #include "autograd/parameter.h"
 #include "autograd/variable.h"
+#include "core/scalar_functions.h"
 
 namespace rz {
 
 class Tape;
+
+// What an operation is called in messages, and the function that it applies where it has one.
+struct OperationName {
+  const char* text;
+  const Scalar* function = nullptr;
+  OperationName(const char* name) : text(name) {}
+  OperationName(const char* name, const Scalar* f) : text(name), function(f) {}
+};
 
 // Where the vjp rule of one operation puts the gradients of its inputs.
 class Gradients {
@@ -67,7 +76,7 @@ class Tape {
   struct Nested {};
   explicit Tape(Nested);                          // inside another tape's backward pass
   std::int32_t node_of(const Variable& v) const;  // -1 for constants.   Throws: value (it belongs to another tape)
-  Variable append(const char* name, std::span<const Variable* const> inputs, Tensor value,
+  Variable append(const OperationName& name, std::span<const Variable* const> inputs, Tensor value,
                   std::unique_ptr<detail::Rule> rule);
   Variable parameter(const Parameter& parameter);
 
@@ -116,7 +125,7 @@ class TapeWatch {
   TapeWatch(const TapeWatch&) = delete;
   TapeWatch& operator=(const TapeWatch&) = delete;
   // Operation `index` of the tape gave y.
-  virtual void forward(std::size_t index, const char* name, std::span<const Variable* const> inputs,
+  virtual void forward(std::size_t index, const OperationName& name, std::span<const Variable* const> inputs,
                        const Tensor& y) = 0;
   // d_y went in; the gradients of the inputs so far, undefined where none is wanted.
   virtual void backward(std::size_t index, const Tensor& d_y, std::span<const Tensor> d_inputs) = 0;

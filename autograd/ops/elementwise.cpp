@@ -123,7 +123,7 @@ Variable scale(double a, const Variable& x) {
 Variable scalar(Scalar f, const Variable& x) {
   Tensor value = ops::scalar(f, 0, x.value());
   return record(
-      "scalar", {x}, value,
+      {"scalar", &f}, {x}, value,
       [f, kept = info(f.function).uses_output ? value : x.value()](const Tensor& d_y, Gradients& d) {
         if (d.wanted(0)) ops::scalar_vjp(f, kept, d_y, d.destination(0));
       },

@@ -26,9 +26,6 @@ void linear_vjp(const Tensor& x, const Tensor& weight, const Tensor& d_z, Gradie
   if (d.wanted(2)) ops::sum_to(rows, d.destination(2));
 }
 
-// Where the slope is 0 or 1 everywhere, a unit of slope 0 passes nothing on, and one of slope 1 all.
-bool has_slopes_0_and_1(ScalarFunction f) { return f == ScalarFunction::relu || f == ScalarFunction::hard_tanh; }
-
 // y = f(x W^T + b) for an x of one row with a tangent, f of slopes 0 and 1: half of a ReLU layer's units are inactive,
 // and their rows of W need not be multiplied with the tangents. Reads the slopes on the host.
 //   t_y[active] = t_x W[active]^T,   0 elsewhere
@@ -73,14 +70,14 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
 // Recorded as two operations when f's derivative needs z, or when there are tangents (whose rule needs z as well).
 Variable linear(const Variable& x, const Variable& weight, const Variable& bias, Scalar f) {
   if (f.function == ScalarFunction::identity) return linear(x, weight, bias);
-  if (x.tangent() && !weight.tangent() && !bias.tangent() && x.shape().rows() == 1 && has_slopes_0_and_1(f.function) &&
+  if (x.tangent() && !weight.tangent() && !bias.tangent() && x.shape().rows() == 1 && info(f.function).slopes_0_and_1 &&
       !inside_step())
     return linear_of_active_units(x, weight, bias, f);
   if (!info(f.function).uses_output || x.tangent() || weight.tangent() || bias.tangent())
     return scalar(f, linear(x, weight, bias));
   Tensor value = ops::linear(x.value(), weight.value(), bias.value(), f);
   return record(
-      "linear_scalar", {x, weight, bias}, value,
+      {"linear_scalar", &f}, {x, weight, bias}, value,
       [x = x.value(), w = weight.value(), y = value, f](const Tensor& d_y, Gradients& d) {
         linear_vjp(x, w, ops::scalar_vjp(f, y, d_y), d);
       },

@@ -188,6 +188,26 @@ TEST_CASE("train: --explain shows that the gate moves first, and then the branch
   CHECK(mentions(large.error, {"--explain", "200"}));
   CHECK(mentions(recipe.error, {"--explain", "without a recipe"}));
 }
+  // sgd at rate 0.1: a gate of 0 with the gradient -1.447.
+  CHECK(mentions(
+      step_1, {"w = resweight: rate 0.1, weight_decay 0", "was w = [0]", "d = [-1.447]", "w - rate g", "= [0.1447]"}));
+  const auto explained = [](std::vector<std::string> settings) {
+    std::vector<std::string> arguments{"train", "--explain"};
+    for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+    const CommandResult text = run_command(arguments);
+    CHECK_MESSAGE(text.exit_code == 0, text.error);
+    return text.out;
+  };
+  // Adagrad sums squares: 1.447^2 = 2.093, and the first step is the rate. Clipping to half the norm scales by 0.5.
+  CHECK(mentions(explained({"optimizer.name=adagrad"}),
+                 {"scale = 1, no clip_norm", "w = resweight: rate 0.1, weight_decay 0, eps 1e-10",
+                  "s = s + g^2 = [2.093]", "(sum_of_squares)", "w = w - rate g / (sqrt(s) + eps)", "= [0.1]"}));
+  CHECK(mentions(explained({"optimizer.clip_norm=0.001"}), {"scale = min(1, clip_norm / norm) = 0.000"}));
+  CHECK(mentions(explained({"optimizer.weight_decay=0.5"}),
+                 {"linear_input.weight: rate 0.1, weight_decay 0.5", "g = scale d + weight_decay w"}));
+  CHECK(mentions(explained({"model.form=highway"}), {"sigmoid(h1 transform_layers.0.weight^T", "sigmoid'(z)"}));
+  for (const char* rule : {"sgd", "rmsprop", "adam", "adamw", "lamb", "lion", "muon"})
+    CHECK(explained({std::string("optimizer.name=") + rule}).find("w = resweight: rate") != std::string::npos);
 
 TEST_CASE("train: a locale with a decimal comma changes nothing") {
   const TemporaryFolder folder;

@@ -63,9 +63,12 @@ class Narrator : public TapeWatch {
     kept_.push_back(t);  // an address names one tensor as long as it lives
   }
 
-  void forward(std::size_t index, const char* operation, std::span<const Variable* const> inputs,
+  void forward(std::size_t index, const OperationName& operation, std::span<const Variable* const> inputs,
                const Tensor& y) override {
-    Told told{operation, {}, y.shape().rank() == 0 ? "loss" : fmt::format("h{}", ++hidden_)};
+    Told told{operation.text,
+              {},
+              y.shape().rank() == 0 ? "loss" : fmt::format("h{}", ++hidden_),
+              operation.function ? info(operation.function->function).name : std::string_view()};
     std::string values;
     for (const Variable* input : inputs) {
       if (!input->defined()) continue;
@@ -73,10 +76,10 @@ class Narrator : public TapeWatch {
       values += fmt::format("       {} = {}\n", told.inputs.back(), numbers(input->value()));
     }
     name(y, told.y);
-    const std::string_view formula = formula_of(operation).forward;
+    const std::string_view formula = formula_of(told.operation).forward;
     text += fmt::format("  {}. {} = {}    ({})\n{}       {} = {}\n", ++step_, told.y,
-                        formula.empty() ? operation : filled(formula, told.inputs, told.y), operation, values, told.y,
-                        numbers(y));
+                        formula.empty() ? told.operation : filled(formula, told.inputs, told.y, told.function),
+                        told.operation, values, told.y, numbers(y));
     told.step = step_;
     told_.emplace(index, std::move(told));
   }
@@ -88,7 +91,7 @@ class Narrator : public TapeWatch {
     for (std::size_t i = 0; i < d_inputs.size() && i < told.inputs.size(); ++i) {
       if (!d_inputs[i].defined()) continue;
       const bool more = !reached_.insert(told.inputs[i]).second;  // it was used twice: gradients add up
-      const std::string formula = i < formulas.size() ? filled(formulas[i], told.inputs, told.y) : "";
+      const std::string formula = i < formulas.size() ? filled(formulas[i], told.inputs, told.y, told.function) : "";
       text += fmt::format("       d_{} {} {}{}{}\n", told.inputs[i], more ? "+=" : "=", formula,
                           more              ? ", in all "
                           : formula.empty() ? ""
@@ -104,6 +107,7 @@ class Narrator : public TapeWatch {
     std::string operation;
     std::vector<std::string> inputs;
     std::string y;
+    std::string_view function;  // that it applies, or ""
     int step = 0;
   };
   std::string label(const Tensor& t) {
@@ -117,15 +121,47 @@ class Narrator : public TapeWatch {
   int hidden_ = 0, step_ = 0;
 };
 
-// `before`: the values of each parameter.
-std::string update_text(ParameterStore& store, const std::vector<Tensor>& before) {
-  std::string text;
-  for (int i = 0; i < store.size(); ++i)
-    text += fmt::format("  {}\n       was      {}\n       gradient {}\n       is       {}\n", store[i].name(),
-                        numbers(before[static_cast<std::size_t>(i)]), numbers(store[i].gradient()),
-                        numbers(store[i].value()));
-  return text;
-}
+// What a step is like before it is taken: values and slots of each parameter.
+class UpdateNarrator {
+ public:
+  UpdateNarrator(ParameterStore& store, const optim::Optimizer& optimizer) : store_(store), optimizer_(optimizer) {
+    for (int i = 0; i < store.size(); ++i) before_.push_back(store[i].value().clone());
+  }
+
+  std::string text(const StepState& state) const {
+    const double norm = state.get(state_gradient_norm), scale = state.get(state_gradient_scale),
+                 clip = optimizer_.options().clip_norm;
+    std::string out =
+        fmt::format("  d is the gradient, of norm {:.4g} over all parameters; scale = {}\n", norm,
+                    clip > 0 ? fmt::format("min(1, clip_norm / norm) = {:.4g}", scale) : "1, no clip_norm");
+    for (int i = 0; i < store_.size(); ++i) out += parameter_text(store_[i], state.get(state_rate), scale);
+    return out;
+  }
+
+ private:
+  std::string parameter_text(const Parameter& p, double rate, double scale) const {
+    const optim::OptimizerOptions& options = optimizer_.options();
+    const UpdateFormula formula = update_formula(options, p.role(), p.shape().rank());
+    const bool in_layers = p.name().starts_with(options.layers.prefix);
+    const double decay = optimizer_.weight_decay(p.role());
+    const Tensor w = before_[static_cast<std::size_t>(p.index())], d = p.gradient();
+    Tensor g = ops::scale(scale, d);
+    if (formula.adds_decay) g = ops::add(g, ops::scale(decay, w));
+    const double own_rate = rate * optimizer_.rate_factor(p.role()) * (in_layers ? options.layers.rate_factor : 1);
+    std::string text = fmt::format("  w = {}: rate {:g}, weight_decay {:g}", p.name(), own_rate, decay);
+    if (options.eps) text += fmt::format(", eps {:g}", *options.eps * (in_layers ? options.layers.eps_factor : 1));
+    text += fmt::format("\n       was w = {}\n       d = {}\n       g = {} = {}\n", numbers(w), numbers(d),
+                        formula.adds_decay ? "scale d + weight_decay w" : "scale d", numbers(g));
+    for (const StateFormula& slot : formula.state)
+      text += fmt::format("       {} = {} = {}    ({})\n", slot.symbol, slot.formula,
+                          numbers(store_.slot(slot.slot, p)), slot.slot);
+    return text + fmt::format("       w = {}\n         = {}\n", formula.value, numbers(p.value()));
+  }
+
+  ParameterStore& store_;
+  const optim::Optimizer& optimizer_;
+  std::vector<Tensor> before_;
+};
 
 // What the step shows about the gates.
 std::string moral(nn::Model& model, int step) {
@@ -161,11 +197,10 @@ std::string one_step(nn::Model& model, const optim::Optimizer& optimizer, const 
         "\nBackward: the same operations from the last to the first; d_h is the gradient of the loss by h\n";
     tape.backward(loss);
   }
-  std::vector<Tensor> before;
-  for (int i = 0; i < store.size(); ++i) before.push_back(store[i].value().clone());
+  const UpdateNarrator update(store, optimizer);
   optimizer.step(store, state);
-  return narrator.text + fmt::format("\nUpdate ({}, rate {:g})\n", recipe.optimizer.name, optimizer.learning_rate()) +
-         update_text(store, before) + "\n" + moral(model, step) + "\n";
+  return narrator.text + fmt::format("\nUpdate ({}: {})\n", recipe.optimizer.name, settings_text(recipe, "optimizer")) +
+         update.text(state) + "\n" + moral(model, step) + "\n";
 }
 
 }  // namespace
