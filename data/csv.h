@@ -43,8 +43,8 @@ struct CsvTable {
 };
 
 // The first line is the header if `column` is given by name, if its cell of that column is no number, or if none of its
-// cells is one. Quotes, CRLF, spaces around numbers and a byte order mark are read. `what` opens messages.
-// Throws: file (names line and column, both from 1)
+// cells is one. Quotes, CRLF, spaces around numbers, a byte order mark and blank last lines are read. `what` opens
+// messages. Throws: file (names line and column, both from 1)
 CsvTable parse_csv(std::string_view bytes, std::string_view what = "memory", const CsvColumn& column = {});
 
 }  // namespace rz

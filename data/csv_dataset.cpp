@@ -22,8 +22,12 @@ LabelledArrays read(const std::string& path, const CsvTable& table) {
   double* x = arrays.x.data<double>();
   for (std::int64_t row = 0; row < table.rows; ++row) {
     const double* values = table.values.data() + row * table.columns;
-    for (std::int64_t k = 0; k < table.columns; ++k)
-      if (k != table.column) *x++ = values[k];
+    for (std::int64_t k = 0; k < table.columns; ++k) {
+      if (k == table.column) continue;
+      RZ_CHECK(file, fits_f32(values[k]), "{}{}, column {}: {} is beyond the range of f32", arrays.place_before,
+               arrays.first + row, k + 1, values[k]);
+      *x++ = values[k];
+    }
     const double number = values[table.column];
     RZ_CHECK(file, std::trunc(number) == number && std::fabs(number) < 1e15, "{}{}{}: label {} is no integer",
              arrays.place_before, arrays.first + row, arrays.place_after, number);

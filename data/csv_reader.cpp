@@ -95,6 +95,8 @@ class Cutter {
   std::deque<std::string> unquoted_;  // what cells_ shows of quoted cells
 };
 
+bool is_blank(const std::vector<std::string_view>& cells) { return cells.size() == 1 && cells[0].empty(); }
+
 bool is_header(const std::vector<std::string_view>& cells, const CsvColumn& column) {
   if (!column.name.empty()) return true;
   const std::int64_t index = column.index < 0 ? std::ssize(cells) - 1 : column.index;
@@ -148,9 +150,12 @@ CsvTable parse_csv(std::string_view bytes, std::string_view what, const CsvColum
   table.values.reserve(std::min(lines * static_cast<std::size_t>(table.columns), bytes.size() / 2 + 1));
   for (;; cutter.next()) {
     const std::vector<std::string_view>& cells = cutter.cells();
-    const bool empty = cells.size() == 1 && cells[0].empty();
-    if (empty && cutter.at_end()) break;  // a last line of blanks
-    RZ_CHECK(file, !empty, "{}: line {} is empty", what, cutter.line());
+    if (is_blank(cells)) {
+      const std::int64_t line = cutter.line();
+      while (is_blank(cells) && !cutter.at_end()) cutter.next();
+      RZ_CHECK(file, is_blank(cells), "{}: line {} is empty", what, line);
+      break;  // the last lines
+    }
     RZ_CHECK(file, std::ssize(cells) == table.columns, "{}: line {} has {} columns, the first has {}", what,
              cutter.line(), cells.size(), table.columns);
     RZ_CHECK(file, cutter.line() == table.first_line + table.rows, "{}: line {}: a quoted number has a line feed", what,

@@ -1,6 +1,8 @@
 #include "data/labelled_arrays.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #include "data/text.h"
@@ -60,6 +62,8 @@ Dataset to_dataset(std::string name, const LabelledArrays& arrays, std::int64_t 
 }
 
 }  // namespace
+
+bool fits_f32(double value) { return std::fabs(value) <= std::numeric_limits<float>::max(); }
 
 DataSplits make_splits(std::string_view name, LabelledArrays train, std::optional<LabelledArrays> validation,
                        std::int64_t classes) {

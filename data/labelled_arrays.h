@@ -20,6 +20,9 @@ struct LabelledArrays {
   std::string file;  // of x, for messages
 };
 
+// Whether a finite input can be computed with: most networks compute in f32.
+bool fits_f32(double value);
+
 // Without `validation` the last tenth of `train`, at least one example, is the validation split. Labels are 0 ...
 // classes - 1; `classes` = 0 is the largest label of both + 1, and then labels that start at 1 are refused. Classes are
 // named by their numbers. Throws: file (a label out of range, shapes that differ, fewer than two examples to share)

@@ -23,8 +23,9 @@ constexpr std::string_view magic{"\x93NUMPY", 6};
 
 // The header is a Python dict: {'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }
 struct Header {
-  DType dtype = DType::f64;  // of the tensor
-  std::size_t width = 8;     // bytes of an element in the file: 2 for halves, which become f32
+  std::string_view type = "f8";  // in the file
+  DType dtype = DType::f64;      // of the tensor: f2 becomes f32, integers the next larger that there is
+  std::size_t width = 8;         // bytes of an element in the file
   bool big_endian = false;
   bool fortran_order = false;
   Shape shape;
@@ -106,19 +107,21 @@ class HeaderParser {
       std::size_t width;
     };
     constexpr Type types[] = {{"f2", DType::f32, 2}, {"f4", DType::f32, 4}, {"f8", DType::f64, 8},
-                              {"i4", DType::i32, 4}, {"i8", DType::i64, 8}, {"u1", DType::u8, 1},
-                              {"b1", DType::u8, 1}};
+                              {"i1", DType::i32, 1}, {"i2", DType::i32, 2}, {"i4", DType::i32, 4},
+                              {"i8", DType::i64, 8}, {"u1", DType::u8, 1},  {"u2", DType::i32, 2},
+                              {"u4", DType::i64, 4}, {"u8", DType::i64, 8}, {"b1", DType::u8, 1}};
     RZ_CHECK(file, !at('['), "{}: holds records with fields; plain arrays are read", what_);
     const std::string_view descr = quoted(), name = descr.empty() ? descr : descr.substr(1);
     const char order = descr.empty() ? '?' : descr[0];
     for (const Type& type : types) {
       if (name != type.name || (order != '<' && order != '>' && !(order == '|' && type.width == 1))) continue;
+      header_.type = type.name;
       header_.dtype = type.dtype;
       header_.width = type.width;
       header_.big_endian = order == '>';
       return;
     }
-    RZ_FAIL(file, "{}: holds the type {}, which is not read (f2, f4, f8, i4, i8, u1 and b1 are)", what_,
+    RZ_FAIL(file, "{}: holds the type {}, which is not read (f2, f4, f8, i1 to i8, u1 to u8 and b1 are)", what_,
             printable(descr));
   }
   Shape shape() {
@@ -166,9 +169,25 @@ void copy_from_fortran_order(std::string_view source, char* destination, const S
   }
 }
 
-// The elements of a file in the machine's byte order, halves as floats.
-void copy_elements(std::string_view source, char* destination, const Header& header) {
-  if (!header.big_endian && header.width == size_of(header.dtype)) {
+// A little-endian element of the file as one of the tensor, in place.
+void widen(std::array<char, 8>& element, const Header& header, std::string_view what) {
+  if (header.type == "f2") {
+    std::uint16_t half = 0;
+    std::memcpy(&half, element.data(), 2);
+    const float value = float_of_half(half);
+    std::memcpy(element.data(), &value, 4);
+  } else if (header.type == "u8") {
+    RZ_CHECK(file, static_cast<signed char>(element[7]) >= 0, "{}: holds a u8 of 2^63 or more, which is not read",
+             what);
+  } else if (header.width < size_of(header.dtype)) {
+    const bool negative = header.type[0] == 'i' && static_cast<signed char>(element[header.width - 1]) < 0;
+    std::fill(element.begin() + static_cast<std::ptrdiff_t>(header.width), element.end(), negative ? '\xff' : '\0');
+  }
+}
+
+// The elements of a file in the machine's byte order and the tensor's type.
+void copy_elements(std::string_view source, char* destination, const Header& header, std::string_view what) {
+  if (!header.big_endian && header.width == size_of(header.dtype) && header.type != "u8") {
     std::memcpy(destination, source.data(), source.size());
     return;
   }
@@ -177,12 +196,7 @@ void copy_elements(std::string_view source, char* destination, const Header& hea
   for (std::size_t at = 0; at < source.size(); at += header.width, destination += out) {
     std::memcpy(element.data(), &source[at], header.width);
     if (header.big_endian) std::reverse(element.begin(), element.begin() + static_cast<std::ptrdiff_t>(header.width));
-    if (header.width == 2) {
-      std::uint16_t half = 0;
-      std::memcpy(&half, element.data(), 2);
-      const float value = float_of_half(half);
-      std::memcpy(element.data(), &value, 4);
-    }
+    widen(element, header, what);
     std::memcpy(destination, element.data(), out);
   }
 }
@@ -223,7 +237,7 @@ Tensor parse_npy(std::string_view bytes, std::string_view what) {
   const std::string_view data = bytes.substr(start + length);
   const std::uint64_t wanted = static_cast<std::uint64_t>(header.shape.elements()) * header.width;
   RZ_CHECK(file, data.size() == wanted, "{}: holds {} bytes of numbers, but its shape {} of {} needs {}", what,
-           grouped(data.size()), header.shape, header.width == 2 ? "f16" : name(header.dtype), grouped(wanted));
+           grouped(data.size()), header.shape, header.type, grouped(wanted));
   Tensor tensor(header.shape, header.dtype);
   if (wanted == 0) return tensor;
   std::string reordered;
@@ -231,7 +245,7 @@ Tensor parse_npy(std::string_view bytes, std::string_view what) {
     reordered.resize(data.size());
     copy_from_fortran_order(data, reordered.data(), header.shape, header.width);
   }
-  copy_elements(reordered.empty() ? data : reordered, static_cast<char*>(tensor.raw()), header);
+  copy_elements(reordered.empty() ? data : reordered, static_cast<char*>(tensor.raw()), header, what);
   return tensor;
 }
 

@@ -1,6 +1,7 @@
 // NumPy's array files: .npy (versions 1 to 3) and .npz (a zip archive of them).
-// Read: f4 f8 i4 i8 u1 of either byte order, f2 as f32, b1 as u8; C order, and Fortran order, which is transposed;
-// archives of any size (zip64). Written: version 1, little-endian, C order; bf16 is refused.
+// Read: f4 f8 i4 i8 u1 of either byte order, f2 as f32, b1 as u8, i1 i2 u2 as i32, u4 u8 as i64 (u8 below 2^63); C
+// order, and Fortran order, which is transposed; archives of any size (zip64). Written: version 1, little-endian, C
+// order; bf16 is refused.
 #pragma once
 
 #include <span>

@@ -12,12 +12,16 @@ namespace rz {
 namespace {
 
 template <class T>
-void check_finite(const Tensor& x, const std::string& path) {
+void check_values(const Tensor& x, const std::string& path) {
   const T* values = x.data<T>();
   const std::int64_t features = x.elements() / x.shape()[0];
-  for (std::int64_t k = 0; k < x.elements(); ++k)
-    RZ_CHECK(file, std::isfinite(values[k]), "{}: entry {} of record {} is not finite (both count from 0)", path,
+  for (std::int64_t k = 0; k < x.elements(); ++k) {
+    const auto value = static_cast<double>(values[k]);
+    RZ_CHECK(file, std::isfinite(value), "{}: entry {} of record {} is not finite (both count from 0)", path,
              k % features, k / features);
+    RZ_CHECK(file, fits_f32(value), "{}: entry {} of record {} is {}, beyond the range of f32 (both count from 0)",
+             path, k % features, k / features, value);
+  }
 }
 
 void check_inputs(const Tensor& x, const std::string& path) {
@@ -31,8 +35,8 @@ void check_inputs(const Tensor& x, const std::string& path) {
   RZ_CHECK(file, x.dtype() != DType::u8 || shape.rank() == 2 || shape[1] <= 3,
            "{}: has pixels of {} channels, 1 to 3 are normalised (store x as f4, and it is used as it is)", path,
            shape.rank() == 4 ? shape[1] : 1);
-  if (x.dtype() == DType::f32) check_finite<float>(x, path);
-  if (x.dtype() == DType::f64) check_finite<double>(x, path);
+  if (x.dtype() == DType::f32) check_values<float>(x, path);
+  if (x.dtype() == DType::f64) check_values<double>(x, path);
 }
 
 LabelledArrays read(const std::string& folder, const std::string& suffix) {

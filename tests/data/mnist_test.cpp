@@ -117,6 +117,15 @@ TEST_SUITE("data/mnist") {
     CHECK(mentions(unreadable(gzip(idx_file({4294967295u, 2}, "abc"))),
                    {"f: claims 8,589,934,590 bytes, more than its"}));
     CHECK(mentions(unreadable(good + "more"), {"f: has other bytes after its compressed data"}));
+    CHECK(mentions(unreadable(good + good), {"f: goes on after the end that its header gives"}));
+    // Members one after the other are one file; each is checked.
+    const std::string whole = idx_file({3, 1000}, std::string(3000, 'a'));
+    for (const std::size_t cut : {std::size_t{0}, std::size_t{1}, std::size_t{12}, std::size_t{1500}, whole.size()}) {
+      const std::string first = gzip(whole.substr(0, cut)), second = gzip(whole.substr(cut));
+      CHECK(parse_idx(first + second).bytes == std::string(3000, 'a'));
+      CHECK(mentions(unreadable(first + second.substr(0, second.size() - 1)), {"f: is cut off"}));
+      CHECK(mentions(unreadable(first + second + "more"), {"f: has other bytes after its compressed data"}));
+    }
     std::string wrong = good;
     wrong[good.size() - 8] = static_cast<char>(wrong[good.size() - 8] ^ 1);  // the checksum
     CHECK(mentions(unreadable(wrong), {"f: is damaged: incorrect data check"}));

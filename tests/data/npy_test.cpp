@@ -116,6 +116,23 @@ TEST_SUITE("data/npy") {
     CHECK(odd[3] == -1023 * 0x1p-24);
   }
 
+  TEST_CASE("npy: integers of every width") {
+    const auto read = [](const std::string& descr, const std::string& data) {
+      return parse_npy(file_of(header(descr, "(2,)"), data)).to_integers();
+    };
+    using Integers = std::vector<std::int64_t>;
+    for (const int width : {1, 2, 4, 8}) {
+      const std::string minus_two = little_endian(~std::uint64_t{1}, width), five = little_endian(5, width);
+      const std::string digit = std::to_string(width);
+      CHECK(read("<i" + digit, minus_two + five) == Integers{-2, 5});
+      const std::int64_t wrapped = width < 8 ? (std::int64_t{1} << 8 * width) - 2 : 7;
+      CHECK(read("<u" + digit, (width < 8 ? minus_two : little_endian(7, 8)) + five) == Integers{wrapped, 5});
+      const std::string reversed(minus_two.rbegin(), minus_two.rend());
+      CHECK(read(">i" + digit, reversed + std::string(five.rbegin(), five.rend())) == Integers{-2, 5});
+    }
+    CHECK(mentions(refused(file_of(header("<u8", "(1,)"), std::string(8, '\xff'))), {"f: holds a u8 of 2^63 or more"}));
+  }
+
   TEST_CASE("npy: a header that is longer than usual") {
     for (const std::size_t length : {400UL, 10000UL}) {
       std::string dict = header("<i4", "(1,)");
@@ -127,12 +144,12 @@ TEST_SUITE("data/npy") {
   TEST_CASE("npy: what is no such file, or a damaged one") {
     const std::string good = npy_bytes(normal_input({2, 2}, "npy damage"));
     for (std::size_t size = 0; size < good.size(); ++size) CHECK(!refused(good.substr(0, size)).empty());
-    CHECK(mentions(refused(good.substr(0, good.size() - 1)), {"holds 31 bytes", "shape [2, 2] of f64 needs 32"}));
+    CHECK(mentions(refused(good.substr(0, good.size() - 1)), {"holds 31 bytes", "shape [2, 2] of f8 needs 32"}));
     CHECK(mentions(refused(good + "x"), {"holds 33 bytes"}));
     CHECK(mentions(refused("PK\x03\x04 something"), {"is no .npy file"}));
     CHECK(mentions(refused(file_of("{}", "", 4)), {"version 4"}));
-    CHECK(mentions(refused(file_of(header(">f8", "(1,)"), "1234567")), {"holds 7 bytes", "shape [1] of f64 needs 8"}));
-    CHECK(mentions(refused(file_of(header("<f2", "(3,)"), "12345")), {"holds 5 bytes", "shape [3] of f16 needs 6"}));
+    CHECK(mentions(refused(file_of(header(">f8", "(1,)"), "1234567")), {"holds 7 bytes", "shape [1] of f8 needs 8"}));
+    CHECK(mentions(refused(file_of(header("<f2", "(3,)"), "12345")), {"holds 5 bytes", "shape [3] of f2 needs 6"}));
     CHECK(mentions(refused(file_of(header("<f16", "(1,)"), "")), {"type <f16, which is not read"}));
     CHECK(mentions(refused(file_of(header("=f8", "(1,)"), "")), {"type =f8, which is not read"}));
     CHECK(mentions(refused(file_of(header("|f8", "(1,)"), "")), {"type |f8, which is not read"}));

@@ -144,6 +144,11 @@ TEST_SUITE("data/own_data") {
     Tensor bad = Tensor::zeros({4, 3}, DType::f64);
     bad.data<double>()[7] = std::nan("");
     CHECK(mentions(with(bad, labels_of(4)), {x + ": entry 1 of record 2 is not finite"}));
+    bad.data<double>()[7] = -3.5e38;
+    CHECK(mentions(with(bad, labels_of(4)), {x + ": entry 1 of record 2 is -3.5e+38, beyond the range of f32"}));
+    bad.data<double>()[7] = 3.4e38;
+    save_npy(x, bad);
+    CHECK(load_npy_dataset(folder.path()).train.size() == 3);
     save_npy(x, Tensor::zeros({4, 3}));
     save_npy(folder / "x_validation.npy", Tensor::zeros({4, 2}));
     CHECK(mentions(refused_npy(folder), {"/y_validation.npy: is not there, but x_validation.npy is"}));
@@ -169,6 +174,9 @@ TEST_SUITE("data/own_data") {
     CHECK(labels_by({"the, label", -1}) == std::vector<std::int64_t>{1, 0, 2});
     CHECK(labels_by({"", 0}) == std::vector<std::int64_t>{1, 0, 2});
     CHECK(labels_by({"b", -1}) == std::vector<std::int64_t>{7, 8, 9});
+    write_atomically(folder / "train.csv", "b,label\n1,7\n3,8\n\n  \n\r\n\n");  // blank last lines
+    CHECK(load_csv_dataset(folder.path()).train.size() + load_csv_dataset(folder.path()).validation.size() == 2);
+    write_atomically(folder / "train.csv", "\"the, label\",b\n1,7\n0,8\n2,9\n");
     write_atomically(folder / "validation.csv", "the label,b\n1,7\n");
     CHECK(load_csv_dataset(folder.path()).validation.size() == 1);
     CHECK(load_csv_dataset(folder.path()).train.size() == 3);
@@ -181,6 +189,9 @@ TEST_SUITE("data/own_data") {
     CHECK(mentions(refused_csv(folder, "a,b,label\n1,,0\n"), {file + ": line 2, column 2: is empty"}));
     CHECK(mentions(refused_csv(folder, "1,2,0\n1,nan,0\n"), {"line 2, column 2: 'nan' is not finite"}));
     CHECK(mentions(refused_csv(folder, "1,2,0\n1,1e999,0\n"), {"line 2, column 2: '1e999' is out of the range"}));
+    CHECK(mentions(refused_csv(folder, "1,2,0\n1,1e39,0\n"),
+                   {file + ": line 2, column 2: 1e+39 is beyond the range of f32"}));
+    CHECK(mentions(refused_csv(folder, "1,2,0\n\n\n3,1,1\n\n"), {file + ": line 2 is empty"}));
     CHECK(mentions(refused_csv(folder, "1,2,0\n3,1\n"), {file + ": line 2 has 2 columns, the first has 3"}));
     CHECK(mentions(refused_csv(folder, "1,2,0\n\n3,1,1\n"), {file + ": line 2 is empty"}));
     CHECK(mentions(refused_csv(folder, "1,2,0\n3,1,0.5\n"), {file + ": line 2, column 3: label 0.5 is no integer"}));
@@ -206,6 +217,8 @@ TEST_SUITE("data/own_data") {
     CHECK(table.rows == 2);
     CHECK(table.first_line == 3);
     CHECK(parse_csv("1,2\n3,4").values == std::vector<double>{1, 2, 3, 4});
+    for (const char* end : {"", "\n", "\n\n", "\n \n\t\r\n\r\n", "\n\n  "})
+      CHECK(parse_csv(std::string("1,2\n3,4") + end).values == std::vector<double>{1, 2, 3, 4});
     CHECK(parse_csv("label,0,1\n5,6,7", "f", {"label", -1}).values == std::vector<double>{5, 6, 7});
     CHECK(parse_csv("label,0,1\n5,6,7", "f", {"", 0}).column == 0);
   }

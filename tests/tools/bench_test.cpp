@@ -1,6 +1,8 @@
 // rezero bench: that the numbers are there and fit each other; how large they are is not tested.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -81,6 +83,13 @@ TEST_CASE("bench: updates of every rule") {
   CHECK(bench({"optimizer", "--parameters", "3000", "--steps", "2"})["bytes_per_step"] == 3000 * 4 * 8);
   CHECK(mentions(run_command({"bench", "optimizer", "--parameters", "2000000", "--steps", "1"}).out,
                  {"Update by adam of 2,000,000 weights", "median", "GB/s", "of an update in place"}));
+}
+
+TEST_CASE("bench: updates that fit the cache say so") {
+  const bool known = std::max(sysconf(_SC_LEVEL2_CACHE_SIZE), sysconf(_SC_LEVEL3_CACHE_SIZE)) >= 1000 * 4 * 4;
+  const std::vector<std::string> few{"bench", "optimizer", "--parameters", "1000", "--steps", "1"};
+  CHECK((run_command(few).out.find("fit the cache") != std::string::npos) == known);
+  CHECK(bench({"optimizer", "--parameters", "1000", "--steps", "1"})["fits_cache"] == known);
 }
 
 TEST_CASE("bench: what the machine can do [slow]") {

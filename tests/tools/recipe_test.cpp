@@ -85,6 +85,10 @@ TEST_CASE("recipe: mistakes are named with place and advice") {
   CHECK(mentions(error_of("[checkpoint]\nkeep = \"some\""), {"r.toml:2:8", "some", "all"}));
   CHECK(mentions(error_of("[train]\nepochs = 0"), {"train.epochs", "train.steps"}));
   CHECK(mentions(error_of("[data]\nname = \"cifar10\"\nnoise = 0.1"), {"data.noise", "shapes"}));
+  CHECK(mentions(error_of("[model]\ntrain_gates = false"), {"all gates start at 0", "model.train_gates is false"}));
+  CHECK(mentions(error_of("[model]\ngate = 0\n[optimizer.residual_weight]\nrate_factor = 0"),
+                 {"optimizer.residual_weight.rate_factor is 0", "no layer can learn"}));
+  CHECK(error_of("[model]\ndepth = 2\ngate = [0, 1]\ntrain_gates = false").empty());
   CHECK(error_of(tool::to_toml(with({})), {"data.name=cifar10"}).empty());  // the defaults of shapes are in the text
   CHECK(mentions(error_of("[model]\nnegative_slope = 0.2"), {"negative_slope", "leaky_relu"}));
   CHECK(mentions(error_of("[data]\nname = 1979-05-27"), {"r.toml:2:8", "data.name"}));

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -34,6 +35,13 @@ std::int64_t bytes_per_parameter(const ParameterStore& store) {
   return static_cast<std::int64_t>(size_of(DType::f32)) * (2 + 2 + 2 * std::ssize(store.slot_names()));
 }
 
+// Whether weights, gradients and state stay in a cache between steps, so that memory is not what is measured. Unknown
+// caches have size 0.
+bool fits_cache(const ParameterStore& store, std::int64_t parameters) {
+  const auto bytes = static_cast<std::int64_t>(size_of(DType::f32)) * (2 + std::ssize(store.slot_names())) * parameters;
+  return bytes <= std::max(sysconf(_SC_LEVEL2_CACHE_SIZE), sysconf(_SC_LEVEL3_CACHE_SIZE));
+}
+
 // Seconds for as many bytes by an update in place.
 double seconds_in_place(std::int64_t bytes) { return static_cast<double>(bytes) / update_bandwidth(memory_bytes, 1); }
 
@@ -60,20 +68,23 @@ std::string bench_optimizer(const BenchOptions& options) {
   }
   const double speed = static_cast<double>(bytes) / times.median_ms() / 1e6;
   const double memory = static_cast<double>(bytes) / in_place.median_ms() / 1e6;
+  const bool fits = fits_cache(store, options.parameters);
   if (options.json) {
     const nlohmann::ordered_json json = {
         {"workload", "optimizer"},  {"name", options.optimizer},    {"parameters", options.parameters},
         {"threads", threads()},     {"steps", options.steps},       {"median_ms", times.median_ms()},
         {"min_ms", times.min_ms()}, {"p90_ms", times.p90_ms()},     {"bytes_per_step", bytes},
-        {"gb_per_s", speed},        {"bandwidth_gb_per_s", memory}, {"fraction_of_bandwidth", speed / memory}};
+        {"gb_per_s", speed},        {"bandwidth_gb_per_s", memory}, {"fraction_of_bandwidth", speed / memory},
+        {"fits_cache", fits}};
     return json.dump() + "\n";
   }
   return fmt::format(
       "Update by {} of {} weights, f32\n{}\n\n"
       "  step                      median {:.2f} ms, fastest {:.2f} ms, 90th percentile {:.2f} ms\n"
-      "  memory                    {:.1f} GB/s, {:.0f} % of the {:.1f} of an update in place\n",
+      "  memory                    {:.1f} GB/s, {:.0f} % of the {:.1f} of an update in place\n{}",
       options.optimizer, grouped(static_cast<std::uint64_t>(options.parameters)), machine_line(), times.median_ms(),
-      times.min_ms(), times.p90_ms(), speed, 100 * speed / memory, memory);
+      times.min_ms(), times.p90_ms(), speed, 100 * speed / memory, memory,
+      fits ? "  note                      so few weights fit the cache: memory is not what bounds the step\n" : "");
 }
 
 }  // namespace rz::tool

@@ -168,6 +168,18 @@ void resolve_depth_scaling(Recipe& r, std::string_view file) {
   r.optimizer.layers = {std::string(nn::FullyConnected::layer_prefix), scaling.rate_factor, scaling.eps_factor};
 }
 
+// Behind a gate of 0 that stays there a branch gets no gradient, so that nothing between input and output would move.
+void check_gates_move(const Recipe& r, std::string_view file) {
+  const bool closed = nn::row(nn::form_named(r.model.form)).gated() &&
+                      std::ranges::all_of(r.model.gate, [](double gate) { return gate == 0; });
+  const bool rate_is_zero = r.optimizer.role(Role::residual_weight).rate_factor == 0;
+  if (!closed || (r.model.train_gates && !rate_is_zero)) return;
+  throw UsageError(fmt::format(
+      "{}: all gates start at 0 and stay there ({}), so that no layer can learn (set "
+      "model.gate to another number)",
+      file, r.model.train_gates ? "optimizer.residual_weight.rate_factor is 0" : "model.train_gates is false"));
+}
+
 // A key of another data set is refused, unless its value is the default, which does no harm.
 void check_data_keys(const Recipe& recipe, const Names& set, std::string_view file) {
   for (const std::string& name : set) {
@@ -231,6 +243,7 @@ void resolve(Recipe& r, const Names& set, std::string_view file) {
     fail("train.micro_batches and model.dropout are both set (every part of a batch would get the same masks)");
   checked_usage(file, [&] { r.optimizer = optim::resolved(r.optimizer); });
   resolve_depth_scaling(r, file);
+  check_gates_move(r, file);
   checked_usage(file, [&] { r.schedule = optim::resolved(r.schedule); });
   if (r.train.ema > 0) checked_usage(file, [&] { optim::Ema(r.train.ema); });
 }

@@ -118,8 +118,8 @@ int run_train(const Options& options) {
       return exit_success;
     }
   }
+  write_run_files(paths, recipe, data);  // fails in a folder that is read-only, before anything is said
   print(summary);
-  write_run_files(paths, recipe, data);
   if (!warning.empty()) say("rezero: " + warning + "\n");
   if (resume) say(fmt::format("goes on after step {}\n", grouped(static_cast<std::uint64_t>(trainer.state().step))));
 
