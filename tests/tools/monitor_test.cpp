@@ -81,8 +81,8 @@ TEST_CASE("monitor: ratios, norms and second moments are those of the definition
   CHECK(line["layers"]["update_ratio"][2] == 0);
   CHECK(line["roles"]["residual_weight"]["changed"] == 1);
   CHECK(line["roles"]["residual_weight"]["update_ratio"].is_null());
-  CHECK(line["layers"]["activation"][1] == line["layers"]["activation"][3]);
-  CHECK(line["layers"]["activation"][0].is_null());
+  CHECK(line["layers"]["activation_second_moment"][1] == line["layers"]["activation_second_moment"][3]);
+  CHECK(line["layers"]["activation_second_moment"][0].is_null());
   CHECK(trial.monitor.warnings().empty());
 }
 

@@ -128,7 +128,7 @@ std::string Monitor::after(std::int64_t step, std::int64_t epoch) {
       roles[store[i].role()] += sums;
       layers[l] += sums;
     }
-  std::string by_role, names, ratios, norms, activations;
+  std::string by_role, names, ratios, norms, second_moments;
   for (const auto& [role, sums] : roles)
     by_role += fmt::format("{}\"{}\": {{\"update_ratio\": {}, \"gradient_norm\": {}, \"changed\": {}}}",
                            by_role.empty() ? "" : ", ", name(role), short_number(sums.update_ratio()),
@@ -140,15 +140,15 @@ std::string Monitor::after(std::int64_t step, std::int64_t epoch) {
     names += comma + json_string(layers_[l].name);
     ratios += comma + short_number(layers[l].update_ratio());
     norms += comma + short_number(std::sqrt(layers[l].gradient));
-    activations += comma + (activity == activity_.end() ? "null" : short_number(activity->second.second_moment));
+    second_moments += comma + (activity == activity_.end() ? "null" : short_number(activity->second.second_moment));
   }
   watch_for_stillness(step);
   watch_for_faults();
   before_.clear();
   return fmt::format(
       "{{\"kind\": \"monitor\", \"step\": {}, \"epoch\": {}, \"roles\": {{{}}}, \"layers\": {{\"name\": [{}], "
-      "\"update_ratio\": [{}], \"gradient_norm\": [{}], \"activation\": [{}]}}}}",
-      step, epoch, by_role, names, ratios, norms, activations);
+      "\"update_ratio\": [{}], \"gradient_norm\": [{}], \"activation_second_moment\": [{}]}}}}",
+      step, epoch, by_role, names, ratios, norms, second_moments);
 }
 
 }  // namespace rz::tool

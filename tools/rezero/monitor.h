@@ -36,9 +36,10 @@ class Monitor {
   // parameters of the layers that are written between the calls. after() gives the line for metrics.jsonl, without the
   // end of line:
   //   {"kind": "monitor", "step", "epoch", "roles": {ROLE: {"update_ratio", "gradient_norm", "changed"}},
-  //    "layers": {"name": [...], "update_ratio": [...], "gradient_norm": [...], "activation": [...]}}
-  // changed: the share of numbers whose bits changed; activation: mean of x_l^2 after the layer, null where it has
-  // none. At most 1,024 layers, evenly spaced; roles are summed over these.
+  //    "layers": {"name": [...], "update_ratio": [...], "gradient_norm": [...],
+  //    "activation_second_moment": [...]}}
+  // changed: the share of numbers whose bits changed; activation_second_moment: mean of x_l^2 after the layer, null
+  // where it has none. At most 1,024 layers, evenly spaced; roles are summed over these.
   void before(const Tensor& images);
   std::string after(std::int64_t step, std::int64_t epoch);
 
