@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -145,6 +146,19 @@ TEST_CASE("train: a loss that is not finite ends the run with step, layer and ad
   const CommandResult result = run_command(small_training(folder / "stops", wild));
   CHECK(result.exit_code == 1);
   CHECK(mentions(result.error, {"rezero: train: the ", "of step ", " is ", "linear", "--continue"}));
+  std::size_t steps = 0;
+  double sum = 0;
+  const std::vector<tool::Metrics> lines = tool::read_metrics(folder / "stops/metrics.jsonl");
+  for (const tool::Metrics& line : lines)
+    if (!line.of_epoch && std::isfinite(line.train_loss) && std::isfinite(line.gradient_norm)) {
+      sum += line.train_loss;
+      ++steps;
+    }
+  REQUIRE(steps > 0);  // the epoch has a line of what it came to
+  CHECK(lines.back().of_epoch);
+  CHECK(lines.back().step == static_cast<std::int64_t>(steps));
+  CHECK(close(lines.back().train_loss, sum / static_cast<double>(steps), 1e-12));
+  CHECK(!lines.back().validation_loss);
   std::vector<std::string> wilder = wild;
   wilder.emplace_back("--continue");
   CHECK(run_command(small_training(folder / "goes_on", wilder)).exit_code == 0);
@@ -174,20 +188,6 @@ TEST_CASE("train: --explain shows that the gate moves first, and then the branch
   // What autograd/README.md quotes is what is printed.
   const std::string readme = contents(RZ_TEST_SOURCE_DIR "/../autograd/README.md");
   CHECK(mentions(readme, {"h3 = [2.101, 0.4045]", "d_resweight = <d_h3, h2> = [-1.447]"}));
-  for (const char* form : {"highway", "pre_norm", "residual_scalars", "fixup"}) {
-    const CommandResult other = run_command({"train", "--explain", "--set", std::string("model.form=") + form});
-    CHECK(other.exit_code == 0);
-    CHECK(other.out.find('{') == std::string::npos);
-  }
-  CHECK(run_command({"train", "--explain", "--set", "train.ema=0.9"}).exit_code == 2);
-  const CommandResult large = run_command({"train", "--explain", "--set", "model.width=100"}),
-                      recipe = run_command({"train", "recipe.toml", "--explain"});
-  CHECK((large.exit_code == 2 && recipe.exit_code == 2));
-  CHECK(one_line_error(large));
-  CHECK(one_line_error(recipe));
-  CHECK(mentions(large.error, {"--explain", "200"}));
-  CHECK(mentions(recipe.error, {"--explain", "without a recipe"}));
-}
   // sgd at rate 0.1: a gate of 0 with the gradient -1.447.
   CHECK(mentions(
       step_1, {"w = resweight: rate 0.1, weight_decay 0", "was w = [0]", "d = [-1.447]", "w - rate g", "= [0.1447]"}));
@@ -208,6 +208,20 @@ TEST_CASE("train: --explain shows that the gate moves first, and then the branch
   CHECK(mentions(explained({"model.form=highway"}), {"sigmoid(h1 transform_layers.0.weight^T", "sigmoid'(z)"}));
   for (const char* rule : {"sgd", "rmsprop", "adam", "adamw", "lamb", "lion", "muon"})
     CHECK(explained({std::string("optimizer.name=") + rule}).find("w = resweight: rate") != std::string::npos);
+  for (const char* form : {"highway", "pre_norm", "residual_scalars", "fixup"}) {
+    const CommandResult other = run_command({"train", "--explain", "--set", std::string("model.form=") + form});
+    CHECK(other.exit_code == 0);
+    CHECK(other.out.find('{') == std::string::npos);
+  }
+  CHECK(run_command({"train", "--explain", "--set", "train.ema=0.9"}).exit_code == 2);
+  const CommandResult large = run_command({"train", "--explain", "--set", "model.width=100"}),
+                      recipe = run_command({"train", "recipe.toml", "--explain"});
+  CHECK((large.exit_code == 2 && recipe.exit_code == 2));
+  CHECK(one_line_error(large));
+  CHECK(one_line_error(recipe));
+  CHECK(mentions(large.error, {"--explain", "200"}));
+  CHECK(mentions(recipe.error, {"--explain", "without a recipe"}));
+}
 
 TEST_CASE("train: a locale with a decimal comma changes nothing") {
   const TemporaryFolder folder;

@@ -18,12 +18,13 @@ struct ResidualWeights {
 ResidualWeights summarise(const std::vector<double>& all);
 
 // A line of either kind. Of a step, train_loss and train_accuracy are those of its batch, and there is no validation;
-// of an epoch they are the means over its steps, learning rate and gradient norm those of its last step.
+// of an epoch they are the means over its steps, learning rate and gradient norm those of its last step. An epoch that
+// ends at a loss or gradient that is not finite has the means of the steps before, and no validation.
 struct Metrics {
   bool of_epoch = false;
   std::int64_t step = 0, epoch = 0;                            // both count from 1
   double train_loss = 0, train_accuracy = 0;                   // NaN: null in the file
-  std::optional<double> validation_loss, validation_accuracy;  // written for epochs alone
+  std::optional<double> validation_loss, validation_accuracy;  // of epochs alone
   std::vector<std::pair<std::string, double>>
       learning_rate;  // by role, of the roles that the model has; layers: weights of a base_depth
   double gradient_norm = 0;

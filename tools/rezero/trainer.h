@@ -58,6 +58,7 @@ class Trainer {
   Taken take_step(const Batch& batch);
   void check_finite(const Taken& taken, const TrainState& before);
   Metrics line(const Taken& taken, const Speed& speed);
+  Metrics epoch_line(const Taken& taken);  // without validation
   Evaluation validate();
   bool end_epoch(const Taken& taken);  // whether it is the best so far
   void begin_epoch();

@@ -18,11 +18,11 @@ void Trainer::check_finite(const Taken& taken, const TrainState& before) {
   const std::string first = loss_is_finite ? optim::first_nonfinite_gradient(model_.parameters())
                                            : step_for(taken.examples).first_nonfinite();
   write(to_json(line(taken, line_speed_)));
+  state_ = before;
+  if (state_.epoch_steps > 0)  // what the epoch came to so far
+    write(to_json(epoch_line(taken)));
   const bool weights_are_finite = std::isfinite(ops::sum_of_squares(model_.parameters().values()).item());
-  if (weights_are_finite && checkpoints_.written() != before.step) {
-    state_ = before;
-    write_checkpoint();
-  }
+  if (weights_are_finite && checkpoints_.written() != before.step) write_checkpoint();
   progress_->finish();
   RZ_FAIL(value,
           "train: the {} of step {} is {}: {} {} (lower optimizer.learning_rate, set optimizer.clip_norm, or choose "
@@ -62,12 +62,17 @@ Evaluation Trainer::validate() {
   return evaluate(model_, data_.validation);
 }
 
-bool Trainer::end_epoch(const Taken& taken) {
+Metrics Trainer::epoch_line(const Taken& taken) {
   Metrics m = line(taken, epoch_speed_);
   epoch_speed_ = {};
   m.of_epoch = true;
   m.train_loss = state_.epoch_loss_sum / static_cast<double>(state_.epoch_steps);
   m.train_accuracy = static_cast<double>(state_.epoch_correct) / static_cast<double>(state_.epoch_examples);
+  return m;
+}
+
+bool Trainer::end_epoch(const Taken& taken) {
+  Metrics m = epoch_line(taken);
   const Evaluation validation = validate();
   m.validation_loss = validation.loss;
   m.validation_accuracy = validation.accuracy;
