@@ -182,6 +182,8 @@ TEST_CASE("recipe: what is written reads back to the same recipe") {
     const std::string text = tool::to_toml(r);
     const Recipe again = parse_recipe(text, "again.toml");
     CHECK(tool::to_toml(again) == text);
+    for (const char* left_out : {"\nsteps = 0", "\nepochs = 0", "\nevery = 0", "_size = 0"})
+      CHECK(text.find(left_out) == std::string::npos);
     CHECK(tool::differing_keys(r, again).empty());
   }
   CHECK(tool::differing_keys(with({"model.depth=3"}), with({"model.depth=4", "train.seed=2"})) ==

@@ -89,7 +89,7 @@ Recipe load_recipe(std::string_view path, std::span<const std::string> settings 
 
 DatasetOptions dataset_options(const Recipe& recipe);
 
-// All keys with their values: reading it again gives the same recipe.
+// The keys that the recipe uses with their values: reading it again gives the same recipe.
 std::string to_toml(const Recipe& recipe);
 
 // The section's keys that the recipe uses, but for its name: "learning_rate 0.001, weight_decay 0, beta1 0.9, ...".

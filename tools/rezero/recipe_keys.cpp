@@ -11,104 +11,14 @@
 #include "nn/init.h"
 #include "nn/models/fully_connected.h"
 #include "nn/norm.h"
+#include "tools/rezero/recipe_key_kinds.h"
 
 namespace rz::tool {
 namespace {
 
-constexpr std::int64_t million = 1'000'000;
-
-template <class T>
-using Field = std::function<T&(Recipe&)>;
-template <class T>
-const T& get(const Field<T>& field, const Recipe& recipe) {
-  return field(const_cast<Recipe&>(recipe));
-}
-
-std::string text(double value) { return fmt::format("{}", value); }
-
-Key key(std::string_view name, std::function<void(Recipe&, const Value&)> read,
-        std::function<std::string(const Recipe&)> write) {
-  const std::size_t dot = name.rfind('.');
-  return {
-      std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)), std::move(read), std::move(write), {}, {}};
-}
-
-Key integer(std::string_view name, Field<std::int64_t> field, std::int64_t low, std::int64_t high = no_end) {
-  return key(
-      name, [=](Recipe& r, const Value& v) { field(r) = integer_in(v, low, high); },
-      [=](const Recipe& r) { return fmt::format("{}", get(field, r)); });
-}
-
-Key real(std::string_view name, Field<double> field, double low, double high = infinity, bool open = false) {
-  return key(
-      name, [=](Recipe& r, const Value& v) { field(r) = real_in(v, low, high, open); },
-      [=](const Recipe& r) { return text(get(field, r)); });
-}
-
-Key optional_real(std::string_view name, Field<std::optional<double>> field, double low, double high = infinity,
-                  bool open = false) {
-  return key(
-      name, [=](Recipe& r, const Value& v) { field(r) = real_in(v, low, high, open); },
-      [=](const Recipe& r) { return get(field, r) ? text(*get(field, r)) : ""; });
-}
-
-Key word(std::string_view name, Field<std::string> field, std::vector<std::string_view> words) {
-  return key(
-      name, [=](Recipe& r, const Value& v) { field(r) = word_of(v, words); },
-      [=](const Recipe& r) { return toml_string(get(field, r)); });
-}
-
-Key optional_word(std::string_view name, Field<std::string> field, std::vector<std::string_view> words) {
-  return key(
-      name, [=](Recipe& r, const Value& v) { field(r) = word_of(v, words); },
-      [=](const Recipe& r) { return get(field, r).empty() ? "" : toml_string(get(field, r)); });
-}
-
-Key boolean(std::string_view name, Field<bool> field) {
-  return key(
-      name,
-      [=](Recipe& r, const Value& v) {
-        if (v.kind != Value::boolean) refuse(v, "true or false");
-        field(r) = v.truth;
-      },
-      [=](const Recipe& r) { return get(field, r) ? "true" : "false"; });
-}
-
-// A number for all layers, or a list with one per layer; empty: not given.
-Key per_layer(std::string_view name, Field<std::vector<double>> field) {
-  return key(
-      name,
-      [=](Recipe& r, const Value& v) {
-        std::vector<double>& values = field(r);
-        values.clear();
-        if (v.kind != Value::list) values = {real_in(v, -infinity, infinity, false)};
-        for (const Value& item : v.items) values.push_back(real_in(item, -infinity, infinity, false));
-        if (values.empty()) refuse(v, "a number, or a list of numbers with one per layer");
-      },
-      [=](const Recipe& r) {
-        const std::vector<double>& values = get(field, r);
-        return values.empty()       ? ""
-               : values.size() == 1 ? text(values[0])
-                                    : fmt::format("[{}]", fmt::join(values, ", "));
-      });
-}
-
-// Written only where the rest of the recipe has a use for it.
-Key only_if(Key inner, bool (*useful)(const Recipe&)) {
-  inner.write = [write = inner.write, useful](const Recipe& r) { return useful(r) ? write(r) : ""; };
-  return inner;
-}
 bool has_gates(const Recipe& r) { return nn::row(nn::form_named(r.model.form)).gated(); }
 bool is_mean_field(const Recipe& r) { return r.model.init == "mean_field"; }
 
-// An option of one data set alone.
-Key of_dataset(std::string_view name, Key inner) {
-  inner.dataset = name;
-  inner.write = [write = inner.write, owner = inner.dataset](const Recipe& r) {
-    return r.data.name == owner ? write(r) : "";
-  };
-  return inner;
-}
 Key of_shapes(Key inner) { return of_dataset("shapes", std::move(inner)); }
 
 // data.label_column: a name, or an index from 0.
@@ -152,42 +62,6 @@ std::vector<std::string_view> data_names() {
   return names;
 }
 std::vector<std::string_view> copy(std::span<const std::string_view> names) { return {names.begin(), names.end()}; }
-
-// Keys that only some optimisers, or schedules, have.
-// A key that the form fills in when it is empty.
-template <class F>
-Key of_form(Key inner, F field) {
-  inner.forget = [=](Recipe& r) { field(r).clear(); };
-  return inner;
-}
-
-template <class T>
-Key of_some(Key inner, Field<std::optional<T>> field) {
-  inner.forget = [=](Recipe& r) { field(r).reset(); };
-  return inner;
-}
-Key some_real(std::string_view name, Field<std::optional<double>> field, double low, double high = infinity,
-              bool open = false) {
-  return of_some(optional_real(name, field, low, high, open), field);
-}
-Key some_integer(std::string_view name, Field<std::optional<std::int64_t>> field) {
-  return of_some(key(
-                     name, [=](Recipe& r, const Value& v) { field(r) = integer_in(v, 1, million * million); },
-                     [=](const Recipe& r) { return get(field, r) ? std::to_string(*get(field, r)) : ""; }),
-                 field);
-}
-Key some_flag(std::string_view name, Field<std::optional<bool>> field) {
-  return of_some(key(
-                     name,
-                     [=](Recipe& r, const Value& v) {
-                       if (v.kind != Value::boolean) refuse(v, "true or false");
-                       field(r) = v.truth;
-                     },
-                     [=](const Recipe& r) { return !get(field, r)   ? ""
-                                                   : *get(field, r) ? "true"
-                                                                    : "false"; }),
-                 field);
-}
 
 #define RZ_FIELD(member) [](Recipe& r) -> auto& { return r.member; }
 
@@ -247,8 +121,8 @@ void add_data(std::vector<Key>& list) {
   list.push_back(key(
       "data.path", [](Recipe& r, const Value& v) { r.data.path = text_of(v); },
       [](const Recipe& r) { return r.data.path.empty() ? "" : toml_string(r.data.path); }));
-  list.push_back(integer("data.train_size", RZ_FIELD(data.train_size), 0, 1000 * million));
-  list.push_back(integer("data.validation_size", RZ_FIELD(data.validation_size), 0, 1000 * million));
+  list.push_back(unless_zero(integer("data.train_size", RZ_FIELD(data.train_size), 0, 1000 * million)));
+  list.push_back(unless_zero(integer("data.validation_size", RZ_FIELD(data.validation_size), 0, 1000 * million)));
   list.push_back(of_dataset("cifar100", word("data.labels", RZ_FIELD(data.labels), {"fine", "coarse"})));
   list.push_back(of_dataset("csv", label_column()));
   list.push_back(of_shapes(key(
@@ -322,8 +196,8 @@ void add_schedule(std::vector<Key>& list) {
 }
 
 void add_train(std::vector<Key>& list) {
-  list.push_back(integer("train.epochs", RZ_FIELD(train.epochs), 0, 1000 * million));
-  list.push_back(integer("train.steps", RZ_FIELD(train.steps), 0, million * million));
+  list.push_back(unless_zero(integer("train.epochs", RZ_FIELD(train.epochs), 0, 1000 * million)));
+  list.push_back(unless_zero(integer("train.steps", RZ_FIELD(train.steps), 0, million * million)));
   list.push_back(integer("train.batch_size", RZ_FIELD(train.batch_size), 1, million));
   list.push_back(integer("train.micro_batches", RZ_FIELD(train.micro_batches), 1, million));
   list.push_back(integer("train.seed", RZ_FIELD(train.seed), 0));
@@ -341,7 +215,7 @@ void add_train(std::vector<Key>& list) {
   list.push_back(integer("train.log_every", RZ_FIELD(train.log_every), 1, 1000 * million));
   list.push_back(boolean("train.monitor", RZ_FIELD(train.monitor)));
 
-  list.push_back(integer("checkpoint.every", RZ_FIELD(checkpoint.every), 0, million * million));
+  list.push_back(unless_zero(integer("checkpoint.every", RZ_FIELD(checkpoint.every), 0, million * million)));
   list.push_back(key(
       "checkpoint.keep",
       [](Recipe& r, const Value& v) {
