@@ -227,7 +227,7 @@ TEST_CASE("jacobian: weights that do not fit, of another type, or not finite") {
       [](NamedTensor& t) {
         if (t.name == "linear_layers.0.weight") t.tensor.data<double>()[5] = NAN;
       },
-      {"5", "linear_layers.0.weight", "not finite"});
+      {"row 1, column 1", "linear_layers.0.weight", "not finite"});
   check_error({"--recipe", toy.recipe, "--weights", toy.folder / "none.safetensors"}, 1, {"none.safetensors"});
   // Names with a slash are nobody's parameters.
   SafetensorsContents contents = load_safetensors(toy.weights);

@@ -188,6 +188,10 @@ TEST_CASE("spectrum: bad input is refused in one line") {
   check_refused(base + Arguments{"--from", "3", "--to", "3"}, 2, {"3 to 3"});
   check_refused(base + Arguments{"--of", "network", "--from", "1"}, 2, {"--from", "stack"});
   check_refused(base + Arguments{"--memory", "1KB"}, 1, {"--memory", "1KB", "least that would do", "KB"});
+  check_refused(base + Arguments{"--method", "moments", "--memory", "1KB"}, 1, {"--memory", "least", "KB"});
+  check_refused(base + Arguments{"--set", "model.activation=leaky_relu", "--set", "model.sigma_w=1e60"}, 1,
+                {"hidden state", "not finite"});
+  check_refused(base + Arguments{"--csv", recipe.file("a"), "--png", recipe.file("a")}, 2, {"two files"});
   check_refused(base + Arguments{"--gates", "0.1"}, 2, {"gate"});
   check_refused(base + Arguments{"--gates", "0.1", "--depths", "2"}, 2, {"--depths", "--gates"});
   check_refused(base + Arguments{"--top", "3"}, 2, {"--top", "lanczos"});

@@ -99,7 +99,7 @@ TEST_CASE("theory: limits, atoms, densities, finite widths and paths") {
   REQUIRE(universal["atoms"].size() == 1);
   CHECK(universal["atoms"][0]["mass"].get<double>() == doctest::Approx(0.75));
   CHECK(universal["atoms"][0]["lambda"].get<double>() == doctest::Approx(std::exp(0.25)));
-  const json limit = theory({"--form", "rezero", "--t", "0.5", "--points", "50"});
+  const json limit = theory({"--t", "0.5", "--points", "50"});
   CHECK(limit["activation"].is_null());
   CHECK(limit["mean_field"].is_null());
   CHECK(limit["spectrum"]["s_max"].get<double>() == doctest::Approx(2.829864468261199).epsilon(1e-12));
@@ -165,6 +165,8 @@ TEST_CASE("theory: bad input is refused in one line") {
   check_bad({"--activation", "relu", "--critical", "--sigma-b", "0.3"}, {"relu"});
   check_bad({"--activation", "tanh", "--half-stable"}, {"tanh has none"});
   check_bad({"--activation", "tanh", "--gate", "0.1"}, {"--gate", "rezero"});
+  check_bad({"--activation", "tanh", "--depth", "3", "--points", "1"}, {"--points", "at least 2"});
+  check_bad({"--activation", "tanh", "--sigma-w", "1e5"}, {"--sigma-w", "10000"});
   check_bad({"--universal", "smooth"}, {"--universal", "--variance"});
   check_bad({"--activation", "tanh", "--lambda", "1"}, {"--lambda", "--depth"});
   check_bad({"--activation", "tanh", "--depth", "3", "--q0", "1"}, {"--c0", "missing"});

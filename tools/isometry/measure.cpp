@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <utility>
 
 #include "core/linalg.h"
+#include "core/ops.h"
 #include "core/parallel.h"
 #include "tools/isometry/product.h"
 
@@ -41,17 +43,26 @@ std::int64_t product_bytes(const Part& part, const Tensor& x) {
   return 8 * widest * widest * 8;
 }
 
+// f' of a value that is not finite may well be: the Jacobian would look right.
+void check_state(const Tensor& h, std::int64_t layer, std::int64_t sample) {
+  RZ_CHECK(value, std::isfinite(ops::sum_of_squares(h).item()),
+           "spectrum: hidden state {} of sample {} is not finite: its length has grown beyond the range of numbers",
+           layer, sample);
+}
+
 // Feeds the chain stage by stage; after(l) is called when stage l, from 1, is in the product.
 template <class After>
 void chain(const Part& part, const Tensor& x, std::int64_t sample, const MeasureOptions& options,
            ProductSpectrum& product, After&& after) {
   Tensor h = input_of(part, x);
+  check_state(h, part.from, sample);
   for (std::size_t l = 0; l < part.stages.size(); ++l) {
     const Tensor j = rz::jacobian(part.stages[l], h, {.memory = options.memory, .concurrent = true});
     const std::int64_t layer = part.from + static_cast<std::int64_t>(l) + 1;
     check_finite(j, "spectrum", fmt::format("the Jacobian of layer {} at sample {}", layer, sample));
     product.push(j.to(Device::cpu()).to(DType::f64));
     h = part.stages[l](Variable(h)).value();
+    check_state(h, layer, sample);
     after(l + 1);
   }
 }
@@ -64,6 +75,11 @@ std::vector<SampleSpectrum> exact_spectra(const Part& part, const Tensor& inputs
   for (std::int64_t first = 0; first < samples; first += group) {
     std::vector<Tensor> matrices;
     for (std::int64_t i = first; i < std::min(samples, first + group); ++i) {
+      Tensor h = input_of(part, input_at(inputs, i));
+      for (std::size_t l = 0; l < part.stages.size(); ++l) {
+        h = part.stages[l](Variable(h)).value();
+        check_state(h, part.from + static_cast<std::int64_t>(l) + 1, i);
+      }
       const JacobianOptions how{.memory = options.memory, .concurrent = true};
       matrices.push_back(jacobian(part, input_at(inputs, i), how).to(Device::cpu()));
       check_finite(matrices.back(), "jacobian", fmt::format("the Jacobian of sample {}", i));

@@ -91,7 +91,10 @@ ModelTheory model_theory(const nn::Model& model, const Part& part, const Tensor&
     return none(fmt::format("the form {} scales the input of {}, which is no multiple of the scaled output", form.name,
                             info(o.activation.function).name));
   const std::optional<double> sigma_w = sigma_w_of(o);
-  if (!sigma_w) return none(fmt::format("weights by init = {} are no random matrices", o.init));
+  if (!sigma_w)
+    return none(fmt::format(
+        "weights by init = {} are no random matrices (the form {}; those with a theory of random weights: {})", o.init,
+        form.name, forms_with_law()));
   net.sigma_w = *sigma_w * form.weight.at({.layers = o.depth, .sublayers = o.depth});
   net.sigma_b = sigma_b_of(o);
   const bool haar = o.init == "orthogonal" || (o.init == "mean_field" && o.weights == "orthogonal");

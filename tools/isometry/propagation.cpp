@@ -130,9 +130,21 @@ std::vector<LayerStatistics> signal_statistics(const std::vector<Signals>& signa
     }
     return mean_of(draws.size() > 1 ? draws : inputs);
   };
+  // Of the gradient the mean square is what theory gives: its root, with the error carried over.
+  const auto root_of_square = [&](std::size_t layer) {
+    std::vector<double> draws, inputs;
+    for (const Signals& draw : signals) {
+      inputs.clear();
+      for (const LayerSignal& s : draw[layer]) inputs.push_back(s.gradient_norm * s.gradient_norm);
+      draws.push_back(mean_of(inputs).value);
+    }
+    const Estimate square = mean_of(draws.size() > 1 ? draws : inputs);
+    const double root = std::sqrt(square.value);
+    return Estimate{root, root > 0 ? square.standard_error / (2 * root) : square.standard_error};
+  };
   std::vector<LayerStatistics> layers;
   for (std::size_t l = 0; l < signals[0].size(); ++l)
-    layers.push_back({over(l, &LayerSignal::q), over(l, &LayerSignal::c), over(l, &LayerSignal::gradient_norm),
+    layers.push_back({over(l, &LayerSignal::q), over(l, &LayerSignal::c), root_of_square(l),
                       over(l, &LayerSignal::apjn), over(l, &LayerSignal::branch_ratio)});
   return layers;
 }

@@ -15,7 +15,7 @@ namespace rz::isometry {
 struct LayerSignal {
   double q = 0;              // |x_l|^2 / units
   double c = 0;              // cosine of x_l with that at the other inputs, their mean; NaN for a single input
-  double gradient_norm = 0;  // |dC / dx_l| for C = u x_L, u a random direction of length 1
+  double gradient_norm = 0;  // |dC / dx_l| for C = u x_L, u a random direction of length 1; averaged as mean square
   double apjn = 0;           // ||d x_l / d x_0||_F^2 / units of x_0
   double branch_ratio = 0;   // |F(x_(l-1))| / |x_(l-1)| over all inputs; NaN for l = 0 and where there is no branch
 };

@@ -37,11 +37,15 @@ Counts counts_of(const Result& result) {
 Verdict scale_verdict(const Result& result, const Counts& counts) {
   const Summary& s = result.summary;
   const char* const what = result.rows <= result.cols ? "gradients" : "signals";
+  // The mean itself may lie beyond the range of a double; then its largest term says how far.
+  const std::string squared = std::isfinite(s.mean_square) && s.mean_square > 0
+                                  ? fmt::format("{:.3g}", s.mean_square)
+                                  : "about " + power_of_ten(2 * s.log10_max, 2);
   Verdict verdict{"scale", s.mean_square, s.mean_square < 1 ? 1 / scale_limit : scale_limit, ""};
   if (s.mean_square > scale_limit) {
-    verdict.text = fmt::format("{} grow: their squared length by a factor of {:.3g} on average", what, s.mean_square);
+    verdict.text = fmt::format("{} grow: their squared length by a factor of {} on average", what, squared);
   } else if (s.mean_square < 1 / scale_limit) {
-    verdict.text = fmt::format("{} shrink: their squared length by a factor of {:.3g} on average", what, s.mean_square);
+    verdict.text = fmt::format("{} shrink: their squared length by a factor of {} on average", what, squared);
   } else {
     verdict.text =
         fmt::format("{} keep their length on average (its square changes by a factor of {:.3g})", what, s.mean_square);
@@ -93,11 +97,13 @@ std::string lengths_text(const VerdictContext& net) {
 }
 
 void add_random_net(const Result& result, const VerdictContext& net, std::vector<Verdict>& all) {
-  const double ratio = static_cast<double>(net.layers) / static_cast<double>(net.width);
+  // Gaussian layers fluctuate by 1/N each, near-isometric ones by what they spread.
+  const double layers = static_cast<double>(net.layers), width = static_cast<double>(net.width);
+  const double ratio = std::min(layers, net.variance_over_mean2) / width;
   if (ratio > finite_width_limit)
-    all.push_back(
-        {"finite_width", ratio, finite_width_limit,
-         fmt::format("L/N = {:.2g}: fluctuations of a finite width dominate, see the standard errors", ratio)});
+    all.push_back({"finite_width", ratio, finite_width_limit,
+                   fmt::format("{} = {:.2g}: fluctuations of a finite width dominate, see the standard errors",
+                               net.variance_over_mean2 >= layers ? "L/N" : "var(sigma^2)/N", ratio)});
   const double trainable = depth_scales * net.xi_c;
   if (static_cast<double>(net.layers) > trainable)
     all.push_back({"depth_scale", static_cast<double>(net.layers), trainable,
@@ -115,7 +121,8 @@ void add_random_net(const Result& result, const VerdictContext& net, std::vector
                    fmt::format("the largest value, {:.3g}, lies far above the edge of the theory, {:.3g}",
                                result.summary.max, net.s_max)});
   const Summary& s = result.summary;
-  if (std::fabs(s.mean_square - net.mean) > standard_errors * s.mean_square_se && net.outliers.empty())
+  if (std::fabs(s.mean_square - net.mean) > standard_errors * s.mean_square_se + 1e-9 * net.mean &&
+      net.outliers.empty())
     all.push_back({"theory_mean", s.mean_square, net.mean,
                    fmt::format("the mean of sigma^2, {:.4g} +- {:.2g}, is not that of the theory, {:.4g}{}",
                                s.mean_square, s.mean_square_se, net.mean, lengths_text(net))});

@@ -20,10 +20,10 @@ struct Verdict {
 // Of a random net and its theory.
 struct VerdictContext {
   std::int64_t layers = 0, width = 0;
-  double xi_c = 0;                 // depth scale of correlations, layers; NaN: none
-  double q_0 = 0, q_star = 0;      // |x|^2 / width at the input, and where the theory stands; NaN: all the same
-  double mean = 0, s_max = 0;      // of the theory
-  std::vector<double> outliers{};  // of the theory
+  double xi_c = 0;             // depth scale of correlations, layers; NaN: none
+  double q_0 = 0, q_star = 0;  // |x|^2 / width at the input, and where the theory stands; NaN: all the same
+  double mean = 0, variance_over_mean2 = 0, s_max = 0;  // of the theory
+  std::vector<double> outliers{};                       // of the theory
 };
 
 // The first says in one sentence how signals and gradients pass; the others what to beware of.

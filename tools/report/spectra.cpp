@@ -99,6 +99,7 @@ Panel spectrum_panel(std::string_view label, const Result& result) {
     below_floor += std::ssize(sample.log10_singular_values) - sample.resolved - sample.exact_zeros;
     panel.total += static_cast<double>(sample.log10_singular_values.size());
   }
+  panel.zeros = static_cast<double>(exact_zeros);
   std::sort(panel.values.begin(), panel.values.end());
 
   if (!panel.values.empty()) {

@@ -41,6 +41,9 @@ std::int64_t steps_for(std::int64_t values, std::int64_t top) {
 void estimate(const SpectrumOptions& options, const isometry::LinearOperator& op, std::int64_t memory, Sample& sample) {
   const auto seed = static_cast<std::uint64_t>(sample.seed * 1000003 + sample.input);
   if (options.method == "moments") {
+    const std::int64_t bytes = 8 * probes * (op.rows + op.cols);
+    if (bytes > memory)
+      throw BudgetError(fmt::format("moments: the probes take {} bytes, the budget is {}", bytes, memory), bytes);
     sample.hutchinson = isometry::hutchinson_moments(op, powers, probes, seed);
     sample.hutchpp = isometry::hutchpp_moments(op, powers, probes, seed);
     return;
@@ -62,14 +65,14 @@ Estimates measure(const SpectrumOptions& options, const Variant& variant, std::i
   Progress progress("spectrum", seeds);
   for (std::int64_t k = 0; k < seeds; ++k) {
     SourceOptions source_options = variant.source;
-    if (k > 0) source_options.settings.push_back(fmt::format("train.seed={}", first + k));
+    if (k > 0) source_options.settings.push_back(seed_setting(first, k));
     const Source source = open_source(source_options, precision);
     const isometry::Part part = part_of(options, *source.model);
     if (k == 0) {
       first = source.recipe.train.seed;
       inputs = open_inputs(options.inputs, source, precision);
       all.name = source.name;
-      all.weights = source.weights;
+      all.weights = weights_text(source, seeds);
       all.inputs = inputs.text;
       all.part = {.of = part.of, .from = part.from, .to = part.to};
       all.extents = isometry::extents(part, inputs.values.to(source.model->parameters().device()));

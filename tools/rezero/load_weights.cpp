@@ -82,10 +82,17 @@ void check_names(std::span<const Candidate> given, const std::string& path, cons
           prefix.empty() ? "" : fmt::format(" (all names would fit without the prefix '{}')", printable(prefix)));
 }
 
+// "row 5, column 7" of a matrix, "number 3" of anything else.
+std::string place(const Shape& shape, std::int64_t i) {
+  if (shape.rank() != 2) return fmt::format("number {}", i);
+  return fmt::format("row {}, column {}", i / shape[1], i % shape[1]);
+}
+
 void check_finite_values(const Tensor& values, const std::string& path, const std::string& name) {
   const std::vector<double> numbers = values.to_vector();
   for (std::size_t i = 0; i < numbers.size(); ++i)
-    RZ_CHECK(file, std::isfinite(numbers[i]), "{}: number {} of {} (counted from 0) is not finite", path, i, name);
+    RZ_CHECK(file, std::isfinite(numbers[i]), "{}: {} of {} (counted from 0) is not finite", path,
+             place(values.shape(), static_cast<std::int64_t>(i)), name);
 }
 
 }  // namespace

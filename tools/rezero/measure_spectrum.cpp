@@ -18,12 +18,7 @@
 namespace rz::tool {
 namespace {
 
-constexpr std::int64_t density_points = 400;
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-bool initial_weights(const SourceOptions& source) {
-  return source.weights.empty() && (source.run.empty() || source.checkpoint == "initial" || source.checkpoint == "0");
-}
 
 // The product form where the model is layered.
 std::string method_of(const SpectrumOptions& options, const nn::Model& model) {
@@ -55,7 +50,7 @@ class Measurement {
   // The network with its weights of seed + k.
   Source open(std::int64_t k) const {
     SourceOptions source = variant_.source;
-    if (k > 0) source.settings.push_back(fmt::format("train.seed={}", first_seed_ + k));
+    if (k > 0) source.settings.push_back(seed_setting(first_seed_, k));
     return open_source(source, precision_named(options_.precision));
   }
 
@@ -76,7 +71,9 @@ class Measurement {
     if (k == 0 && options_.picture == "fan") {
       measured_.fan_layers = evenly_spaced(part.stages.size(), 48);
       for (std::size_t& layer : measured_.fan_layers) ++layer;
-      measured_.fan = isometry::partial_spectra(part, inputs.rows(0, 1), measured_.fan_layers);
+      measured_.fan = within_budget(options_.memory, "--memory", [&](std::int64_t memory) {
+        return isometry::partial_spectra(part, inputs.rows(0, 1), measured_.fan_layers, {.memory = memory});
+      });
     }
     for (std::size_t i = 0; i < spectra.size(); ++i) {
       samples_.push_back(std::move(spectra[i]));
@@ -91,24 +88,25 @@ class Measurement {
     method_ = method_of(options_, *source.model);
     inputs_ = open_inputs(options_.inputs, source, precision_named(options_.precision));
     measured_.name = source.name;
-    measured_.weights = source.weights;
+    measured_.weights = weights_text(source, options_.seeds.value_or(1));
     measured_.inputs = inputs_.text;
     measured_.part = {.of = part.of, .from = part.from, .to = part.to};
     const Tensor x = inputs_.values.to(source.model->parameters().device());
     extents_ = isometry::extents(part, x);
-    if (options_.theory != "none") find_theory(*source.model, part, x);
+    if (options_.theory == "none")
+      measured_.theory_reason = "it was not asked for (--theory none)";
+    else
+      find_theory(*source.model, part, x);
   }
 
   void find_theory(const nn::Model& model, const isometry::Part& part, const Tensor& inputs) {
     isometry::ModelTheory theory = isometry::model_theory(model, part, inputs);
-    if (theory.net && !initial_weights(variant_.source))
-      theory = {{}, "it is that of random weights, and these are trained or read from a file"};
+    if (theory.net && !initial_weights(variant_.source)) theory = {{}, trained_weights};
     if (theory.net) {
       try {
         const isometry::Law law = isometry::law_of(*theory.net);
         measured_.theory = law.summary();
-        measured_.density.lambda = law.grid(density_points);
-        measured_.density.rho = law.density(measured_.density.lambda);
+        measured_.density = density_of(law);
         measured_.law = law;
         lengths_ = isometry::mean_field(*theory.net);
         net_ = theory.net;
@@ -138,6 +136,7 @@ class Measurement {
             .q_0 = net_->q_0,
             .q_star = stationary && !isometry::is_homogeneous(net_->activation) ? lengths_.q_star : nan,
             .mean = measured_.theory->mean,
+            .variance_over_mean2 = measured_.theory->variance_over_mean2,
             .s_max = measured_.theory->s_max,
             .outliers = measured_.theory->outliers};
   }

@@ -28,17 +28,17 @@ Density drawn_density(const Measured& m) {
   constexpr double lowest = -290;  // log10 lambda
   const double high = 2 * std::log10(m.theory->s_max);
   double low = std::max(2 * m.result.summary.log10_min, lowest);
+  if (m.result.floor > 0) low = std::max(low, 2 * std::log10(m.result.floor));
   if (m.theory->s_min > 0) low = 2 * std::log10(m.theory->s_min);
   if (!(low < high) || !std::isfinite(low)) return m.density;
   Density density;
   for (std::size_t i = 0; i < points; ++i)
     density.lambda.push_back(std::pow(10.0, low + (high - low) * static_cast<double>(i) / (points - 1)));
-  density.rho = m.law->density(density.lambda);
-  return density;
+  return density_of(*m.law, density_points, density.lambda);
 }
 
 report::Panel panel_of(const Measured& m, const Variant& variant) {
-  const std::string label = variant.key.empty() ? m.name : fmt::format("{} {:g}", variant.key, variant.value);
+  const std::string label = variant.key.empty() ? m.inputs : fmt::format("{} {:g}", variant.key, variant.value);
   report::Panel panel = report::spectrum_panel(label, m.result);
   if (m.result.floor > 0) panel.floor = std::log10(m.result.floor);
   if (!m.theory) return panel;
@@ -122,18 +122,23 @@ std::vector<NamedTensor> measured_arrays(const std::vector<Measured>& series, co
       input.push_back(m.input[i]);
       values.push_back(variants[k].value);
     }
+    const bool none = m.density.lambda.empty();  // a row of NaN
+    const std::vector<double> gap(none ? static_cast<std::size_t>(density_points) : 0, std::nan(""));
+    lambda.insert(lambda.end(), gap.begin(), gap.end());
+    rho.insert(rho.end(), gap.begin(), gap.end());
     lambda.insert(lambda.end(), m.density.lambda.begin(), m.density.lambda.end());
     rho.insert(rho.end(), m.density.rho.begin(), m.density.rho.end());
   }
   const std::int64_t samples = std::ssize(resolved);
+  const Shape theory = series.size() == 1 ? Shape{std::ssize(lambda)} : Shape{std::ssize(series), density_points};
   std::vector<NamedTensor> arrays{
       {"log10_singular_values", Tensor::of({samples, std::ssize(logarithms) / samples}, logarithms)},
       {"resolved", Tensor::of_integers({samples}, resolved)},
       {"exact_zeros", Tensor::of_integers({samples}, zeros)},
       {"seed", Tensor::of_integers({samples}, seed)},
       {"input", Tensor::of_integers({samples}, input)},
-      {"theory_lambda", Tensor::of({std::ssize(lambda)}, lambda)},
-      {"theory_rho", Tensor::of({std::ssize(rho)}, rho)}};
+      {"theory_lambda", Tensor::of(theory, lambda)},
+      {"theory_rho", Tensor::of(theory, rho)}};
   if (!variants.front().key.empty()) arrays.push_back({variants.front().key, Tensor::of({samples}, values)});
   return arrays;
 }
@@ -169,7 +174,8 @@ report::LineChart measured_edges(const std::vector<Measured>& series, const std:
     add(smallest, variants[k].value, lowest);
     if (!series[k].theory) continue;
     upper.x.push_back(variants[k].value);
-    upper.y.push_back(std::log10(series[k].theory->s_max));
+    const std::vector<double>& outliers = series[k].theory->outliers;
+    upper.y.push_back(std::log10(outliers.empty() ? series[k].theory->s_max : outliers.back()));
     lower.x.push_back(variants[k].value);
     lower.y.push_back(std::log10(series[k].theory->s_min));
   }

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "data/file.h"
 #include "data/npy.h"
+#include "data/text.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/source.h"
 #include "tools/rezero/terminal.h"
@@ -22,8 +24,16 @@ void add_outputs(CLI::App& command, OutputOptions& options, const std::string& t
 }
 
 void check_outputs(const OutputOptions& options) {
-  for (const std::string& path : {options.csv, options.npz, options.svg, options.png})
-    if (!path.empty()) check_target(path);
+  std::vector<std::string> seen;
+  for (const std::string& path : {options.csv, options.npz, options.svg, options.png}) {
+    if (path.empty()) continue;
+    const std::string full = absolute(path);
+    const bool device = full.starts_with("/dev/");
+    if (!device && std::ranges::find(seen, full) != seen.end())
+      throw UsageError(fmt::format("{}: two files would be written under this name", printable(path)));
+    seen.push_back(full);
+    check_target(path);
+  }
 }
 
 void write_outputs(const OutputOptions& options, const Outputs& outputs) {

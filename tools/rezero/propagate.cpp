@@ -66,10 +66,14 @@ std::vector<Line> theory_lines(const isometry::RandomNet& net, const LayerStatis
 
 void add_theory(const Options& options, const nn::Model& model, const Tensor& x, Propagation& p) {
   isometry::ModelTheory theory = isometry::model_theory(model, isometry::stack_part(model), x);
-  if (theory.net && !draws(options) && options.source.checkpoint != "initial")
-    theory = {{}, "it is that of random weights, and these are trained or read from a file"};
+  if (theory.net && !initial_weights(options.source)) theory = {{}, trained_weights};
   p.theory.assign(p.layers.size(), {});
-  if (theory.net) p.theory = theory_lines(*theory.net, p.layers[0]);
+  try {
+    if (theory.net) p.theory = theory_lines(*theory.net, p.layers[0]);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::value) throw;
+    theory.reason = error.message();
+  }
   p.theory_reason = theory.reason;
 }
 
@@ -83,15 +87,14 @@ Propagation measure(const Options& options) {
   Progress progress("propagate", p.seeds);
   for (std::int64_t k = 0; k < p.seeds; ++k) {
     SourceOptions source_options = options.source;
-    if (k > 0) source_options.settings.push_back(fmt::format("train.seed={}", seed + k));
+    if (k > 0) source_options.settings.push_back(seed_setting(seed, k));
     Source source = open_source(source_options, DType::f64);
     if (k == 0) {
       seed = source.recipe.train.seed;
       const Inputs opened = open_inputs(options.inputs, source, DType::f64);
       inputs = opened.values;
       p.name = source.name;
-      p.weights =
-          p.seeds == 1 ? source.weights : fmt::format("initial ones of seeds {} to {}", seed, seed + p.seeds - 1);
+      p.weights = weights_text(source, p.seeds);
       p.inputs = opened.text;
     }
     Random random(static_cast<std::uint64_t>(seed + k), stream_named("propagate"));
@@ -180,7 +183,8 @@ std::string text_of(const Propagation& p) {
   }
   std::string text = fmt::format(
       "{}: signals by depth, hidden states from 0\n  weights  {}\n  inputs   {}\n\n"
-      "q: |x|^2 / width; c: cosine between inputs; gradient norm: |dC/dx_l| for a random unit direction at the end;\n"
+      "q: |x|^2 / width; c: cosine between inputs; gradient norm: root mean square of |dC/dx_l| for random unit "
+      "directions at the end;\n"
       "APJN: ||d x_l / d x_0||_F^2 / width; +-: standard error over {}\n\n",
       p.name, p.weights, p.inputs, p.seeds > 1 ? "draws of the weights" : "inputs");
   text += table_text(rows, "rrrrrrrrrr");

@@ -26,8 +26,8 @@ auto within_budget(std::string_view budget, std::string_view what, F&& f) {
     return f(bytes);
   } catch (const BudgetError& error) {
     throw Error(ErrorCode::memory, std::string(what) + ": " + std::string(budget) +
-                                       " is too little: " + error.message() +
-                                       " (the least that would do: " + size_text(error.least(), budget) + ")");
+                                       " is too little: " + error.message() + "; the least that would do is " +
+                                       size_text(error.least(), budget));
   }
 }
 

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "data/file.h"
 #include "data/npy.h"
@@ -94,6 +95,23 @@ Source open_source(const SourceOptions& options, DType precision) {
   }
   source.model->set_training(false);
   return source;
+}
+
+bool initial_weights(const SourceOptions& options) {
+  return options.weights.empty() &&
+         (options.run.empty() || options.checkpoint == "initial" || options.checkpoint == "0");
+}
+
+std::string seed_setting(std::int64_t first, std::int64_t k) {
+  if (first > std::numeric_limits<std::int64_t>::max() - k)
+    throw UsageError(fmt::format("--seeds: the seeds from {} on leave the range of integers", first));
+  return fmt::format("train.seed={}", first + k);
+}
+
+std::string weights_text(const Source& source, std::int64_t seeds) {
+  if (seeds == 1) return source.weights;
+  const std::int64_t seed = source.recipe.train.seed;
+  return fmt::format("initial ones of seeds {} to {}", seed, seed + seeds - 1);
 }
 
 bool data_fits(const Recipe& recipe, const nn::Model& model) {

@@ -37,6 +37,14 @@ struct Source {
 // --ema without a file).
 Source open_source(const SourceOptions& options, DType precision);
 
+// Weights as they are drawn, not trained or read.
+bool initial_weights(const SourceOptions& options);
+inline constexpr const char* trained_weights =
+    "it is that of random weights, and these are trained or read from a file";
+// The setting of the k-th draw of the weights, and what is said of `seeds` of them.   Throws: UsageError (beyond 2^63)
+std::string seed_setting(std::int64_t first, std::int64_t k);
+std::string weights_text(const Source& source, std::int64_t seeds);
+
 // The [data] of the recipe has inputs and classes of the model's sizes. Of npy and csv it is assumed.
 bool data_fits(const Recipe& recipe, const nn::Model& model);
 

@@ -68,7 +68,7 @@ Command make_spectrum(CLI::App& app) {
       "The product form never multiplies the layers' Jacobians: it resolves values over any number of decades, where "
       "an\n"
       "explicit J is noise below 1e-16 of its largest value. Of initial weights with a theory of infinite width it\n"
-      "prints that as well. What a value is resolved, below the floor, or an exact zero is said of each.\n\n"
+      "prints that as well. Of each value it is said whether it is resolved, below the floor, or an exact zero.\n\n"
       "Examples:\n"
       "  rezero spectrum --recipe fc64-rezero.toml --gates 0,0.05,0.1,0.2 --inputs gaussian --png gates.png\n"
       "  rezero spectrum --recipe fc64-deep.toml --set model.init=mean_field --set model.activation=tanh --seeds 5\n"

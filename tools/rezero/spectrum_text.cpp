@@ -33,6 +33,10 @@ std::string number(double value) {
   return fmt::format("{:.6g}", value);
 }
 
+std::string with_error(double value, double error) {
+  return number(value) + (error > 0 ? fmt::format(" +- {:.1g}", error) : "");
+}
+
 std::string count(std::int64_t value) { return grouped(static_cast<std::uint64_t>(value)); }
 
 }  // namespace
@@ -55,8 +59,8 @@ std::string spectrum_text(const isometry::Result& result, std::string_view netwo
   line("largest singular value", isometry::power_of_ten(s.log10_max, 6));
   line("smallest",
        floored ? fmt::format("below the floor of {:.2g}", result.floor) : isometry::power_of_ten(s.log10_min, 6));
-  line("mean square", number(s.mean_square));
-  line("mean natural logarithm", number(s.mean_log));
+  line("mean square", with_error(s.mean_square, s.mean_square_se));
+  line("mean natural logarithm", with_error(s.mean_log, s.mean_log_se));
   line("condition number",
        floored ? fmt::format("above {:.2g}", s.max / result.floor) : isometry::power_of_ten(s.log10_condition, 6));
   line("resolved", fmt::format("{} of {}", count(counts.resolved), count(counts.all)));

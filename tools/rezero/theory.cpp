@@ -48,13 +48,12 @@ void find_sigmas(const TheoryOptions& o, isometry::RandomNet& net) {
 isometry::RandomNet net_of(const TheoryOptions& o) {
   isometry::RandomNet net{.activation = activation_of(o.net)};
   checked_usage("", [&] { find_sigmas(o, net); });
-  net.weights = o.net.weights == "orthogonal" ? isometry::Weights::orthogonal : isometry::Weights::gaussian;
-  net.order = nn::branch_named(o.net.branch);
+  net.weights = weights_of(o.net);
+  net.order = branch_of(o.net);
   net.depth = o.depth.value_or(1);
-  if (o.net.form == "rezero" && o.depth) {
-    net.gates.assign(static_cast<std::size_t>(net.depth), 1.0);
+  if (is_rezero(o) && o.depth) {
     const double gate = o.gate ? *o.gate : checked_usage("--t", [&] { return isometry::gate_of(net, *o.t); });
-    net.gates.assign(net.gates.size(), gate);
+    net.gates.assign(static_cast<std::size_t>(net.depth), gate);
   }
   return net;
 }
@@ -63,19 +62,6 @@ isometry::Law limit_of(const TheoryOptions& o) {
   if (o.universal.empty()) return isometry::residual_limit_law(*o.t);
   return isometry::universal_law(
       o.universal == "smooth" ? isometry::Universality::smooth : isometry::Universality::bernoulli, *o.variance);
-}
-
-// At lambda = 0, too: 0 outside of the support, infinite at its end.
-std::vector<double> density_at(const isometry::Law& law, const std::vector<double>& lambda) {
-  std::vector<double> positive;
-  for (const double x : lambda)
-    if (x > 0) positive.push_back(x);
-  const std::vector<double> found = law.density(positive);
-  std::vector<double> rho;
-  std::size_t next = 0;
-  for (const double x : lambda)
-    rho.push_back(x > 0 ? found[next++] : law.summary().s_min > 0 ? 0 : std::numeric_limits<double>::infinity());
-  return rho;
 }
 
 Theory theory_of(const TheoryOptions& o) {
@@ -97,8 +83,7 @@ Theory theory_of(const TheoryOptions& o) {
       });
   }
   if (theory.law) {
-    theory.density.lambda = o.lambda.empty() ? theory.law->grid(o.points.value_or(400)) : o.lambda;
-    theory.density.rho = density_at(*theory.law, theory.density.lambda);
+    theory.density = density_of(*theory.law, o.points.value_or(density_points), o.lambda);
   }
   return theory;
 }
@@ -137,37 +122,23 @@ std::string text_of(const Theory& theory) {
 }
 
 std::string csv_of(const Theory& theory) {
-  if (!theory.q.empty()) {
-    Csv csv({"layer", "q", "c"});
-    for (std::size_t l = 0; l < theory.q.size(); ++l) csv.row({static_cast<double>(l), theory.q[l], theory.c[l]});
-    return csv.text();
-  }
-  Csv csv({"lambda", "rho"});
-  for (std::size_t i = 0; i < theory.density.lambda.size(); ++i)
-    csv.row({theory.density.lambda[i], theory.density.rho[i]});
+  if (theory.q.empty()) return density_csv(theory.density);
+  Csv csv({"layer", "q", "c"});
+  for (std::size_t l = 0; l < theory.q.size(); ++l) csv.row({static_cast<double>(l), theory.q[l], theory.c[l]});
   return csv.text();
 }
 
 std::vector<NamedTensor> arrays_of(const Theory& theory) {
-  const auto column = [](std::string_view name, const std::vector<double>& values) {
-    return NamedTensor{std::string(name), Tensor::of({std::ssize(values)}, values)};
-  };
-  std::vector<NamedTensor> arrays{column("theory_lambda", theory.density.lambda),
-                                  column("theory_rho", theory.density.rho)};
+  std::vector<NamedTensor> arrays = density_arrays(theory.density);
   if (!theory.q.empty()) {
-    arrays.push_back(column("q", theory.q));
-    arrays.push_back(column("c", theory.c));
+    arrays.push_back({"q", Tensor::of({std::ssize(theory.q)}, theory.q)});
+    arrays.push_back({"c", Tensor::of({std::ssize(theory.c)}, theory.c)});
   }
   return arrays;
 }
 
 report::LineChart chart_of(const Theory& theory) {
-  report::LineChart chart{.title = title_of(theory),
-                          .x_label = "log10 of the singular values",
-                          .y_label = "density",
-                          .log_y = false,
-                          .series = {density_series(theory.density)}};
-  return chart;
+  return density_chart(title_of(theory), theory.law->summary(), density_of(*theory.law));
 }
 
 int run(const TheoryOptions& options) {

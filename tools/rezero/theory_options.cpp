@@ -35,9 +35,9 @@ void refuse(bool wrong, std::string_view flag, std::string_view why) {
   if (wrong) throw UsageError(fmt::format("{}: {}", flag, why));
 }
 
-void check_number(const std::optional<double>& value, std::string_view flag, double low) {
-  if (value && !(std::isfinite(*value) && *value >= low))
-    throw UsageError(fmt::format("{}: is {:g}, but must be a number from {:g} on", flag, *value, low));
+void check_number(const std::optional<double>& value, std::string_view flag, double low, double high = 1e300) {
+  if (value && !(*value >= low && *value <= high))
+    throw UsageError(fmt::format("{}: is {:g}, but must be a number from {:g} to {:g}", flag, *value, low, high));
 }
 
 void check_count(const std::optional<std::int64_t>& value, std::string_view flag, std::int64_t most) {
@@ -46,8 +46,8 @@ void check_count(const std::optional<std::int64_t>& value, std::string_view flag
 }
 
 void check_numbers(const TheoryOptions& o) {
-  check_number(o.sigma_w, "--sigma-w", 0);
-  check_number(o.sigma_b, "--sigma-b", 0);
+  check_number(o.sigma_w, "--sigma-w", 0, 1e4);
+  check_number(o.sigma_b, "--sigma-b", 0, 1e4);
   check_number(o.t, "--t", 0);
   check_number(o.variance, "--variance", 0);
   check_number(o.q0, "--q0", 0);
@@ -95,9 +95,19 @@ void add_net(CLI::App& command, NetOptions& options) {
   choice(command, "--weights", options.weights, "Their distribution: gaussian (default), or orthogonal (Haar)",
          {"gaussian", "orthogonal"});
   choice(command, "--form", options.form,
-         "deep: h = W f(h) + b (default); rezero: x + a F(x), one gate a for all layers", {"deep", "rezero"});
+         "deep: h = W f(h) + b (default); rezero: x + a F(x), one gate a for all layers, |x_0|^2 = width\n(default "
+         "with --t)",
+         {"deep", "rezero"});
   choice(command, "--branch", options.branch, "Order of F: f(W x + b) (default), or W f(x) + b; of --form rezero",
          {"activation_last", "activation_first"});
+}
+
+isometry::Weights weights_of(const NetOptions& options) {
+  return options.weights == "orthogonal" ? isometry::Weights::orthogonal : isometry::Weights::gaussian;
+}
+
+nn::Branch branch_of(const NetOptions& options) {
+  return options.branch.empty() ? nn::Branch::activation_last : nn::branch_named(options.branch);
 }
 
 Scalar activation_of(const NetOptions& options) {
@@ -139,13 +149,15 @@ void add_theory(CLI::App& command, TheoryOptions& o) {
   add_outputs(command, o.output, "The density, or the path", "The density of log10 sigma");
 }
 
+bool is_rezero(const TheoryOptions& o) { return o.net.form == "rezero" || (o.net.form.empty() && o.t); }
+
 bool is_limit(const TheoryOptions& o) { return !o.universal.empty() || (o.t && !o.depth); }
 
 void check_theory(const TheoryOptions& o) {
   check_numbers(o);
   check_sigmas(o);
   check_limit(o);
-  const bool rezero = o.net.form == "rezero";
+  const bool rezero = is_rezero(o);
   refuse(o.gate && !rezero, "--gate", "belongs to --form rezero");
   refuse(o.t && !rezero, "--t", "belongs to --form rezero");
   refuse(o.gate && o.t, "--t", "--gate was given, too (give one of the two)");
@@ -155,6 +167,11 @@ void check_theory(const TheoryOptions& o) {
   refuse(o.q0.has_value() != o.c0.has_value(), o.q0 ? "--c0" : "--q0", "is missing (a path needs --q0 and --c0)");
   refuse(o.q0 && !o.depth, "--q0", "needs a number of layers (--depth L)");
   refuse(o.q0 && rezero, "--q0", "belongs to --form deep");
+  refuse(o.points && *o.points < 2, "--points", "takes at least 2");
+  refuse(!o.net.branch.empty() && !rezero, "--branch", "belongs to --form rezero");
+  refuse(is_limit(o) && (!o.net.branch.empty() || !o.net.weights.empty()),
+         !o.net.branch.empty() ? "--branch" : "--weights", "the limits do not depend on it");
+  refuse(!o.universal.empty() && !o.net.form.empty(), "--form", "the universal laws have none");
   refuse(o.points && !o.lambda.empty(), "--points", "--lambda was given, too (give one of the two)");
   refuse((o.points || !o.lambda.empty()) && !o.depth && !is_limit(o), o.points ? "--points" : "--lambda",
          "there is no spectrum without --depth L");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/scalar_functions.h"
+#include "tools/isometry/theory/law.h"
 #include "tools/rezero/outputs.h"
 
 namespace rz::tool {
@@ -15,7 +16,7 @@ namespace rz::tool {
 struct NetOptions {
   std::string activation;
   std::optional<double> negative_slope;  // of leaky_relu
-  std::string weights = "gaussian", form = "deep", branch = "activation_last";
+  std::string weights, form, branch;     // empty: gaussian, deep, activation_last
 };
 void add_activation(CLI::App& command, NetOptions& options);  // --activation, --negative-slope
 void add_net(CLI::App& command, NetOptions& options);         // with --weights, --form, --branch
@@ -34,6 +35,9 @@ struct TheoryOptions {
 void add_theory(CLI::App& command, TheoryOptions& options);
 // Options that exclude or need each other.   Throws: UsageError
 void check_theory(const TheoryOptions& options);
+bool is_rezero(const TheoryOptions& options);
+isometry::Weights weights_of(const NetOptions& options);
+nn::Branch branch_of(const NetOptions& options);
 // The limits L -> infinity, which need no activation: --universal, or --t without --depth.
 bool is_limit(const TheoryOptions& options);
 

@@ -18,15 +18,13 @@ namespace rz::tool {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr std::int64_t density_points = 400;
 
 struct Options {
   NetOptions net;
   std::optional<double> sigma_w, sigma_b, max_variance;
   std::optional<std::int64_t> depth;
   std::string singular_values;
-  bool json = false;
-  int threads = 0;
+  OutputOptions output;
 };
 
 isometry::Limits limits_of(const Options& o) {
@@ -52,9 +50,9 @@ isometry::RandomNet recommended(const Options& o) {
   if (!o.depth || *o.depth < 1 || *o.depth > 1000000)
     throw UsageError("--depth: give a number of layers from 1 to 1000000 (--depth L)");
   isometry::RandomNet net{.activation = activation_of(o.net), .depth = *o.depth};
-  net.weights = o.net.weights == "orthogonal" ? isometry::Weights::orthogonal : isometry::Weights::gaussian;
-  net.order = nn::branch_named(o.net.branch);
-  const bool deep = o.net.form == "deep";
+  net.weights = weights_of(o.net);
+  net.order = branch_of(o.net);
+  const bool deep = o.net.form != "rezero";
   if (deep && (o.sigma_w || o.sigma_b))
     throw UsageError(fmt::format("{}: is what is recommended for --form deep", o.sigma_w ? "--sigma-w" : "--sigma-b"));
   return checked_usage("", [&] {
@@ -73,25 +71,35 @@ isometry::RandomNet recommended(const Options& o) {
   });
 }
 
+std::string json_of(const isometry::RandomNet& net, const isometry::Law& law, const Density& density) {
+  return Json{{"schema", 1},
+              {"activation", info(net.activation.function).name},
+              {"sigma_w", net.sigma_w},
+              {"sigma_b", net.sigma_b},
+              {"gate", net.residual() ? Json(net.gates[0]) : Json()},
+              {"spectrum", spectrum_json(law.summary(), density)}}
+             .dump() +
+         "\n";
+}
+
+std::string title_of(const isometry::RandomNet& net) {
+  return fmt::format("{}, {} layers: sigma_w {:.8g}, sigma_b {:.8g}{}", info(net.activation.function).name, net.depth,
+                     net.sigma_w, net.sigma_b, net.residual() ? fmt::format(", gate {:.8g}", net.gates[0]) : "");
+}
+
 int run(const Options& options) {
-  set_threads(options.threads);
+  set_threads(options.output.threads);
   const isometry::RandomNet net = recommended(options);
+  check_outputs(options.output);
   const isometry::Law law = checked_usage("", [&] { return isometry::law_of(net); });
-  Density density{law.grid(density_points), {}};
-  density.rho = law.density(density.lambda);
-  if (options.json) {
-    print(Json{{"schema", 1},
-               {"sigma_w", net.sigma_w},
-               {"sigma_b", net.sigma_b},
-               {"gate", net.residual() ? Json(net.gates[0]) : Json()},
-               {"spectrum", spectrum_json(law.summary(), density)}}
-              .dump() +
-          "\n");
-  } else {
-    print(fmt::format("{}, {} layers: sigma_w {:.8g}, sigma_b {:.8g}{}\n\n{}", info(net.activation.function).name,
-                      net.depth, net.sigma_w, net.sigma_b,
-                      net.residual() ? fmt::format(", gate {:.8g}", net.gates[0]) : "", spectrum_text(law.summary())));
-  }
+  const Density density = density_of(law);
+  const auto chart = [&] { return density_chart(title_of(net), law.summary(), density); };
+  write_outputs(options.output, {.text = [&] { return title_of(net) + "\n\n" + spectrum_text(law.summary()); },
+                                 .json = [&] { return json_of(net, law, density); },
+                                 .csv = [&] { return density_csv(density); },
+                                 .arrays = [&] { return density_arrays(density); },
+                                 .svg = [&] { return report::svg(chart()); },
+                                 .png = [&] { return report::png(chart()); }});
   return exit_success;
 }
 
@@ -115,8 +123,7 @@ Command make_theory_recommend(CLI::App& theory) {
       ->type_name("V");
   command->add_option("--singular-values", options->singular_values, "Interval that holds all singular values")
       ->type_name("LO:HI");
-  add_json(*command, options->json);
-  add_threads(*command, options->threads);
+  add_outputs(*command, options->output, "The density", "The density of log10 sigma");
   return {command, [options] { return run(*options); }};
 }
 

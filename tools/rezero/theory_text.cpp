@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <numbers>
+
+#include "core/error.h"
+#include "data/csv.h"
 
 namespace rz::tool {
 namespace {
@@ -22,6 +26,30 @@ std::string line(std::string_view name, const std::string& value, std::string_vi
 
 }  // namespace
 
+// At lambda = 0, too: 0 outside of the support, infinite at its end.
+static std::vector<double> density_at(const isometry::Law& law, const std::vector<double>& lambda) {
+  std::vector<double> positive;
+  for (const double x : lambda)
+    if (x > 0) positive.push_back(x);
+  const std::vector<double> found = law.density(positive);
+  const double at_zero = law.summary().s_min > 0 ? 0 : std::numeric_limits<double>::infinity();
+  std::vector<double> rho;
+  std::size_t next = 0;
+  for (const double x : lambda) rho.push_back(x > 0 ? found[next++] : at_zero);
+  return rho;
+}
+
+Density density_of(const isometry::Law& law, std::int64_t points, const std::vector<double>& lambda) {
+  try {
+    Density density{lambda.empty() ? law.grid(points) : lambda, {}};
+    density.rho = density_at(law, density.lambda);
+    return density;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::value) throw;
+    return {};
+  }
+}
+
 Json spectrum_json(const isometry::TheorySpectrum& s, const Density& density) {
   Json atoms = Json::array();
   for (const isometry::Atom& atom : s.atoms) atoms.push_back({{"lambda", atom.lambda}, {"mass", atom.mass}});
@@ -33,7 +61,7 @@ Json spectrum_json(const isometry::TheorySpectrum& s, const Density& density) {
           {"s_max", s.s_max},
           {"atoms", std::move(atoms)},
           {"outliers", s.outliers},
-          {"density", {{"lambda", density.lambda}, {"rho", density.rho}}}};
+          {"density", density.lambda.empty() ? Json() : Json{{"lambda", density.lambda}, {"rho", density.rho}}}};
 }
 
 Json mean_field_json(const isometry::MeanField& f) {
@@ -46,6 +74,32 @@ Json mean_field_json(const isometry::MeanField& f) {
           {"phase", isometry::name(f.phase)},
           {"mu_1", f.mu_1},
           {"mu_2", f.mu_2}};
+}
+
+report::LineChart density_chart(const std::string& title, const isometry::TheorySpectrum& s, const Density& density) {
+  report::LineChart chart{.title = title,
+                          .x_label = "log10 of the singular values",
+                          .y_label = "density",
+                          .log_y = false,
+                          .series = {density_series(density)}};
+  chart.series[0].label = "density of log10 sigma";
+  for (const isometry::Atom& atom : s.atoms) {
+    if (atom.lambda == 0) continue;
+    const double x = 0.5 * std::log10(atom.lambda);
+    chart.series.push_back({.label = fmt::format("atom of mass {:.3g}", atom.mass), .x = {x, x}, .y = {0, atom.mass}});
+  }
+  return chart;
+}
+
+std::string density_csv(const Density& density) {
+  Csv csv({"lambda", "rho"});
+  for (std::size_t i = 0; i < density.lambda.size(); ++i) csv.row({density.lambda[i], density.rho[i]});
+  return csv.text();
+}
+
+std::vector<NamedTensor> density_arrays(const Density& density) {
+  return {{"theory_lambda", Tensor::of({std::ssize(density.lambda)}, density.lambda)},
+          {"theory_rho", Tensor::of({std::ssize(density.rho)}, density.rho)}};
 }
 
 Json finite_width_json(const isometry::FiniteWidth& f, Scalar activation) {

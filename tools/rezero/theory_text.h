@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "data/named_tensor.h"
 #include "tools/isometry/theory/random_net.h"
 #include "tools/report/chart.h"
 
@@ -14,6 +15,11 @@ struct Density {
   std::vector<double> lambda, rho;
 };
 
+constexpr std::int64_t density_points = 400;
+// At the given lambda, or at `points` of the law's own grid. Nothing where a law is too narrow or too wide for doubles.
+Density density_of(const isometry::Law& law, std::int64_t points = density_points,
+                   const std::vector<double>& lambda = {});
+
 // {"mean", "variance_over_mean2", ..., "density"}: what is infinite or undefined is null.
 nlohmann::ordered_json spectrum_json(const isometry::TheorySpectrum& spectrum, const Density& density);
 nlohmann::ordered_json mean_field_json(const isometry::MeanField& field);
@@ -22,6 +28,9 @@ nlohmann::ordered_json finite_width_json(const isometry::FiniteWidth& f, Scalar 
 
 // The density of log10 sigma, for pictures: 2 ln 10 lambda rho(lambda).
 report::Series density_series(const Density& density);
+report::LineChart density_chart(const std::string& title, const isometry::TheorySpectrum& s, const Density& density);
+std::string density_csv(const Density& density);                  // lambda, rho
+std::vector<NamedTensor> density_arrays(const Density& density);  // theory_lambda, theory_rho
 
 std::string mean_field_text(const isometry::MeanField& field);
 std::string spectrum_text(const isometry::TheorySpectrum& spectrum);

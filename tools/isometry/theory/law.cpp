@@ -101,8 +101,13 @@ Law residual_law(std::span<const ResidualLayerLaw> layers, nn::Branch order) {
   TheorySpectrum summary = product->summary();
   if (all_relu && order == nn::Branch::activation_first) {
     summary.variance_over_mean2 = relu_variance(relu_gates);
+    const double mean = summary.moments[0];
+    summary.moments.fill(std::numeric_limits<double>::quiet_NaN());
+    summary.moments[0] = mean;
+    summary.moments[1] = mean * mean * (1 + summary.variance_over_mean2);
   } else if (all_relu) {
-    if (const double outlier = relu_outlier(relu_gates); outlier > summary.s_max) summary.outliers.push_back(outlier);
+    if (const double outlier = relu_outlier(relu_gates); outlier > summary.s_max * (1 + 1e-6))
+      summary.outliers.push_back(outlier);
   }
   return Law(product, std::move(summary));
 }

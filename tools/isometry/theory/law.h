@@ -67,7 +67,8 @@ struct ResidualLayerLaw {
 };
 // The law of independent slopes. Two things that real relu networks add are given for relu where all weights are
 // Gaussian: with activation_first the masks of neighbouring layers are nearly equal, which widens the spectrum
-// (variance_over_mean2 is that of the real masks; edges, moments and density are those of independent ones); with
+// (variance_over_mean2 and m_2 are those of the real masks, higher moments NaN; edges and density are those of
+// independent ones); with
 // activation_last the branch has a mean, which gives one outlier.
 // Throws: as deep_law; value (a gate that is not finite)
 Law residual_law(std::span<const ResidualLayerLaw> layers, nn::Branch order);
