@@ -154,7 +154,7 @@ TEST_SUITE("autograd/transforms") {
         } catch (const Error& error) {
           ++refused;
           CHECK(error.code() == ErrorCode::memory);
-          CHECK(mentions(error.message(), {"jacobian: one direction takes", "bytes", "budget is", "raise"}));
+          CHECK(mentions(error.message(), {"jacobian: one direction takes", "bytes", "budget is"}));
         }
       }
       CHECK((refused > 0 && refused < 10));
