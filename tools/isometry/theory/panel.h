@@ -16,21 +16,24 @@ class Panel {
   Panel(double low, double high, std::span<const double> z, std::span<const double> weight,
         std::span<const double> log_s);
   struct Correction {
-    std::complex<double> value, slope;  // slope: by log chi, to about 1e-6
+    std::complex<double> value, slope;  // slope: by log chi
   };
   // To be added to the rule's sum for chi = exp(log_chi).
   Correction correction(std::complex<double> log_chi) const;
 
  private:
-  struct Value {
-    std::complex<double> value, derivative;
+  struct Jet {
+    std::complex<double> value, derivative, second;
   };
-  Value log_s(std::complex<double> t) const;  // t = (z - middle) / half
-  std::complex<double> error_at(std::complex<double> pole) const;
+  Jet log_s(std::complex<double> t) const;  // t = (z - middle) / half
+  void find_extremum();
+  std::array<std::complex<double>, 2> near_roots(std::complex<double> log_chi) const;  // of ln s = -log chi, about
+  Correction error_at(std::complex<double> pole) const;
 
   double middle_, half_;
   std::array<double, order> node_{}, weight_{}, coefficient_{};  // on [-1, 1]
   double left_ = 0, center_ = 0, right_ = 0;                     // ln s at -1, 0, 1
+  double extremum_, top_ = 0, bend_ = 0;                         // where ln s has one, or NaN; ln s, (ln s)'' there
 };
 
 }  // namespace rz::isometry

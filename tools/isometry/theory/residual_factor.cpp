@@ -52,7 +52,7 @@ class ResidualFactor : public Factor {
       if (z <= place(turn_, 1).z) return false;
       return set(increasing_root([&](double y) { return reciprocal(y, 1, z); }, 0, turn_), 1, z, state);
     }
-    if (z <= place(turn_, -1).z) return false;
+    // No look at z(turn_): with small gates it lies so close to the end of d^2 that rounding spoils it. set() refuses.
     double high = 2 * turn_;
     while (place(high, -1).z < z) high *= 2;
     const auto f = [&](double y) {
