@@ -1,6 +1,8 @@
 #include "tools/isometry/theory/random_net.h"
 
+#include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "core/error.h"
 #include "tools/isometry/theory/signal.h"
@@ -18,6 +20,48 @@ std::vector<double> arguments_of(const RandomNet& net) {
   for (std::size_t l = 0; l < net.gates.size(); ++l)
     q.push_back(net.order == nn::Branch::activation_first ? path[l].q : w2 * path[l].q + b2);
   return q;
+}
+
+struct Branch {
+  double gate, q;  // q: the variance of f's argument
+};
+
+constexpr std::size_t group_count = 12;
+
+// Sets all to the root mean square of their gates and the mean of their q, weighted by gate^2 as in sum_l a_l^2 E f'^2;
+// exactly where they are equal, since residual_law takes equal layers together.
+void average(std::span<Branch> group) {
+  const double first = group[0].gate * group[0].gate, q = group[0].q;
+  double excess = 0, weight = 0, q_excess = 0;
+  for (const Branch& layer : group) {
+    const double gate2 = layer.gate * layer.gate;
+    excess += gate2 - first;
+    weight += gate2;
+    q_excess += gate2 * (layer.q - q);
+  }
+  if (weight == 0) return;  // identities
+  const double gate = std::sqrt(first + excess / static_cast<double>(group.size()));
+  std::ranges::fill(group, Branch{gate, q + q_excess / weight});
+}
+
+// The law does not depend on the order of free layers, so neighbours may be those of equal or similar gates. Stable, so
+// that within equal gates q changes little from one layer to the next.
+std::vector<Branch> grouped(std::vector<Branch> layers) {
+  const auto size = [](const Branch& layer) { return std::abs(layer.gate); };
+  std::ranges::stable_sort(layers, {}, size);
+  std::vector<std::size_t> starts{0};  // of equal gates
+  for (std::size_t l = 1; l < layers.size(); ++l)
+    if (size(layers[l]) != size(layers[l - 1])) starts.push_back(l);
+  if (starts.size() > group_count) starts.resize(1);
+  starts.push_back(layers.size());
+  for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
+    const std::span<Branch> same = std::span(layers).subspan(starts[i], starts[i + 1] - starts[i]);
+    const std::size_t n = same.size();
+    const std::size_t groups = std::clamp<std::size_t>(group_count * n / layers.size(), 1, n);
+    for (std::size_t g = 0; g < groups; ++g)
+      average(same.subspan(n * g / groups, n * (g + 1) / groups - n * g / groups));
+  }
+  return layers;
 }
 
 Law deep_law_of(const RandomNet& net) {
@@ -71,15 +115,12 @@ MeanField mean_field(const RandomNet& net) {
 
 Law law_of(const RandomNet& net) {
   if (!net.residual()) return deep_law_of(net);
-  const std::vector<double> q = arguments_of(net);
+  std::vector<Branch> all;
+  for (const double q : arguments_of(net)) all.push_back({net.gates[all.size()], q});
+  if (!is_homogeneous(net.activation)) all = grouped(std::move(all));
   std::vector<ResidualLayerLaw> layers;
-  for (std::size_t l = 0; l < q.size(); ++l) {
-    if (!layers.empty() && layers.back().gate == net.gates[l] && layers.back().branch.q == q[l]) {
-      ++layers.back().branch.count;
-    } else {
-      layers.push_back({{net.activation, q[l], net.sigma_w, net.weights, 1}, net.gates[l]});
-    }
-  }
+  for (const Branch& layer : all)
+    layers.push_back({{net.activation, layer.q, net.sigma_w, net.weights, 1}, layer.gate});
   return residual_law(layers, net.order);
 }
 
