@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <utility>
 
 #include "core/error.h"
 #include "tools/isometry/theory/signal.h"
@@ -44,11 +45,10 @@ void average(std::span<Branch> group) {
   std::ranges::fill(group, Branch{gate, q + q_excess / weight});
 }
 
-// The law does not depend on the order of free layers, so neighbours may be those of equal or similar gates. Stable, so
-// that within equal gates q changes little from one layer to the next.
+// The law does not depend on the order of free layers, so neighbours may be those of equal or similar gates.
 std::vector<Branch> grouped(std::vector<Branch> layers) {
   const auto size = [](const Branch& layer) { return std::abs(layer.gate); };
-  std::ranges::stable_sort(layers, {}, size);
+  std::ranges::sort(layers, {}, [&](const Branch& layer) { return std::pair{size(layer), layer.q}; });
   std::vector<std::size_t> starts{0};  // of equal gates
   for (std::size_t l = 1; l < layers.size(); ++l)
     if (size(layers[l]) != size(layers[l - 1])) starts.push_back(l);
