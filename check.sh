@@ -32,7 +32,11 @@ format() {
     logged format xargs -0 --no-run-if-empty clang-format-19 --dry-run -Werror
 }
 
-build() { logged "build-$1" cmake --preset "$1" && logged "build-$1" cmake --build --preset "$1"; }
+# build PRESET ARGUMENT...: arguments are those of cmake --build.
+build() { logged "build-$1" cmake --preset "$1" && logged "build-$1" cmake --build --preset "$1" "${@:2}"; }
+
+# The programs that have tests of this label.
+programs_with() { grep -rlF "[$1]" tests --include='*_test.cpp' | cut -d/ -f2 | sort -u | sed 's/^/test_/'; }
 
 # tests NAME PRESET CTEST-ARGUMENT...: counts what passes and fails. A failing test does not end the check.
 tests() {
@@ -91,7 +95,8 @@ if [[ ${1:-} == --full ]]; then
   stage "address and undefined-behaviour build" build asan
   stage "tests, address and undefined-behaviour" tests asan asan -LE slow
   stage "fuzzers" fuzz
-  stage "thread-sanitizer build" build tsan
+  mapfile -t threaded < <(programs_with threads)
+  stage "thread-sanitizer build" build tsan --target "${threaded[@]}"
   stage "tests, threads" tests tsan tsan -L threads
   stage "clang-tidy" tidy
 fi
