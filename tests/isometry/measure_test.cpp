@@ -6,6 +6,7 @@
 
 #include "support/close.h"
 #include "support/inputs.h"
+#include "support/small_network.h"
 #include "support/testvectors.h"
 
 using namespace rz;
@@ -14,15 +15,6 @@ using namespace rz::test;
 using nlohmann::json;
 
 namespace {
-
-std::unique_ptr<nn::FullyConnected> network(nn::FullyConnectedOptions options, std::uint64_t seed = 1) {
-  options.inputs = {8};
-  options.outputs = 3;
-  auto model = std::make_unique<nn::FullyConnected>(options);
-  model->parameters().build(seed, DType::f64);
-  model->set_training(false);
-  return model;
-}
 
 // The input layer belongs to the Jacobians of the file.
 Part with_input_layer(const nn::Model& model) {

@@ -7,6 +7,7 @@
 #include "nn/models/fully_connected.h"
 #include "support/close.h"
 #include "support/inputs.h"
+#include "support/small_network.h"
 #include "tools/isometry/part.h"
 
 using namespace rz;
@@ -14,15 +15,6 @@ using namespace rz::isometry;
 using namespace rz::test;
 
 namespace {
-
-std::unique_ptr<nn::FullyConnected> network(nn::FullyConnectedOptions options, std::uint64_t seed = 1) {
-  options.inputs = {8};
-  options.outputs = 3;
-  auto model = std::make_unique<nn::FullyConnected>(options);
-  model->parameters().build(seed, DType::f64);
-  model->set_training(false);
-  return model;
-}
 
 nn::FullyConnectedOptions tanh_network(std::int64_t depth, std::int64_t width) {
   nn::FullyConnectedOptions options{.depth = depth, .width = width};

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/error.h"
 
@@ -60,6 +61,11 @@ auto checked_usage(std::string_view what, F&& f) {
   }
 }
 
+// Throws UsageError "FLAG: WHY" if `wrong`.
+void refuse(bool wrong, std::string_view flag, std::string_view why);
+// An option that takes one of `names`.
+void add_choice(CLI::App& command, const std::string& flag, std::string& value, const std::string& text,
+                const std::vector<std::string>& names);
 // --threads N, for commands that compute; 0 (the default) is all cores. Call set_threads with it at the start of run().
 void add_threads(CLI::App& command, int& threads);
 // --json: the result as one JSON document on standard output.

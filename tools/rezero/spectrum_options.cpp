@@ -14,23 +14,12 @@
 namespace rz::tool {
 namespace {
 
-void refuse(bool wrong, std::string_view flag, std::string_view why) {
-  if (wrong) throw UsageError(fmt::format("{}: {}", flag, why));
-}
-
 template <class T>
 void count(CLI::App& command, const std::string& flag, std::optional<T>& value, const std::string& text,
            const std::string& name, std::int64_t least) {
   command.add_option(flag, value, text)
       ->type_name(name)
       ->check(CLI::Range(least, std::int64_t{1} << 40).description(""));
-}
-
-void choice(CLI::App& command, const std::string& flag, std::string& value, const std::string& text,
-            const std::vector<std::string>& names) {
-  command.add_option(flag, value, text)
-      ->type_name(fmt::format("{}", fmt::join(names, "|")))
-      ->check(CLI::IsMember(names).description(""));
 }
 
 void check_series(const SpectrumOptions& o) {
@@ -56,20 +45,20 @@ void add_spectrum(CLI::App& command, SpectrumOptions& o) {
       ->type_name("STEP|last|best|initial|all");
   add_inputs(command, o.inputs);
   count(command, "--seeds", o.seeds, "Draws of the weights, from the recipe's seed on (default 1)", "K", 1);
-  choice(command, "--of", o.of, "Which map: stack (default) or network", {"stack", "network"});
+  add_choice(command, "--of", o.of, "Which map: stack (default) or network", {"stack", "network"});
   count(command, "--from", o.from, "Of the stack: from this hidden state, counted from 0 ...", "L", 0);
   count(command, "--to", o.to, "... to this one (default: the last)", "L", 0);
-  choice(command, "--method", o.method,
-         "exact: J and its SVD; product: layer by layer, right in the tails (default where the model is layered);\n"
-         "lanczos: the largest and smallest values; moments: of J J^T, by random vectors",
-         {"exact", "product", "lanczos", "moments"});
+  add_choice(command, "--method", o.method,
+             "exact: J and its SVD; product: layer by layer, right in the tails (default where the model is layered);\n"
+             "lanczos: the largest and smallest values; moments: of J J^T, by random vectors",
+             {"exact", "product", "lanczos", "moments"});
   count(command, "--top", o.top, "How many values lanczos finds at each end (default 10)", "K", 1);
   command.add_option("--precision", o.precision, "Of exact, lanczos and moments: f64 (default) or f32")
       ->type_name("f64|f32");
   command.add_option("--memory", o.memory, "Budget: bytes, or with KB ... GB, KiB ... GiB (default 1GiB)")
       ->type_name("SIZE");
-  choice(command, "--theory", o.theory, "Lays the theory beside it: auto (default) where there is one, on: or fail",
-         {"auto", "on", "none"});
+  add_choice(command, "--theory", o.theory, "Lays the theory beside it: auto (default) where there is one, on: or fail",
+             {"auto", "on", "none"});
   command.add_option("--gates", o.gates, "A series: the recipe with these gates in all layers")
       ->type_name("A,B,...")
       ->delimiter(',')
@@ -79,10 +68,10 @@ void add_spectrum(CLI::App& command, SpectrumOptions& o) {
       ->delimiter(',')
       ->allow_extra_args(false);
   add_outputs(command, o.output, "Singular values", "A picture");
-  choice(command, "--picture", o.picture,
-         "histogram: of log10 sigma, with the theory (default); edges: largest and smallest value over a series;\n"
-         "fan: singular values of the partial Jacobians over depth, of the first sample",
-         {"histogram", "edges", "fan"});
+  add_choice(command, "--picture", o.picture,
+             "histogram: of log10 sigma, with the theory (default); edges: largest and smallest value over a series;\n"
+             "fan: singular values of the partial Jacobians over depth, of the first sample",
+             {"histogram", "edges", "fan"});
 }
 
 void check_spectrum(const SpectrumOptions& o) {

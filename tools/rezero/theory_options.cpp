@@ -18,21 +18,10 @@ std::string activation_names() {
   return names;
 }
 
-void choice(CLI::App& command, const std::string& flag, std::string& value, const std::string& text,
-            const std::vector<std::string>& names) {
-  command.add_option(flag, value, text)
-      ->type_name(fmt::format("{}", fmt::join(names, "|")))
-      ->check(CLI::IsMember(names).description(""));
-}
-
 template <class T>
 void number(CLI::App& command, const std::string& flag, std::optional<T>& value, const std::string& text,
             const std::string& name) {
   command.add_option(flag, value, text)->type_name(name);
-}
-
-void refuse(bool wrong, std::string_view flag, std::string_view why) {
-  if (wrong) throw UsageError(fmt::format("{}: {}", flag, why));
 }
 
 void check_number(const std::optional<double>& value, std::string_view flag, double low, double high = 1e300) {
@@ -92,14 +81,14 @@ void add_activation(CLI::App& command, NetOptions& options) {
 
 void add_net(CLI::App& command, NetOptions& options) {
   add_activation(command, options);
-  choice(command, "--weights", options.weights, "Their distribution: gaussian (default), or orthogonal (Haar)",
-         {"gaussian", "orthogonal"});
-  choice(command, "--form", options.form,
-         "deep: h = W f(h) + b (default); rezero: x + a F(x), one gate a for all layers, |x_0|^2 = width\n(default "
-         "with --t)",
-         {"deep", "rezero"});
-  choice(command, "--branch", options.branch, "Order of F: f(W x + b) (default), or W f(x) + b; of --form rezero",
-         {"activation_last", "activation_first"});
+  add_choice(command, "--weights", options.weights, "Their distribution: gaussian (default), or orthogonal (Haar)",
+             {"gaussian", "orthogonal"});
+  add_choice(command, "--form", options.form,
+             "deep: h = W f(h) + b (default); rezero: x + a F(x), one gate a for all layers, |x_0|^2 = width\n(default "
+             "with --t)",
+             {"deep", "rezero"});
+  add_choice(command, "--branch", options.branch, "Order of F: f(W x + b) (default), or W f(x) + b; of --form rezero",
+             {"activation_last", "activation_first"});
 }
 
 isometry::Weights weights_of(const NetOptions& options) {
@@ -135,8 +124,8 @@ void add_theory(CLI::App& command, TheoryOptions& o) {
   number(command, "--gate", o.gate, "Gate a of --form rezero", "A");
   number(command, "--t", o.t,
          "a^2 sigma_w^2 E f'^2 L of --form rezero, in place of its gate; without --depth L -> infinity", "T");
-  choice(command, "--universal", o.universal, "A limit law L -> infinity at fixed variance of sigma^2",
-         {"smooth", "bernoulli"});
+  add_choice(command, "--universal", o.universal, "A limit law L -> infinity at fixed variance of sigma^2",
+             {"smooth", "bernoulli"});
   number(command, "--variance", o.variance, "Of sigma^2 in units of its mean^2, for --universal", "V");
   number(command, "--width", o.width, "Adds what is known exactly at N units (with --depth)", "N");
   number(command, "--q0", o.q0, "With --c0 and --depth: adds the path of two inputs of this squared length ...", "Q");

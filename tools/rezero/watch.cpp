@@ -19,11 +19,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Checkpoint {
-  Variant variant;
-  Measured measured;
-  std::vector<double> gates;           // empty: the form has none
-  std::vector<double> gradient_norms;  // by hidden state, means over the inputs
+// Checkpoint by checkpoint.
+struct Watched {
+  std::vector<Variant> variants;
+  std::vector<Measured> measured;
+  std::vector<std::vector<double>> gates;           // empty: the form has none
+  std::vector<std::vector<double>> gradient_norms;  // by hidden state, over the inputs; empty: the stack is no chain
 };
 
 double mean_size(const std::vector<double>& gates) {
@@ -32,70 +33,55 @@ double mean_size(const std::vector<double>& gates) {
   return sum / static_cast<double>(gates.size());
 }
 
-Checkpoint look_at(const SpectrumOptions& options, const Variant& variant) {
-  Checkpoint checkpoint{variant, measure_spectrum(options, variant), {}, {}};
+void look_at(const SpectrumOptions& options, const Variant& variant, Watched& all) {
+  all.variants.push_back(variant);
+  all.measured.push_back(measure_spectrum(options, variant));
+  std::vector<double>& gates = all.gates.emplace_back();
+  std::vector<double>& norms = all.gradient_norms.emplace_back();
   const Source source = open_source(variant.source, DType::f64);
-  if (source.model->residual_weights().defined())
-    checkpoint.gates = source.model->residual_weights().value().to_vector();
-  if (!source.model->stages().chain) return checkpoint;
+  if (source.model->residual_weights().defined()) gates = source.model->residual_weights().value().to_vector();
+  if (!source.model->stages().chain) return;
   const Inputs inputs = open_inputs(options.inputs, source, DType::f64);
   Random random(static_cast<std::uint64_t>(source.recipe.train.seed), stream_named("propagate"));
   const auto signals =
       isometry::measure_signal(*source.model, inputs.values.to(source.model->parameters().device()), random, 1);
   for (const isometry::LayerStatistics& layer : isometry::signal_statistics({signals}))
-    checkpoint.gradient_norms.push_back(layer.gradient_norm.value);
-  return checkpoint;
+    norms.push_back(layer.gradient_norm.value);
 }
 
-std::string text_of(const std::vector<Checkpoint>& all) {
+std::string text_of(const Watched& all) {
   std::vector<std::vector<std::string>> rows{
       {"step", "smallest", "largest", "mean square", "mean |a|", "gradient norm", "what it means"}};
-  for (const Checkpoint& c : all) {
-    const isometry::Summary& s = c.measured.result.summary;
-    rows.push_back({fmt::format("{:g}", c.variant.value), isometry::power_of_ten(s.log10_min, 4),
+  for (std::size_t k = 0; k < all.measured.size(); ++k) {
+    const isometry::Summary& s = all.measured[k].result.summary;
+    rows.push_back({fmt::format("{:g}", all.variants[k].value), isometry::power_of_ten(s.log10_min, 4),
                     isometry::power_of_ten(s.log10_max, 4), fmt::format("{:.4g}", s.mean_square),
-                    c.gates.empty() ? "-" : fmt::format("{:.4g}", mean_size(c.gates)),
-                    c.gradient_norms.empty() ? "-" : fmt::format("{:.4g}", c.gradient_norms.front()),
-                    c.measured.verdicts.front().text});
+                    all.gates[k].empty() ? "-" : fmt::format("{:.4g}", mean_size(all.gates[k])),
+                    all.gradient_norms[k].empty() ? "-" : fmt::format("{:.4g}", all.gradient_norms[k].front()),
+                    all.measured[k].verdicts.front().text});
   }
-  const Measured& m = all.front().measured;
+  const Measured& m = all.measured.front();
   return fmt::format(
-             "{}: singular values of the {} over training, {}\ngradient norm: |dC/dx_0| for a random unit "
-             "direction at the end\n\n",
+             "{}: singular values of the {} over training, {}\ngradient norm: root mean square of |dC/dx_0| for random "
+             "unit directions at the end\n\n",
              m.name, m.part.of, m.inputs) +
          table_text(rows, "rrrrrrl");
 }
 
-struct Series {
-  std::vector<Measured> measured;
-  std::vector<Variant> variants;
-};
-
-Series series_of(const std::vector<Checkpoint>& all) {
-  Series series;
-  for (const Checkpoint& c : all) {
-    series.measured.push_back(c.measured);
-    series.variants.push_back(c.variant);
-  }
-  return series;
-}
-
-std::string json_of(const std::vector<Checkpoint>& all) {
-  const Series series = series_of(all);
-  Json json = series_json(series.measured, series.variants);
-  for (std::size_t k = 0; k < all.size(); ++k) {
-    json["series"][k]["gates"] = all[k].gates;
-    json["series"][k]["gradient_norms"] = all[k].gradient_norms;
+std::string json_of(const Watched& all) {
+  Json json = series_json(all.measured, all.variants);
+  for (std::size_t k = 0; k < all.measured.size(); ++k) {
+    json["series"][k]["gates"] = all.gates[k];
+    json["series"][k]["gradient_norms"] = all.gradient_norms[k];
   }
   return json.dump() + "\n";
 }
 
-report::Histogram picture_of(const std::vector<Checkpoint>& all) {
-  const Series series = series_of(all);
-  report::Histogram picture = measured_histogram(series.measured, series.variants);
-  picture.title = series.measured.front().name + ": singular values over training";
-  for (std::size_t k = 0; k < all.size(); ++k)
-    if (!all[k].gates.empty()) picture.panels[k].label += fmt::format(", mean |a| {:.3g}", mean_size(all[k].gates));
+report::Histogram picture_of(const Watched& all) {
+  report::Histogram picture = measured_histogram(all.measured, all.variants);
+  picture.title = all.measured.front().name + ": singular values over training";
+  for (std::size_t k = 0; k < all.gates.size(); ++k)
+    if (!all.gates[k].empty()) picture.panels[k].label += fmt::format(", mean |a| {:.3g}", mean_size(all.gates[k]));
   return picture;
 }
 
@@ -105,20 +91,12 @@ int run(SpectrumOptions options) {
   if (options.source.run.empty()) throw UsageError("watch: no run was named (rezero watch RUN)");
   check_spectrum(options);
   check_outputs(options.output);
-  std::vector<Checkpoint> all;
-  for (const Variant& variant : variants_of(options)) all.push_back(look_at(options, variant));
-  const auto arrays = [&] {
-    const Series series = series_of(all);
-    return measured_arrays(series.measured, series.variants);
-  };
-  const auto csv = [&] {
-    const Series series = series_of(all);
-    return measured_csv(series.measured, series.variants);
-  };
+  Watched all;
+  for (const Variant& variant : variants_of(options)) look_at(options, variant, all);
   write_outputs(options.output, {.text = [&] { return text_of(all); },
                                  .json = [&] { return json_of(all); },
-                                 .csv = csv,
-                                 .arrays = arrays,
+                                 .csv = [&] { return measured_csv(all.measured, all.variants); },
+                                 .arrays = [&] { return measured_arrays(all.measured, all.variants); },
                                  .svg = [&] { return report::svg(picture_of(all)); },
                                  .png = [&] { return report::png(picture_of(all)); }});
   return exit_success;
