@@ -178,6 +178,35 @@ TEST_CASE("spectrum: standard errors are those of means over the samples") {
   CHECK(ranks.rank_se == 0.5);
 }
 
+TEST_CASE("spectrum: means over the samples, with the errors of the ends") {
+  const SampleMeans m =
+      sample_means(analyze(std::vector{matrix(2, 2, {2, 0, 0, 0.5}), matrix(2, 2, {8, 0, 0, 1})}, "stack").samples);
+  const auto check = [](const Estimate& e, double a, double b) {
+    CHECK(close(e.value, (a + b) / 2, 1e-15));
+    CHECK(close(e.standard_error, std::fabs(a - b) / 2, 1e-15));
+  };
+  check(m.max, 2, 8);
+  check(m.min, 0.5, 1);
+  check(m.log10_max, std::log10(2.0), std::log10(8.0));
+  check(m.log10_min, std::log10(0.5), 0);
+  check(m.condition_number, 4, 8);
+  check(m.log10_condition, std::log10(4.0), std::log10(8.0));
+  check(m.fraction_below_floor, 0, 0);
+  const SampleMeans noise =
+      sample_means(analyze(std::vector{matrix(2, 2, {2, 0, 0, 1}), matrix(2, 2, {4, 0, 0, 1e-20})}, "stack").samples);
+  check(noise.max, 2, 4);
+  check(noise.fraction_below_floor, 0, 0.5);
+  for (const Estimate& e : {noise.min, noise.log10_min, noise.condition_number, noise.log10_condition}) {
+    CHECK(std::isnan(e.value));
+    CHECK(std::isnan(e.standard_error));
+  }
+  const SampleMeans one = sample_means(analyze(std::vector{matrix(2, 2, {3, 0, 0, 0})}, "stack").samples);
+  CHECK(one.max.value == 3);
+  CHECK(one.min.value == 0);
+  CHECK(std::isnan(one.max.standard_error));
+  CHECK(mentions(message_of(ErrorCode::value, [] { sample_means({}); }), {"at least one"}));
+}
+
 TEST_CASE("spectrum: the summary holds where singular values leave the range of a double") {
   SampleSpectrum sample;
   sample.log10_singular_values = {400, -500, -600};

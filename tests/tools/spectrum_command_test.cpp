@@ -76,6 +76,25 @@ TEST_CASE("spectrum: product and exact agree, seeds draw weights, and the parts 
   CHECK(run_json(base + Arguments{"--of", "network"})["theory"].is_null());
 }
 
+TEST_CASE("spectrum: the summary is means over the samples, each with its standard error") {
+  const Recipe recipe("deep");
+  const Arguments base = Arguments{"spectrum"} + recipe.arguments();
+  const json two = run_json(base), one = run_json(base + Arguments{"--samples", "1"});
+  for (const char* name : {"max", "min", "log10_max", "log10_min", "mean_square", "mean_log", "condition_number",
+                           "log10_condition", "fraction_below_floor", "rank"}) {
+    CAPTURE(name);
+    CHECK(two["summary"][name].is_number());
+    CHECK(two["summary"][std::string(name) + "_se"].is_number());
+    CHECK(one["summary"][name].is_number());
+    CHECK(one["summary"][std::string(name) + "_se"].is_null());
+  }
+  CHECK(two["summary"].size() == 20);
+  const auto largest = [&](std::size_t i) { return two["samples"][i]["singular_values"][0].get<double>(); };
+  CHECK(close(two["summary"]["max"].get<double>(), (largest(0) + largest(1)) / 2, 1e-15));
+  CHECK(close(two["summary"]["max_se"].get<double>(), std::fabs(largest(0) - largest(1)) / 2, 1e-15));
+  CHECK(one["summary"]["max"] == one["samples"][0]["singular_values"][0]);
+}
+
 TEST_CASE("spectrum: the theory is that of rezero theory, and the verdict has codes") {
   const Recipe recipe("deep");
   const json s = run_json(Arguments{"spectrum"} + recipe.arguments());

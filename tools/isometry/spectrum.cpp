@@ -124,6 +124,32 @@ Summary summarize(std::span<const SampleSpectrum> samples) {
   return summary;
 }
 
+bool smallest_is_noise(const Summary& summary) {
+  return summary.fraction_below_floor > 0 && std::isfinite(summary.log10_min);
+}
+
+SampleMeans sample_means(std::span<const SampleSpectrum> samples) {
+  RZ_CHECK(value, !samples.empty(), "spectrum: means need at least one sample");
+  std::vector<Summary> each;
+  for (const SampleSpectrum& sample : samples) each.push_back(summarize({&sample, 1}));
+  const auto over = [&](double Summary::* member) {
+    std::vector<double> values;
+    for (const Summary& s : each) values.push_back(s.*member);
+    return mean_of(values);
+  };
+  const auto unless_noise = [&](double Summary::* member) {
+    constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+    return std::ranges::any_of(each, smallest_is_noise) ? Estimate{nan, nan} : over(member);
+  };
+  return {.max = over(&Summary::max),
+          .min = unless_noise(&Summary::min),
+          .log10_max = over(&Summary::log10_max),
+          .log10_min = unless_noise(&Summary::log10_min),
+          .condition_number = unless_noise(&Summary::condition_number),
+          .log10_condition = unless_noise(&Summary::log10_condition),
+          .fraction_below_floor = over(&Summary::fraction_below_floor)};
+}
+
 Result result_of(std::vector<SampleSpectrum> samples, std::int64_t rows, std::int64_t cols, std::string_view of,
                  DType precision) {
   Result result{rows, cols, std::string(of), "explicit", std::string(name(precision)), 0, std::move(samples), {}};

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/tensor.h"
+#include "tools/isometry/estimate.h"
 
 namespace rz::isometry {
 
@@ -42,6 +43,13 @@ struct Summary {
   double rank = 0, rank_se = 0;                      // resolved values per sample, the mean over the samples
 };
 Summary summarize(std::span<const SampleSpectrum> samples);  // Throws: value (no samples)
+bool smallest_is_noise(const Summary& summary);              // the smallest value is not 0, but below the floor
+
+// What each sample says of itself, as means over the samples. NaN where a sample's smallest value is noise.
+struct SampleMeans {
+  Estimate max, min, log10_max, log10_min, condition_number, log10_condition, fraction_below_floor;
+};
+SampleMeans sample_means(std::span<const SampleSpectrum> samples);  // Throws: value (no samples)
 
 // An analysis with all that is recorded of it.
 struct Result {

@@ -27,7 +27,7 @@ std::string to_json(const Result& result) {
   }
   const Summary& s = result.summary;
   // A smallest value below the floor is noise: it is not shown as if it were measured.
-  const bool noise = s.fraction_below_floor > 0 && std::isfinite(s.log10_min);
+  const bool noise = isometry::smallest_is_noise(s);
   const auto measured = [noise](double value) { return noise ? Json() : Json(value); };
   const Json json = {{"schema", 1},
                      {"rows", result.rows},

@@ -52,7 +52,7 @@ std::string start_text(const isometry::Start& start) {
     rows.push_back({std::to_string(l + 1), number(layer.gate), number(layer.branch_ratio), number(layer.norm)});
   }
   const isometry::Summary& s = start.stack.summary;
-  const bool noise = s.fraction_below_floor > 0 && std::isfinite(s.log10_min);  // the smallest are not resolved
+  const bool noise = isometry::smallest_is_noise(s);
   const std::string smallest =
       noise ? fmt::format("below the floor of {:.3g}", start.stack.floor) : isometry::power_of_ten(s.log10_min, 4);
   return "At the start (|x|: root mean square over inputs and units, layer 0 is the stack's input)\n" +
@@ -72,7 +72,7 @@ std::string start_json(const isometry::Start& start) {
                   {"layers", std::move(layers)},
                   {"stack",
                    {{"max", s.max},
-                    {"min", s.fraction_below_floor > 0 && std::isfinite(s.log10_min) ? Json() : Json(s.min)},
+                    {"min", isometry::smallest_is_noise(s) ? Json() : Json(s.min)},
                     {"mean_square", s.mean_square},
                     {"condition_number", s.condition_number},
                     {"verdict", verdict(start.stack)}}}};

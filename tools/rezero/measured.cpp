@@ -50,10 +50,33 @@ report::Panel panel_of(const Measured& m, const Variant& variant) {
   return panel;
 }
 
+// Means over the samples, each with its standard error; null for a single sample.
+Json summary_json(const isometry::Result& result) {
+  const isometry::Summary& s = result.summary;
+  const isometry::SampleMeans means = isometry::sample_means(result.samples);
+  Json json = Json::object();
+  const auto add = [&](const std::string& name, const isometry::Estimate& e) {
+    json[name] = e.value;
+    json[name + "_se"] = e.standard_error;
+  };
+  add("max", means.max);
+  add("min", means.min);
+  add("log10_max", means.log10_max);
+  add("log10_min", means.log10_min);
+  add("mean_square", {s.mean_square, s.mean_square_se});
+  add("mean_log", {s.mean_log, s.mean_log_se});
+  add("condition_number", means.condition_number);
+  add("log10_condition", means.log10_condition);
+  add("fraction_below_floor", means.fraction_below_floor);
+  add("rank", {s.rank, s.rank_se});
+  return json;
+}
+
 }  // namespace
 
 Json measured_json(const Measured& m) {
   Json json = Json::parse(report::to_json(m.result));
+  json["summary"] = summary_json(m.result);
   for (std::size_t i = 0; i < m.seed.size(); ++i) {
     json["samples"][i]["seed"] = m.seed[i];
     json["samples"][i]["input"] = m.input[i];
