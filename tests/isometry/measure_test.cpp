@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/parallel.h"
 #include "support/close.h"
 #include "support/inputs.h"
 #include "support/small_network.h"
@@ -87,6 +88,27 @@ TEST_CASE("measure: at a = 0 the product form gives exactly 1") {
     CHECK(s.log10_singular_values == std::vector<double>(12, 0.0));
     CHECK(s.resolved == 12);
     CHECK(s.floor == 0);
+  }
+}
+
+TEST_CASE("measure: the product form has the same bits for every number of threads [threads]") {
+  nn::FullyConnectedOptions options{.depth = 5, .width = 33, .activation = ScalarFunction::tanh};
+  options.residual.gate = {0.3};
+  const auto model = network(options);
+  const Part part = stack_part(*model);
+  const Tensor x = normal_input({5, 8}, "x");
+  const int before = threads();
+  std::vector<std::vector<SampleSpectrum>> all;
+  for (const int n : {1, 2, 3}) {
+    set_threads(n);
+    all.push_back(product_spectra(part, x));
+  }
+  set_threads(before);
+  for (std::size_t k = 1; k < all.size(); ++k) {
+    for (std::size_t i = 0; i < 5; ++i) {
+      CHECK(all[k][i].log10_singular_values == all[0][i].log10_singular_values);
+      CHECK(all[k][i].singular_values == all[0][i].singular_values);
+    }
   }
 }
 
