@@ -71,6 +71,11 @@ TEST_CASE("command: wrong usage is exit code 2 and one line with what may have b
   check_refused({"train", "a.toml", "b.toml"}, 2, {"b.toml"});
   check_refused({"train", "a.toml", "--threads", "many"}, 2, {"--threads"});
   check_refused({"train", "a.toml", "--set"}, 2, {"--set"});
+  check_refused({"theory", "--depth", "99999999999999999999"}, 2,
+                {"theory", "--depth: 99999999999999999999 is beyond the range of whole numbers", "--help"});
+  check_refused({"theory", "--depth", "2.5"}, 2, {"--depth: '2.5' is no whole number"});
+  check_refused({"theory", "--sigma-w", "1,5"}, 2, {"--sigma-w: '1,5' is no number"});
+  check_refused({"theory", "--lambda", "1,,2"}, 2, {"--lambda", "empty item"});
 }
 
 TEST_CASE("command: a recipe that is missing, wrong or not one") {

@@ -220,4 +220,34 @@ TEST_CASE("spectrum: bad input is refused in one line") {
   check_refused(Arguments{"spectrum"} + scalars.arguments() + Arguments{"--method", "product"}, 2,
                 {"--method", "looks back"});
   check_refused(Arguments{"spectrum"} + scalars.arguments() + Arguments{"--from", "1"}, 2, {"looks back"});
+  check_refused(Arguments{"propagate"} + scalars.arguments(), 2, {"propagate", "looks back"});
+  check_refused(base + Arguments{"--depths", "16,8", "--to", "12"}, 2, {"--to", "depth 8", "12", "0 to 8"});
+  check_refused(base + Arguments{"--depths", "4,2", "--from", "2"}, 2, {"--from", "depth 2"});
+  check_refused(base + Arguments{"--gates", "1,,2"}, 2, {"--gates", "'1,,2'", "empty item", "A,B"});
+  check_refused(base + Arguments{"--depths", "2,"}, 2, {"--depths", "'2,'", "empty item"});
+  check_refused(base + Arguments{"--depths", ""}, 2, {"--depths", "empty item"});
+  check_refused(base + Arguments{"--depths", "2,2.5"}, 2, {"--depths", "'2.5' is no whole number"});
+  check_refused(base + Arguments{"--gates", "0.1,x"}, 2, {"--gates", "'x' is no number"});
+  check_refused(base + Arguments{"--depths", "99999999999999999999"}, 2,
+                {"--depths", "99999999999999999999 is beyond the range"});
+  check_refused(base + Arguments{"--seeds", "99999999999999999999"}, 2, {"--seeds", "99999999999999999999", "range"});
+}
+
+TEST_CASE("outputs: - is standard output, which takes one result") {
+  const Recipe recipe("deep");
+  const TemporaryFolder folder;
+  const Arguments base = Arguments{"propagate"} + recipe.arguments() + Arguments{"--seeds", "2"};
+  for (const std::string kind : {"csv", "npz", "svg", "png"}) {
+    CAPTURE(kind);
+    const std::string file = recipe.file("p." + kind);
+    REQUIRE(run_command(base + Arguments{"--" + kind, file}).exit_code == 0);
+    const CommandResult streamed = run_command(base + Arguments{"--" + kind, "-"}, {.folder = folder.path()});
+    CHECK(streamed.exit_code == 0);
+    CHECK(streamed.out == contents(file));
+    check_refused(base + Arguments{"--" + kind, "-", "--json"}, 2, {"standard output takes one result"});
+  }
+  CHECK(folder.names().empty());
+  check_refused(base + Arguments{"--csv", "-", "--png", "-"}, 2, {"standard output takes one result"});
+  check_refused(base + Arguments{"--csv", recipe.file("a"), "--png", recipe.file("a")}, 2, {"two files"});
+  CHECK(mentions(run_command({"propagate", "--help"}).out, {"--csv", "FILE|-"}));
 }

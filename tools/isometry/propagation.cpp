@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "nn/residual.h"
+#include "tools/isometry/part.h"
 
 namespace rz::isometry {
 namespace {
@@ -101,10 +102,13 @@ std::vector<Tensor> measure_forward(const nn::Stages& chain, const Tensor& first
 
 }  // namespace
 
+void check_signal(const nn::Model& model) {
+  require_chain(model, "propagate", "its signals are not those of one hidden state after the other");
+}
+
 Signals measure_signal(const nn::Model& model, const Tensor& inputs, Random& random, std::int64_t probes) {
+  check_signal(model);
   const nn::Stages chain = model.stages();
-  RZ_CHECK(value, chain.chain, "propagate: every layer of {} looks back at the first hidden state: it is no chain",
-           model.formula());
   Signals signals(chain.stages.size() + 1, std::vector<LayerSignal>(static_cast<std::size_t>(inputs.shape()[0])));
   const Tensor first = chain.input(Variable(inputs)).value();
   const auto as_first = [&](const Tensor& t) { return t.to(first.dtype()).to(first.device()); };

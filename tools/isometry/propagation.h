@@ -20,6 +20,7 @@ struct LayerSignal {
   double branch_ratio = 0;   // |F(x_(l-1))| / |x_(l-1)| over all inputs; NaN for l = 0 and where there is no branch
 };
 
+void check_signal(const nn::Model& model);  // Throws: value (the stack is no chain)
 // [L + 1][inputs] at inputs [inputs, ...input_shape]. `probes` directions estimate APJN: without bias, and exactly for
 // multiples of isometries. Throws: value (the stack is no chain; a value that is not finite, with its layer)
 std::vector<std::vector<LayerSignal>> measure_signal(const nn::Model& model, const Tensor& inputs, Random& random,

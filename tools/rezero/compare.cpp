@@ -10,7 +10,7 @@
 #include "tools/report/chart.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/compare_text.h"
-#include "tools/rezero/source.h"
+#include "tools/rezero/outputs.h"
 #include "tools/rezero/terminal.h"
 
 namespace rz::tool {
@@ -41,8 +41,7 @@ report::LineChart curves_of(const Comparison& comparison) {
 
 int run(const Options& options) {
   if (options.loss && !std::isfinite(*options.loss)) throw UsageError("--loss: it is not a finite number");
-  if (!options.svg.empty()) check_target(options.svg);
-  if (!options.csv.empty()) check_target(options.csv);
+  check_files(options.json, {options.svg, options.csv});
   Comparison comparison{load_histories(options.runs), 0, !options.loss};
   constexpr double none = std::numeric_limits<double>::quiet_NaN();
   comparison.loss = options.loss ? *options.loss : lowest_loss(comparison.runs.front()).value_or(none);
@@ -73,8 +72,8 @@ Command make_compare(CLI::App& app) {
       ->required();
   command->add_option("--loss", options->loss, "The training loss to reach (default: the lowest of the first run)")
       ->type_name("X");
-  command->add_option("--svg", options->svg, "Curves of the training loss over steps")->type_name("FILE");
-  command->add_option("--csv", options->csv, "Losses and accuracies by epoch")->type_name("FILE");
+  add_file(*command, "--svg", options->svg, "Curves of the training loss over steps");
+  add_file(*command, "--csv", options->csv, "Losses and accuracies by epoch");
   add_json(*command, options->json);
   return {command, [options] { return run(*options); }};
 }

@@ -6,6 +6,7 @@
 #include "tools/rezero/command.h"
 #include "tools/rezero/data_commands.h"
 #include "tools/rezero/fetch.h"
+#include "tools/rezero/outputs.h"
 
 namespace rz::tool {
 namespace {
@@ -25,7 +26,7 @@ CLI::App& add_show(CLI::App& data, DataShowOptions& options) {
       "The picture has a row per class (of the first 10) with the first 10 training examples of each.");
   command.add_option("name", options.name, "The data set: " + known_names())->type_name("NAME");
   command.add_option("--path", options.path, "The folder of its files [NAME]")->type_name("DIR");
-  command.add_option("--out", options.out, "Where the picture goes [NAME.png]")->type_name("FILE.png");
+  add_file(command, "--out", options.out, "Where the picture goes [NAME.png]", "FILE.png");
   command.add_option("--set", options.settings, "A key of the data set, as in a recipe; may be given several times")
       ->type_name("data.KEY=VALUE")
       ->allow_extra_args(false);

@@ -10,7 +10,7 @@
 #include "tools/rezero/contact_sheet.h"
 #include "tools/rezero/data_commands.h"
 #include "tools/rezero/model.h"
-#include "tools/rezero/source.h"
+#include "tools/rezero/outputs.h"
 #include "tools/rezero/terminal.h"
 
 namespace rz::tool {
@@ -88,7 +88,7 @@ std::string json_text(const Recipe& recipe, const DataSplits& data, const std::s
 int data_show(const DataShowOptions& options) {
   const Recipe recipe = recipe_of(options);
   std::string out = options.out.empty() ? options.name + ".png" : options.out;
-  if (!options.out.empty()) check_target(out);
+  check_files(options.json, {options.out});
   const DataSplits data = load_data(recipe);
   if (is_drawable(data.train)) {
     write_atomically(out, png(contact_sheet(data.train)));

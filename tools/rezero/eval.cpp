@@ -13,6 +13,7 @@
 #include "tools/rezero/command.h"
 #include "tools/rezero/evaluate.h"
 #include "tools/rezero/json.h"
+#include "tools/rezero/outputs.h"
 #include "tools/rezero/source.h"
 #include "tools/rezero/terminal.h"
 
@@ -33,7 +34,7 @@ void check_options(const Options& options) {
   }
   if (!options.input.empty() && !options.split.empty())
     throw UsageError("--split: the inputs are those of --input FILE (give one of the two)");
-  if (!options.output.empty()) check_target(options.output);
+  check_files(options.json, {options.output});
 }
 
 // Outputs [samples, outputs] for inputs [samples, ...], a batch at a time: memory is that of one.
@@ -105,8 +106,8 @@ Command make_eval(CLI::App& app) {
       ->add_option("--input", options->input,
                    "Inputs as the network sees them (already normalised): [samples, inputs] or [samples, 3, 32, 32]")
       ->type_name("X.npy");
-  command->add_option("--output", options->output, "Where the outputs for --input go: logits, a row per sample")
-      ->type_name("Y.npy");
+  add_file(*command, "--output", options->output, "Where the outputs for --input go: logits, a row per sample",
+           "Y.npy");
   command->add_option("--precision", options->precision, "Of the computation and of --output: f32 (default) or f64")
       ->type_name("f32|f64");
   add_json(*command, options->json);

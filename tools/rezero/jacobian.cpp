@@ -14,6 +14,7 @@
 #include "tools/report/spectra.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/network_inputs.h"
+#include "tools/rezero/outputs.h"
 #include "tools/rezero/progress.h"
 #include "tools/rezero/size.h"
 #include "tools/rezero/source.h"
@@ -61,8 +62,7 @@ void check_options(const Options& options) {
   if (!options.out.empty() && named && kind != ".npz" && kind != ".csv" && kind != ".json")
     throw UsageError(fmt::format("--out: the name {} does not say what to write (it must end with .npz, .csv or .json)",
                                  printable(options.out)));
-  if (!options.out.empty()) check_target(options.out);
-  if (!options.svg.empty()) check_target(options.svg);
+  check_files(options.json, {options.out, options.svg});
 }
 
 void write_result(const Options& options, const isometry::Result& result, const std::string& title) {
@@ -119,8 +119,8 @@ Command make_jacobian(CLI::App& app) {
       ->add_option("--memory", options->memory,
                    "Budget for directions at a time: bytes, or with KB ... GB, KiB ... GiB (default 1GiB)")
       ->type_name("SIZE");
-  command->add_option("--out", options->out, "Singular values as .npz, .csv or .json")->type_name("FILE");
-  command->add_option("--svg", options->svg, "Histogram of log10 of the singular values")->type_name("FILE");
+  add_file(*command, "--out", options->out, "Singular values as .npz, .csv or .json");
+  add_file(*command, "--svg", options->svg, "Histogram of log10 of the singular values");
   add_json(*command, options->json);
   add_threads(*command, options->threads);
   return {command, [options] { return run(*options); }};

@@ -13,6 +13,7 @@
 #include "data/text.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/interrupt.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/run.h"
 #include "tools/rezero/terminal.h"
 
@@ -100,6 +101,15 @@ std::string unexpected_argument(const CLI::App& app) {
   return fmt::format("{}: the argument {} was not expected (rezero {} --help)", name, printable(word), name);
 }
 
+// "Could not convert: --depth = 12x"
+std::string unreadable_value(const CLI::ConversionError& error) {
+  const std::string_view text = error.what(), opening = "Could not convert: ", between = " = ";
+  const std::size_t at = text.find(between);
+  if (!text.starts_with(opening) || at == std::string_view::npos) return one_line(error.what());
+  const std::string_view flag = text.substr(opening.size(), at - opening.size());
+  return fmt::format("{}: {}", flag, why_no_number(text.substr(at + between.size())));
+}
+
 int parse_and_run(std::span<char*> arguments) {
   CLI::App app(description, "rezero");
   app.footer(footer);
@@ -120,6 +130,9 @@ int parse_and_run(std::span<char*> arguments) {
     return exit_success;
   } catch (const CLI::ExtrasError&) {
     throw UsageError(unexpected_argument(app));
+  } catch (const CLI::ConversionError& error) {
+    const std::string name = chosen(app).name;
+    throw UsageError(fmt::format("{}: {} (rezero {} --help)", name, unreadable_value(error), name));
   } catch (const CLI::ParseError& error) {
     const std::string name = chosen(app).name;
     throw UsageError(fmt::format("{}: {} (rezero {} --help)", name, one_line(error.what()), name));

@@ -22,14 +22,10 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 // The product form where the model is layered.
 std::string method_of(const SpectrumOptions& options, const nn::Model& model) {
-  const bool chain = model.stages().chain;
-  if (options.method == "product" && !chain)
-    throw UsageError(
-        fmt::format("--method: every layer of {} looks back at the first hidden state, so there is no "
-                    "product of layers (exact)",
-                    model.formula()));
+  if (options.method == "product")
+    checked_usage("", [&] { isometry::require_chain(model, "--method", "there is no product of layers (exact)"); });
   if (!options.method.empty()) return options.method;
-  return chain && options.precision == "f64" ? "product" : "exact";
+  return model.stages().chain && options.precision == "f64" ? "product" : "exact";
 }
 
 // Measured at all seeds and inputs.

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <utility>
 
 #include "data/file.h"
 #include "data/npy.h"
@@ -14,26 +15,41 @@
 
 namespace rz::tool {
 
-void add_outputs(CLI::App& command, OutputOptions& options, const std::string& table, const std::string& picture) {
-  add_json(command, options.json);
-  command.add_option("--csv", options.csv, table + " as a table")->type_name("FILE");
-  command.add_option("--npz", options.npz, table + " as NumPy arrays")->type_name("FILE");
-  command.add_option("--svg", options.svg, picture)->type_name("FILE");
-  command.add_option("--png", options.png, "The same as PNG")->type_name("FILE");
-  add_threads(command, options.threads);
+void add_file(CLI::App& command, const std::string& flag, std::string& path, const std::string& text,
+              const std::string& name) {
+  command.add_option(flag, path, text)->type_name(name + "|-")->transform([](const std::string& given) {
+    return given == "-" ? "/dev/stdout" : given;
+  });
 }
 
-void check_outputs(const OutputOptions& options) {
+void check_files(bool json, std::initializer_list<std::string_view> files) {
   std::vector<std::string> seen;
-  for (const std::string& path : {options.csv, options.npz, options.svg, options.png}) {
+  bool standard_output = json;
+  for (const std::string_view path : files) {
     if (path.empty()) continue;
     const std::string full = absolute(path);
     const bool device = full.starts_with("/dev/");
     if (!device && std::ranges::find(seen, full) != seen.end())
       throw UsageError(fmt::format("{}: two files would be written under this name", printable(path)));
     seen.push_back(full);
+    if (takes_standard_output({path}) && std::exchange(standard_output, true))
+      throw UsageError(
+          fmt::format("{}: standard output takes one result, but two were asked for (name a file)", printable(path)));
     check_target(path);
   }
+}
+
+void add_outputs(CLI::App& command, OutputOptions& options, const std::string& table, const std::string& picture) {
+  add_json(command, options.json);
+  add_file(command, "--csv", options.csv, table + " as a table");
+  add_file(command, "--npz", options.npz, table + " as NumPy arrays");
+  add_file(command, "--svg", options.svg, picture);
+  add_file(command, "--png", options.png, "The same as PNG");
+  add_threads(command, options.threads);
+}
+
+void check_outputs(const OutputOptions& options) {
+  check_files(options.json, {options.csv, options.npz, options.svg, options.png});
 }
 
 void write_outputs(const OutputOptions& options, const Outputs& outputs) {

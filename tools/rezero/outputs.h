@@ -2,7 +2,9 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/named_tensor.h"
@@ -13,6 +15,13 @@ class App;
 
 namespace rz::tool {
 
+// An option that names a file to write; "-" is standard output, and help says so.
+void add_file(CLI::App& command, const std::string& flag, std::string& path, const std::string& text,
+              const std::string& name = "FILE");
+// Throws now what writing a file later would; "" stands for none.   Throws: file, UsageError (two results on standard
+// output, or under one name)
+void check_files(bool json, std::initializer_list<std::string_view> files);
+
 struct OutputOptions {
   bool json = false;
   std::string csv, npz, svg, png;  // files; empty: not asked for
@@ -20,8 +29,7 @@ struct OutputOptions {
 };
 // --json, --csv, --npz, --svg, --png and --threads. `picture` says what is drawn, `table` what the files hold.
 void add_outputs(CLI::App& command, OutputOptions& options, const std::string& table, const std::string& picture);
-// Throws now what writing a file later would.   Throws: file
-void check_outputs(const OutputOptions& options);
+void check_outputs(const OutputOptions& options);  // check_files
 
 // What an analysis can be written as; only what was asked for is made.
 struct Outputs {

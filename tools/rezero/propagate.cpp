@@ -90,6 +90,7 @@ Propagation measure(const Options& options) {
     if (k > 0) source_options.settings.push_back(seed_setting(seed, k));
     Source source = open_source(source_options, DType::f64);
     if (k == 0) {
+      checked_usage("", [&] { isometry::check_signal(*source.model); });
       seed = source.recipe.train.seed;
       const Inputs opened = open_inputs(options.inputs, source, DType::f64);
       inputs = opened.values;

@@ -8,6 +8,7 @@
 #include "data/file.h"
 #include "tools/rezero/checkpoint.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/run.h"
 #include "tools/rezero/size.h"
 
@@ -31,7 +32,13 @@ void check_series(const SpectrumOptions& o) {
   refuse(series && !o.source.weights.empty(), flag, "--weights fixes the network (give one of the two)");
   refuse(all && o.source.run.empty(), "--checkpoint", "only a run has checkpoints (name RUN)");
   for (const double gate : o.gates) refuse(!std::isfinite(gate), "--gates", "a gate is not a finite number");
-  for (const std::int64_t depth : o.depths) refuse(depth < 1, "--depths", "a network has at least one layer");
+  for (const std::int64_t depth : o.depths) {
+    refuse(depth < 1, "--depths", "a network has at least one layer");
+    refuse(o.to.value_or(0) > depth, "--to",
+           fmt::format("at depth {} there is no hidden state {} (they are counted from 0 to {})", depth, *o.to, depth));
+    refuse(o.from.value_or(0) >= depth, "--from",
+           fmt::format("at depth {} nothing of the stack is left after hidden state {}", depth, *o.from));
+  }
 }
 
 }  // namespace
@@ -59,14 +66,8 @@ void add_spectrum(CLI::App& command, SpectrumOptions& o) {
       ->type_name("SIZE");
   add_choice(command, "--theory", o.theory, "Lays the theory beside it: auto (default) where there is one, on: or fail",
              {"auto", "on", "none"});
-  command.add_option("--gates", o.gates, "A series: the recipe with these gates in all layers")
-      ->type_name("A,B,...")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  command.add_option("--depths", o.depths, "A series: the recipe at these depths")
-      ->type_name("L,M,...")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_list(command, "--gates", o.gates, "A series: the recipe with these gates in all layers", "A,B,...");
+  add_list(command, "--depths", o.depths, "A series: the recipe at these depths", "L,M,...");
   add_outputs(command, o.output, "Singular values", "A picture");
   add_choice(command, "--picture", o.picture,
              "histogram: of log10 sigma, with the theory (default); edges: largest and smallest value over a series;\n"

@@ -8,6 +8,7 @@
 
 #include "data/text.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/numbers.h"
 
 namespace rz::tool {
 namespace {
@@ -131,10 +132,7 @@ void add_theory(CLI::App& command, TheoryOptions& o) {
   number(command, "--q0", o.q0, "With --c0 and --depth: adds the path of two inputs of this squared length ...", "Q");
   number(command, "--c0", o.c0, "... and of this correlation", "C");
   number(command, "--points", o.points, "Points of the density, even in log lambda (default 400)", "N");
-  command.add_option("--lambda", o.lambda, "The density at these values of sigma^2 instead")
-      ->type_name("X,Y,...")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_list(command, "--lambda", o.lambda, "The density at these values of sigma^2 instead", "X,Y,...");
   add_outputs(command, o.output, "The density, or the path", "The density of log10 sigma");
 }
 

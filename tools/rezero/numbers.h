@@ -1,0 +1,25 @@
+// Numbers on the command line: lists of them, and why a text is none.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace rz::tool {
+
+// An option that takes numbers with commas between them, and may be given several times. `names` stands for them in
+// help. An empty item is refused.
+void add_list(CLI::App& command, const std::string& flag, std::vector<double>& values, const std::string& text,
+              const std::string& names);
+void add_list(CLI::App& command, const std::string& flag, std::vector<std::int64_t>& values, const std::string& text,
+              const std::string& names);
+
+// Of a text that could not be read as a number: "'1,5' is no number", "9e999 is beyond the range of numbers".
+std::string why_no_number(std::string_view text);
+
+}  // namespace rz::tool
