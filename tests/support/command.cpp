@@ -82,6 +82,11 @@ CommandResult Process::wait() {
   return result;
 }
 
+Arguments operator+(Arguments a, const Arguments& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
 CommandResult run_command(const std::vector<std::string>& arguments, const CommandOptions& options) {
   return Process(arguments, options).wait();
 }

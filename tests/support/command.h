@@ -9,6 +9,9 @@
 
 namespace rz::test {
 
+using Arguments = std::vector<std::string>;
+Arguments operator+(Arguments a, const Arguments& b);  // one after the other
+
 struct CommandResult {
   int exit_code = -1;  // 128 + signal where one ended it
   std::string out, error;

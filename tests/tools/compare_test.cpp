@@ -19,8 +19,6 @@ using nlohmann::json;
 
 namespace {
 
-using Arguments = std::vector<std::string>;
-
 // A run as training would have left it: the loss of step t is start / (1 + t / scale), a step takes 0.5 s, an epoch 20
 // steps.
 void record_run(const std::string& path, const std::string& recipe, double start, double scale, int steps,

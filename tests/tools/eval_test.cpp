@@ -22,13 +22,6 @@ using nlohmann::json;
 
 namespace {
 
-using Arguments = std::vector<std::string>;
-
-Arguments operator+(Arguments a, const Arguments& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 CommandResult run(const Arguments& arguments) {
   CommandResult result = run_command(Arguments{"eval"} + arguments);
   REQUIRE_MESSAGE(result.exit_code == 0, result.error);

@@ -25,13 +25,7 @@ using nlohmann::json;
 
 namespace {
 
-using Arguments = std::vector<std::string>;
 const std::string quickstart = RZ_TEST_SOURCE_DIR "/../tools/recipes/quickstart.toml";
-
-Arguments operator+(Arguments a, const Arguments& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
 
 json run_json(const Arguments& arguments) {
   const CommandResult result = run_command(Arguments{"jacobian"} + arguments + Arguments{"--json"});

@@ -18,13 +18,6 @@ using nlohmann::json;
 
 namespace {
 
-using Arguments = std::vector<std::string>;
-
-Arguments operator+(Arguments a, const Arguments& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 // A small recipe on the shapes; its inputs are Gaussian.
 class Recipe {
  public:

@@ -18,8 +18,6 @@ using nlohmann::json;
 
 namespace {
 
-using Arguments = std::vector<std::string>;
-
 json theory(Arguments arguments) {
   arguments.insert(arguments.begin(), "theory");
   arguments.emplace_back("--json");

@@ -22,8 +22,6 @@ using nlohmann::json;
 
 namespace {
 
-using Arguments = std::vector<std::string>;
-
 CommandResult run(Arguments arguments) {
   arguments.insert(arguments.begin(), "weights");
   CommandResult result = run_command(arguments);

@@ -11,6 +11,7 @@
 #include "core/ops.h"
 #include "nn/residual.h"
 #include "tools/isometry/part.h"
+#include "tools/isometry/trace.h"
 
 namespace rz::isometry {
 namespace {
@@ -62,12 +63,6 @@ void measure_gradient(const Tensor& gradient, std::vector<LayerSignal>& signal) 
   for (std::size_t i = 0; i < rows.size(); ++i) signal[i].gradient_norm = std::sqrt(dot(rows[i], rows[i]));
 }
 
-Tensor signs(const Shape& shape, Random& random) {  // +-1: lengths are those of every multiple of an isometry, exactly
-  std::vector<double> values(static_cast<std::size_t>(shape.elements()));
-  for (double& v : values) v = random.below(2) == 0 ? -1 : 1;
-  return Tensor::of(shape, values);
-}
-
 // A direction of length 1 for each row.
 Tensor directions(std::int64_t rows, std::int64_t units, Random& random) {
   Tensor u({rows, units}, DType::f64);
@@ -112,6 +107,7 @@ Signals measure_signal(const nn::Model& model, const Tensor& inputs, Random& ran
   Signals signals(chain.stages.size() + 1, std::vector<LayerSignal>(static_cast<std::size_t>(inputs.shape()[0])));
   const Tensor first = chain.input(Variable(inputs)).value();
   const auto as_first = [&](const Tensor& t) { return t.to(first.dtype()).to(first.device()); };
+  // Of signs: their lengths are those of every multiple of an isometry, exactly.
   const std::vector<Tensor> states =
       measure_forward(chain, first, as_first(signs(first.shape().prepended(probes), random)), signals);
   const Shape& last = states.back().shape();

@@ -90,11 +90,20 @@ std::vector<SampleSpectrum> spectra(std::span<const Tensor> jacobians) {
   return samples;
 }
 
+Counts counts_of(std::span<const SampleSpectrum> samples) {
+  Counts counts;
+  for (const SampleSpectrum& sample : samples) {
+    counts.all += std::ssize(sample.singular_values);
+    counts.resolved += sample.resolved;
+    counts.exact_zeros += sample.exact_zeros;
+  }
+  return counts;
+}
+
 Summary summarize(std::span<const SampleSpectrum> samples) {
   RZ_CHECK(value, !samples.empty(), "spectrum: a summary needs at least one sample");
   constexpr double infinity = std::numeric_limits<double>::infinity();
   Summary summary{.min = infinity, .log10_max = -infinity, .log10_min = infinity};
-  double below_floor = 0;
   std::vector<double> squares, logarithms, resolved, values;  // of each sample: sums, and how many
   for (const SampleSpectrum& sample : samples) {
     double square = 0, logarithm = 0;
@@ -111,7 +120,6 @@ Summary summarize(std::span<const SampleSpectrum> samples) {
     logarithms.push_back(logarithm);
     resolved.push_back(static_cast<double>(sample.resolved));
     values.push_back(static_cast<double>(sample.singular_values.size()));
-    below_floor += values.back() - static_cast<double>(sample.resolved + sample.exact_zeros);
   }
   std::tie(summary.mean_square, summary.mean_square_se) = ratio_of_sums(squares, values);
   std::tie(summary.mean_log, summary.mean_log_se) = ratio_of_sums(logarithms, resolved);
@@ -120,7 +128,8 @@ Summary summarize(std::span<const SampleSpectrum> samples) {
   summary.condition_number = std::isnormal(summary.min) && std::isfinite(summary.max)
                                  ? summary.max / summary.min
                                  : std::pow(10.0, summary.log10_condition);
-  summary.fraction_below_floor = below_floor / std::accumulate(values.begin(), values.end(), 0.0);
+  const Counts counts = counts_of(samples);
+  summary.fraction_below_floor = counts.share(counts.below_floor());
   return summary;
 }
 

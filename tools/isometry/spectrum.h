@@ -31,6 +31,14 @@ SampleSpectrum spectrum(const Tensor& jacobian, std::string_view what = "Jacobia
 // The same for many, a matrix per thread; messages say "Jacobian of sample 3" (counted from 0).
 std::vector<SampleSpectrum> spectra(std::span<const Tensor> jacobians);
 
+// How many values all samples have together.
+struct Counts {
+  std::int64_t all = 0, resolved = 0, exact_zeros = 0;
+  std::int64_t below_floor() const { return all - resolved - exact_zeros; }
+  double share(std::int64_t count) const { return static_cast<double>(count) / static_cast<double>(all); }
+};
+Counts counts_of(std::span<const SampleSpectrum> samples);
+
 // Over the singular values of all samples together. What does not exist is NaN, what is not bounded infinite; both are
 // null in JSON. `_se`: standard error of a mean from the scatter of the samples; NaN for one sample.
 struct Summary {

@@ -7,7 +7,6 @@
 #include "core/error.h"
 #include "core/linalg.h"
 #include "core/ops.h"
-#include "core/random.h"
 
 namespace rz::isometry {
 namespace {
@@ -52,11 +51,16 @@ Tensor without(const Tensor& x, const Tensor& q) {
 
 }  // namespace
 
+Tensor signs(const Shape& shape, Random& random) {
+  Tensor result(shape, DType::f64);
+  for (std::int64_t i = 0; i < shape.elements(); ++i)
+    result.data<double>()[i] = (random.bits() >> 63) != 0 ? 1.0 : -1.0;
+  return result;
+}
+
 Tensor signs(std::int64_t count, std::int64_t n, std::uint64_t seed, std::string_view stream) {
   Random random(seed, stream_named(stream));
-  Tensor result({count, n}, DType::f64);
-  for (std::int64_t i = 0; i < count * n; ++i) result.data<double>()[i] = (random.bits() >> 63) != 0 ? 1.0 : -1.0;
-  return result;
+  return signs({count, n}, random);
 }
 
 std::vector<Estimate> hutchinson_moments(const LinearOperator& op, std::int64_t powers, std::int64_t probes,

@@ -5,12 +5,14 @@
 #include <string_view>
 #include <vector>
 
+#include "core/random.h"
 #include "core/tensor.h"
 #include "tools/isometry/estimate.h"
 #include "tools/isometry/operator.h"
 
 namespace rz::isometry {
 
+Tensor signs(const Shape& shape, Random& random);                                               // +-1
 Tensor signs(std::int64_t count, std::int64_t n, std::uint64_t seed, std::string_view stream);  // +-1, [count, n]
 
 // m_1 ... m_powers. Each probe takes ceil(powers / 2) products with J and with J^T.

@@ -17,22 +17,6 @@ constexpr double depth_scales = 6;          // trainable depth in xi_c (Schoenho
 constexpr double outlier_factor = 1.5;      // above the edge of the bulk
 constexpr double standard_errors = 4;
 
-struct Counts {
-  double all = 0, resolved = 0, exact_zeros = 0;
-  double share(double count) const { return count / all; }
-  double below_floor() const { return all - resolved - exact_zeros; }
-};
-
-Counts counts_of(const Result& result) {
-  Counts counts;
-  for (const SampleSpectrum& sample : result.samples) {
-    counts.all += static_cast<double>(sample.singular_values.size());
-    counts.resolved += static_cast<double>(sample.resolved);
-    counts.exact_zeros += static_cast<double>(sample.exact_zeros);
-  }
-  return counts;
-}
-
 // How lengths change on average, and how much directions differ.
 Verdict scale_verdict(const Result& result, const Counts& counts) {
   const Summary& s = result.summary;
@@ -50,7 +34,7 @@ Verdict scale_verdict(const Result& result, const Counts& counts) {
     verdict.text =
         fmt::format("{} keep their length on average (its square changes by a factor of {:.3g})", what, s.mean_square);
   }
-  const double lost = counts.all - counts.resolved;
+  const std::int64_t lost = counts.all - counts.resolved;
   if (lost > 0) {
     verdict.text += fmt::format("; {:.3g} % of the directions are lost", 100 * counts.share(lost));
   } else if (s.log10_condition > spread_decades) {
@@ -143,7 +127,7 @@ std::string power_of_ten(double exponent, int digits) {
 }
 
 std::vector<Verdict> verdicts(const Result& result, const std::optional<VerdictContext>& context) {
-  const Counts counts = counts_of(result);
+  const Counts counts = counts_of(result.samples);
   std::vector<Verdict> all{main_verdict(result, counts)};
   add_lost(result, counts, all);
   if (context) add_random_net(result, *context, all);

@@ -61,15 +61,10 @@ Estimates measure(const SpectrumOptions& options, const Variant& variant, std::i
   const std::int64_t seeds = options.seeds.value_or(1);
   Estimates all;
   Inputs inputs;
-  std::int64_t first = 0;
   Progress progress("spectrum", seeds);
-  for (std::int64_t k = 0; k < seeds; ++k) {
-    SourceOptions source_options = variant.source;
-    if (k > 0) source_options.settings.push_back(seed_setting(first, k));
-    const Source source = open_source(source_options, precision);
+  for_each_draw(variant.source, seeds, precision, [&](std::int64_t k, const Source& source) {
     const isometry::Part part = part_of(options, *source.model);
     if (k == 0) {
-      first = source.recipe.train.seed;
       inputs = open_inputs(options.inputs, source, precision);
       all.name = source.name;
       all.weights = weights_text(source, seeds);
@@ -81,14 +76,14 @@ Estimates measure(const SpectrumOptions& options, const Variant& variant, std::i
         throw UsageError(fmt::format("--top: {} values were asked for, but there are {}", *options.top, values));
     }
     for (std::int64_t i = 0; i < inputs.values.shape()[0]; ++i) {
-      Sample sample{.seed = first + k, .input = i, .extremes = {}, .hutchinson = {}, .hutchpp = {}};
+      Sample sample{.seed = source.recipe.train.seed, .input = i, .extremes = {}, .hutchinson = {}, .hutchpp = {}};
       const Tensor x = inputs.values.rows(i, 1).to(source.model->parameters().device());
       const Function f = [&part](const Variable& v) { return isometry::apply(part, v); };
       estimate(options, isometry::jacobian_operator(f, isometry::input_of(part, x)), memory, sample);
       all.samples.push_back(std::move(sample));
     }
     if (is_terminal(Stream::error)) progress.update(k + 1, "");
-  }
+  });
   progress.finish();
   return all;
 }

@@ -8,13 +8,14 @@
 #include "tools/isometry/verdict.h"
 #include "tools/report/spectra.h"
 #include "tools/rezero/evenly_spaced.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/spectrum_text.h"
 #include "tools/rezero/terminal.h"
 
 namespace rz::tool {
 namespace {
 
-std::string number(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4g}", value); }
+std::string number(double value) { return number_text(value, 4); }
 
 // How far the singular values lie from 1 together, and from each other.
 std::string scale_text(const isometry::Summary& s) {

@@ -31,27 +31,21 @@ std::string method_of(const SpectrumOptions& options, const nn::Model& model) {
 // Measured at all seeds and inputs.
 class Measurement {
  public:
-  Measurement(const SpectrumOptions& options, const Variant& variant) : options_(options), variant_(variant) {}
+  Measurement(const SpectrumOptions& options, const Variant& variant, const Look& look)
+      : options_(options), variant_(variant), look_(look) {}
 
   Measured run() {
     const std::int64_t seeds = options_.seeds.value_or(1);
     Progress progress("spectrum", 100 * seeds);
-    for (std::int64_t k = 0; k < seeds; ++k) draw(k, progress);
+    for_each_draw(variant_.source, seeds, precision_named(options_.precision),
+                  [&](std::int64_t k, const Source& source) { draw(k, source, progress); });
     progress.finish();
     finish();
     return std::move(measured_);
   }
 
  private:
-  // The network with its weights of seed + k.
-  Source open(std::int64_t k) const {
-    SourceOptions source = variant_.source;
-    if (k > 0) source.settings.push_back(seed_setting(first_seed_, k));
-    return open_source(source, precision_named(options_.precision));
-  }
-
-  void draw(std::int64_t k, Progress& progress) {
-    const Source source = open(k);
+  void draw(std::int64_t k, const Source& source, Progress& progress) {
     const isometry::Part part = part_of(options_, *source.model);
     if (k == 0) first(source, part);
     const Tensor inputs = inputs_.values.to(source.model->parameters().device());
@@ -73,14 +67,13 @@ class Measurement {
     }
     for (std::size_t i = 0; i < spectra.size(); ++i) {
       samples_.push_back(std::move(spectra[i]));
-      measured_.seed.push_back(first_seed_ + k);
+      measured_.seed.push_back(source.recipe.train.seed);
       measured_.input.push_back(static_cast<std::int64_t>(i));
     }
   }
 
   // What all draws share.
   void first(const Source& source, const isometry::Part& part) {
-    first_seed_ = source.recipe.train.seed;
     method_ = method_of(options_, *source.model);
     inputs_ = open_inputs(options_.inputs, source, precision_named(options_.precision));
     measured_.name = source.name;
@@ -93,6 +86,7 @@ class Measurement {
       measured_.theory_reason = "it was not asked for (--theory none)";
     else
       find_theory(*source.model, part, x);
+    if (look_) look_(source, x);
   }
 
   void find_theory(const nn::Model& model, const isometry::Part& part, const Tensor& inputs) {
@@ -139,11 +133,11 @@ class Measurement {
 
   const SpectrumOptions& options_;
   const Variant& variant_;
+  const Look& look_;
   Measured measured_;
   std::vector<isometry::SampleSpectrum> samples_;
   Inputs inputs_;
   std::string method_;
-  std::int64_t first_seed_ = 0;
   isometry::Extents extents_;
   std::optional<isometry::RandomNet> net_;  // with a theory
   isometry::MeanField lengths_;
@@ -151,8 +145,8 @@ class Measurement {
 
 }  // namespace
 
-Measured measure_spectrum(const SpectrumOptions& options, const Variant& variant) {
-  return Measurement(options, variant).run();
+Measured measure_spectrum(const SpectrumOptions& options, const Variant& variant, const Look& look) {
+  return Measurement(options, variant, look).run();
 }
 
 }  // namespace rz::tool

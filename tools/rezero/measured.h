@@ -1,6 +1,7 @@
 // A measured spectrum with all that is said of it, and how it is written.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -29,9 +30,11 @@ struct Measured {
   std::vector<isometry::SampleSpectrum> fan;  // their partial Jacobians
 };
 
+// Called with the first draw of a variant and the inputs on its device, for what else is to be seen of it.
+using Look = std::function<void(const Source&, const Tensor& inputs)>;
 // A variant at all its seeds and inputs, with a progress bar.   Throws: file, UsageError, and what the measurement
 // does.
-Measured measure_spectrum(const SpectrumOptions& options, const Variant& variant);
+Measured measure_spectrum(const SpectrumOptions& options, const Variant& variant, const Look& look = {});
 
 nlohmann::ordered_json measured_json(const Measured& m);
 // {"schema", "series": [{"gate" or "depth" or "step", ...}]}, or the only one as it is.

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "data/text.h"
 #include "tools/rezero/command.h"
@@ -67,6 +69,15 @@ std::string why_no_number(std::string_view text) {
   if (as_real == std::errc::result_out_of_range)
     return fmt::format("{} is beyond the range of numbers", printable(text));
   return fmt::format("'{}' is no {}", printable(text), as_real == std::errc() ? "whole number" : "number");
+}
+
+std::string number_text(double value, int digits) {
+  return std::isnan(value) ? "-" : fmt::format("{:.{}g}", value, digits);
+}
+
+std::string number_text(double value, double error, int digits) {
+  constexpr double rounding = 1e-12;
+  return number_text(value, digits) + (error > rounding * std::fabs(value) ? fmt::format(" +- {:.1g}", error) : "");
 }
 
 }  // namespace rz::tool

@@ -1,4 +1,4 @@
-// Numbers on the command line: lists of them, and why a text is none.
+// Numbers as users write them, in lists and wrongly, and as tables show them.
 #pragma once
 
 #include <cstdint>
@@ -21,5 +21,8 @@ void add_list(CLI::App& command, const std::string& flag, std::vector<std::int64
 
 // Of a text that could not be read as a number: "'1,5' is no number", "9e999 is beyond the range of numbers".
 std::string why_no_number(std::string_view text);
+
+std::string number_text(double value, int digits);                // "-" for NaN
+std::string number_text(double value, double error, int digits);  // "1.5 +- 0.2"; without an error of rounding alone
 
 }  // namespace rz::tool

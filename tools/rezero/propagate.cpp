@@ -16,6 +16,7 @@
 #include "tools/rezero/command.h"
 #include "tools/rezero/evenly_spaced.h"
 #include "tools/rezero/network_inputs.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/outputs.h"
 #include "tools/rezero/progress.h"
 #include "tools/rezero/source.h"
@@ -83,26 +84,21 @@ Propagation measure(const Options& options) {
   std::vector<std::vector<std::vector<isometry::LayerSignal>>> signals;
   Tensor inputs;
   std::unique_ptr<nn::Model> first;
-  std::int64_t seed = 0;
   Progress progress("propagate", p.seeds);
-  for (std::int64_t k = 0; k < p.seeds; ++k) {
-    SourceOptions source_options = options.source;
-    if (k > 0) source_options.settings.push_back(seed_setting(seed, k));
-    Source source = open_source(source_options, DType::f64);
+  for_each_draw(options.source, p.seeds, DType::f64, [&](std::int64_t k, Source& source) {
     if (k == 0) {
       checked_usage("", [&] { isometry::check_signal(*source.model); });
-      seed = source.recipe.train.seed;
       const Inputs opened = open_inputs(options.inputs, source, DType::f64);
       inputs = opened.values;
       p.name = source.name;
       p.weights = weights_text(source, p.seeds);
       p.inputs = opened.text;
     }
-    Random random(static_cast<std::uint64_t>(seed + k), stream_named("propagate"));
+    Random random(static_cast<std::uint64_t>(source.recipe.train.seed), stream_named("propagate"));
     signals.push_back(isometry::measure_signal(*source.model, inputs.to(source.model->parameters().device()), random));
     if (k == 0) first = std::move(source.model);
     if (is_terminal(Stream::error)) progress.update(k + 1, "");
-  }
+  });
   progress.finish();
   p.layers = isometry::signal_statistics(signals);
   add_theory(options, *first, inputs.to(first->parameters().device()), p);
@@ -164,13 +160,8 @@ std::vector<NamedTensor> arrays_of(const Propagation& p) {
   return arrays;
 }
 
-std::string with_error(const isometry::Estimate& e) {
-  if (std::isnan(e.value)) return "-";
-  return !(e.standard_error > 1e-12 * std::fabs(e.value)) ? fmt::format("{:.4g}", e.value)
-                                                          : fmt::format("{:.4g} +- {:.1g}", e.value, e.standard_error);
-}
-
-std::string or_dash(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4g}", value); }
+std::string number(double value) { return number_text(value, 4); }
+std::string number(const isometry::Estimate& e) { return number_text(e.value, e.standard_error, 4); }
 
 std::string text_of(const Propagation& p) {
   std::vector<std::vector<std::string>> rows{
@@ -178,9 +169,8 @@ std::string text_of(const Propagation& p) {
   for (const std::size_t l : evenly_spaced(p.layers.size(), 17)) {
     const LayerStatistics& s = p.layers[l];
     const Line& t = p.theory[l];
-    rows.push_back({std::to_string(l), with_error(s.q), or_dash(t.q), with_error(s.c), or_dash(t.c),
-                    with_error(s.gradient_norm), or_dash(t.gradient_norm), with_error(s.apjn), or_dash(t.apjn),
-                    or_dash(s.branch_ratio.value)});
+    rows.push_back({std::to_string(l), number(s.q), number(t.q), number(s.c), number(t.c), number(s.gradient_norm),
+                    number(t.gradient_norm), number(s.apjn), number(t.apjn), number(s.branch_ratio.value)});
   }
   std::string text = fmt::format(
       "{}: signals by depth, hidden states from 0\n  weights  {}\n  inputs   {}\n\n"

@@ -46,6 +46,12 @@ std::string wanted_shapes(const Shape& input) {
   return input.rank() == 1 ? flat : fmt::format("{} or [samples, {}", flat, text(input).substr(1));
 }
 
+std::string seed_setting(std::int64_t first, std::int64_t k) {
+  if (first > std::numeric_limits<std::int64_t>::max() - k)
+    throw UsageError(fmt::format("--seeds: the seeds from {} on leave the range of integers", first));
+  return fmt::format("train.seed={}", first + k);
+}
+
 }  // namespace
 
 // "runs/rezero/" -> "rezero", "recipes/fc64-deep.toml" -> "fc64-deep"
@@ -102,10 +108,16 @@ bool initial_weights(const SourceOptions& options) {
          (options.run.empty() || options.checkpoint == "initial" || options.checkpoint == "0");
 }
 
-std::string seed_setting(std::int64_t first, std::int64_t k) {
-  if (first > std::numeric_limits<std::int64_t>::max() - k)
-    throw UsageError(fmt::format("--seeds: the seeds from {} on leave the range of integers", first));
-  return fmt::format("train.seed={}", first + k);
+void for_each_draw(const SourceOptions& options, std::int64_t seeds, DType precision,
+                   const std::function<void(std::int64_t, Source&)>& look) {
+  std::int64_t first = 0;
+  for (std::int64_t k = 0; k < seeds; ++k) {
+    SourceOptions draw = options;
+    if (k > 0) draw.settings.push_back(seed_setting(first, k));
+    Source source = open_source(draw, precision);
+    if (k == 0) first = source.recipe.train.seed;
+    look(k, source);
+  }
 }
 
 std::string weights_text(const Source& source, std::int64_t seeds) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,8 +42,11 @@ Source open_source(const SourceOptions& options, DType precision);
 bool initial_weights(const SourceOptions& options);
 inline constexpr const char* trained_weights =
     "it is that of random weights, and these are trained or read from a file";
-// The setting of the k-th draw of the weights, and what is said of `seeds` of them.   Throws: UsageError (beyond 2^63)
-std::string seed_setting(std::int64_t first, std::int64_t k);
+// look(k, source) for k = 0 ... seeds - 1: the network with its weights drawn of the recipe's seed + k.
+// Throws: what open_source does; UsageError (a seed beyond 2^63)
+void for_each_draw(const SourceOptions& options, std::int64_t seeds, DType precision,
+                   const std::function<void(std::int64_t, Source&)>& look);
+// What is said of `seeds` draws.
 std::string weights_text(const Source& source, std::int64_t seeds);
 
 // The [data] of the recipe has inputs and classes of the model's sizes. Of npy and csv it is assumed.

@@ -34,19 +34,18 @@ double mean_size(const std::vector<double>& gates) {
 }
 
 void look_at(const SpectrumOptions& options, const Variant& variant, Watched& all) {
-  all.variants.push_back(variant);
-  all.measured.push_back(measure_spectrum(options, variant));
   std::vector<double>& gates = all.gates.emplace_back();
   std::vector<double>& norms = all.gradient_norms.emplace_back();
-  const Source source = open_source(variant.source, DType::f64);
-  if (source.model->residual_weights().defined()) gates = source.model->residual_weights().value().to_vector();
-  if (!source.model->stages().chain) return;
-  const Inputs inputs = open_inputs(options.inputs, source, DType::f64);
-  Random random(static_cast<std::uint64_t>(source.recipe.train.seed), stream_named("propagate"));
-  const auto signals =
-      isometry::measure_signal(*source.model, inputs.values.to(source.model->parameters().device()), random, 1);
-  for (const isometry::LayerStatistics& layer : isometry::signal_statistics({signals}))
-    norms.push_back(layer.gradient_norm.value);
+  const auto look = [&](const Source& source, const Tensor& inputs) {
+    if (source.model->residual_weights().defined()) gates = source.model->residual_weights().value().to_vector();
+    if (!source.model->stages().chain) return;
+    Random random(static_cast<std::uint64_t>(source.recipe.train.seed), stream_named("propagate"));
+    const auto signals = isometry::measure_signal(*source.model, inputs, random, 1);
+    for (const isometry::LayerStatistics& layer : isometry::signal_statistics({signals}))
+      norms.push_back(layer.gradient_norm.value);
+  };
+  all.variants.push_back(variant);
+  all.measured.push_back(measure_spectrum(options, variant, look));
 }
 
 std::string text_of(const Watched& all) {
