@@ -72,7 +72,8 @@ TEST_CASE("spectrum: product and exact agree, seeds draw weights, and the parts 
 TEST_CASE("spectrum: the summary is means over the samples, each with its standard error") {
   const Recipe recipe("deep");
   const Arguments base = Arguments{"spectrum"} + recipe.arguments();
-  const json two = run_json(base), one = run_json(base + Arguments{"--samples", "1"});
+  const json two = run_json(base),
+             one = run_json({"spectrum", "--recipe", recipe.path(), "--inputs", "gaussian", "--samples", "1"});
   for (const char* name : {"max", "min", "log10_max", "log10_min", "mean_square", "mean_log", "condition_number",
                            "log10_condition", "fraction_below_floor", "rank"}) {
     CAPTURE(name);
@@ -237,10 +238,10 @@ TEST_CASE("outputs: - is standard output, which takes one result") {
     const CommandResult streamed = run_command(base + Arguments{"--" + kind, "-"}, {.folder = folder.path()});
     CHECK(streamed.exit_code == 0);
     CHECK(streamed.out == contents(file));
-    check_refused(base + Arguments{"--" + kind, "-", "--json"}, 2, {"standard output takes one result"});
+    check_refused(base + Arguments{"--" + kind, "-", "--json"}, 2, {"standard output", "one result"});
   }
   CHECK(folder.names().empty());
-  check_refused(base + Arguments{"--csv", "-", "--png", "-"}, 2, {"standard output takes one result"});
+  check_refused(base + Arguments{"--csv", "-", "--png", "-"}, 2, {"standard output", "one result"});
   check_refused(base + Arguments{"--csv", recipe.file("a"), "--png", recipe.file("a")}, 2, {"two files"});
   CHECK(mentions(run_command({"propagate", "--help"}).out, {"--csv", "FILE|-"}));
 }

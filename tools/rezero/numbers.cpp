@@ -29,13 +29,14 @@ std::errc read_number(std::string_view text, T& value) {
 
 template <class T>
 void read_list(const std::string& flag, const std::string& names, std::string_view text, std::vector<T>& values) {
-  for (std::size_t begin = 0, end = 0; end != text.size(); begin = end + 1) {
-    end = std::min(text.find(',', begin), text.size());
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
     const std::string_view item = trimmed(text.substr(begin, end - begin));
     if (item.empty())
       throw UsageError(fmt::format("{}: '{}' has an empty item (write {})", flag, printable(text), names));
     if (read_number(item, values.emplace_back()) != std::errc())
       throw UsageError(fmt::format("{}: {} (write {})", flag, why_no_number(item), names));
+    begin = end + 1;
   }
 }
 
@@ -69,6 +70,11 @@ std::string why_no_number(std::string_view text) {
   if (as_real == std::errc::result_out_of_range)
     return fmt::format("{} is beyond the range of numbers", printable(text));
   return fmt::format("'{}' is no {}", printable(text), as_real == std::errc() ? "whole number" : "number");
+}
+
+std::string check_whole_number(const std::string& text) {
+  std::int64_t value = 0;
+  return read_number(trimmed(text), value) == std::errc() ? "" : why_no_number(text);
 }
 
 std::string number_text(double value, int digits) {

@@ -21,6 +21,8 @@ void add_list(CLI::App& command, const std::string& flag, std::vector<std::int64
 
 // Of a text that could not be read as a number: "'1,5' is no number", "9e999 is beyond the range of numbers".
 std::string why_no_number(std::string_view text);
+// For CLI::Option::check: the parser takes the largest number in place of one beyond 2^63.
+std::string check_whole_number(const std::string& text);
 
 std::string number_text(double value, int digits);                // "-" for NaN
 std::string number_text(double value, double error, int digits);  // "1.5 +- 0.2"; without an error of rounding alone

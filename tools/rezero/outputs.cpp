@@ -33,8 +33,7 @@ void check_files(bool json, std::initializer_list<std::string_view> files) {
       throw UsageError(fmt::format("{}: two files would be written under this name", printable(path)));
     seen.push_back(full);
     if (takes_standard_output({path}) && std::exchange(standard_output, true))
-      throw UsageError(
-          fmt::format("{}: standard output takes one result, but two were asked for (name a file)", printable(path)));
+      throw UsageError("standard output: takes one result, but two were asked for (name a file)");
     check_target(path);
   }
 }

@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cmath>
+#include <type_traits>
 
 #include "data/text.h"
 #include "tools/rezero/command.h"
@@ -22,7 +23,8 @@ std::string activation_names() {
 template <class T>
 void number(CLI::App& command, const std::string& flag, std::optional<T>& value, const std::string& text,
             const std::string& name) {
-  command.add_option(flag, value, text)->type_name(name);
+  CLI::Option* const option = command.add_option(flag, value, text)->type_name(name);
+  if constexpr (std::is_integral_v<T>) option->check(check_whole_number);
 }
 
 void check_number(const std::optional<double>& value, std::string_view flag, double low, double high = 1e300) {

@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "tools/isometry/theory/random_net.h"
 #include "tools/isometry/theory/recommend.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/terminal.h"
 #include "tools/rezero/theory_commands.h"
 #include "tools/rezero/theory_options.h"
@@ -116,7 +117,7 @@ Command make_theory_recommend(CLI::App& theory) {
       "  rezero theory recommend --activation tanh --depth 100 --weights orthogonal --max-variance 1\n"
       "  rezero theory recommend --activation relu --depth 64 --form rezero --sigma-w 1.4142 --singular-values 0.5:2");
   add_net(*command, options->net);
-  command->add_option("--depth", options->depth, "Layers L")->type_name("L");
+  command->add_option("--depth", options->depth, "Layers L")->type_name("L")->check(check_whole_number);
   command->add_option("--sigma-w", options->sigma_w, "Of --form rezero (default 1)")->type_name("X");
   command->add_option("--sigma-b", options->sigma_b, "Of --form rezero (default 0)")->type_name("X");
   command->add_option("--max-variance", options->max_variance, "Largest variance of sigma^2 in units of its mean^2")
