@@ -51,6 +51,16 @@ TEST_CASE("law residual: relu's correlated masks widen the spectrum of W relu(x)
   }
 }
 
+TEST_CASE("law residual: relu's correlated masks in very many layers") {
+  const auto variance = [](std::int64_t depth) {
+    const ResidualLayerLaw layer = relu(0.5, depth);
+    return residual_law({&layer, 1}, nn::Branch::activation_first).summary().variance_over_mean2;
+  };
+  const double coarse = variance(1024), fine = variance(2048);  // both exact
+  CHECK(variance(2049) == doctest::Approx(fine).epsilon(1e-5));
+  CHECK(variance(1000000) == doctest::Approx(2 * fine - coarse).epsilon(1e-6));
+}
+
 TEST_CASE("law residual: relu(W x) has one outlier") {
   const double expected[][2] = {{0.1, 3.74}, {0.5, 21.9}, {1, 82.5}};
   for (const auto& [t, outlier] : expected) {
@@ -127,6 +137,15 @@ TEST_CASE("law: errors say what is wrong") {
   CHECK_THROWS_AS(law.grid(1), Error);
   const double zero[] = {0.0};
   CHECK_THROWS_AS(law.density(zero), Error);
+}
+
+TEST_CASE("law: no density where slopes are 0 in doubles") {
+  const LayerLaw layer{ScalarFunction::tanh, 100};
+  const std::vector<double> lambda{1e-10, 1e-250, 1e-260};
+  const std::vector<double> rho = deep_law({&layer, 1}).density(lambda);
+  CHECK(rho[0] > 0);
+  CHECK(std::isnan(rho[1]));
+  CHECK(std::isnan(rho[2]));
 }
 
 }  // namespace

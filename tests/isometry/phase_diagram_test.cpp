@@ -54,6 +54,13 @@ TEST_CASE("phase diagram: the table of moments") {
   }
 }
 
+TEST_CASE("phase diagram: to the ends of what sigmas may be") {
+  for (const ScalarFunction phi : {ScalarFunction::tanh, ScalarFunction::sin}) {
+    const PhaseDiagram d = phase_diagram(phi, {0, 1e4, 0, 1e4}, 2, 2);
+    CHECK(d.q_star[3] == doctest::Approx(phi == ScalarFunction::sin ? 1.5e8 : 2e8).epsilon(1e-3));
+  }
+}
+
 TEST_CASE("phase diagram: refusals") {
   const auto refused = [](const Window& window, std::int64_t width) {
     return message_of(ErrorCode::value, [&] { phase_diagram(ScalarFunction::tanh, window, width, 10); });

@@ -99,4 +99,39 @@ TEST_CASE("law of a random net: no more layers than groups are taken one by one"
   check_close(law_of(net).summary(), layer_by_layer(net), 1e-12);
 }
 
+TEST_CASE("law of a random net: many layers take no longer than few") {
+  RandomNet net{.activation = ScalarFunction::tanh, .depth = 20000};
+  const double gate = gate_of(net, 0.5);
+  net.gates.assign(20000, gate);
+  const TheorySpectrum s = law_of(net).summary();
+  CHECK(s.mean == doctest::Approx(std::exp(0.5)).epsilon(1e-4));
+  CHECK(s.s_max * s.s_min == doctest::Approx(1).epsilon(1e-3));
+}
+
+TEST_CASE("law of a random net: lengths that grow to any size end at two straight lines") {
+  RandomNet net{.activation = ScalarFunction::gelu, .depth = 1};
+  RandomNet relu = net;
+  relu.activation = ScalarFunction::relu;
+  net.order = relu.order = nn::Branch::activation_last;
+  net.gates = relu.gates = {0.3};
+  const TheorySpectrum straight = law_of(relu).summary();
+  for (const double q : {1e7, 1e12, 1e60, 1e299}) {
+    net.q_0 = q;
+    const TheorySpectrum s = law_of(net).summary();
+    CAPTURE(q);
+    CHECK(s.mean == doctest::Approx(straight.mean).epsilon(1e-3));
+    CHECK(s.variance_over_mean2 == doctest::Approx(straight.variance_over_mean2).epsilon(1e-3));
+  }
+  net.depth = 3000;
+  net.gates.assign(3000, 2.0);  // beyond all doubles
+  CHECK(law_of(net).summary().mean_log_sigma > 1000);
+}
+
+TEST_CASE("slope law: the largest slope where arguments are large, and sin") {
+  CHECK(SlopeLaw(ScalarFunction::gelu, 1e6, 1).supremum() == doctest::Approx(1.12890414518516 * 1.12890414518516));
+  const SlopeLaw law(ScalarFunction::sin, 1e6, 1);
+  CHECK(law.mean() == doctest::Approx(0.5).epsilon(1e-12));
+  CHECK(law.relative_variance() == doctest::Approx(0.5).epsilon(1e-12));
+}
+
 }  // namespace

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <numeric>
+#include <optional>
 
 #include "core/error.h"
 #include "tools/isometry/theory/product.h"
@@ -124,17 +126,17 @@ std::vector<double> Product::density(std::span<const double> lambda) const {
            std::sqrt(variance));
   const double offset = 0.25 * std::min(1.0, std::sqrt(variance));
   Continuation beside(*this, {top + 5, -offset});
+  std::optional<double> rest;  // the density at all lambda that are left
   for (const std::size_t i : order) {
     const double x = std::log(lambda[i]);
     if (x >= top - 1e-13 || x <= bottom + 1e-13) continue;  // not at a hard edge itself
     // Nor at an atom, a pole of z.
     if (std::ranges::any_of(positive_atoms, [&](const LogAtom& a) { return std::abs(x - a.log_lambda) < 1e-6; }))
       continue;
-    if (!beside.move({x, -offset})) {
-      RZ_ASSERT(beside.z().imag() < 1e-4);  // below the nodes that stand for a law near 0: there is no mass left
-      break;
-    }
-    rho[i] = weight_at(beside, x, offset) / lambda[i];
+    // No further: below the nodes that stand for a law near 0 no mass is left, or that of slopes that are 0 in doubles.
+    if (!rest && !beside.move({x, -offset}))
+      rest = beside.z().imag() < 1e-4 ? 0 : std::numeric_limits<double>::quiet_NaN();
+    rho[i] = rest ? *rest : weight_at(beside, x, offset) / lambda[i];
   }
   return rho;
 }

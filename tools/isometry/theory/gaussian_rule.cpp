@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "core/error.h"
@@ -58,7 +59,7 @@ Legendre gauss_legendre() {
 // Gauss-Legendre panels over [a, b] in z, none of them wider than `widest`.
 void add_panels(GaussianRule& rule, double root_q, double a, double b, double widest) {
   static const Legendre legendre = gauss_legendre();
-  const auto pieces = static_cast<long>(std::ceil((b - a) / widest));
+  const auto pieces = std::max(1L, static_cast<long>(std::ceil((b - a) / widest)));
   const double half = 0.5 * (b - a) / static_cast<double>(pieces);
   for (long piece = 0; piece < pieces; ++piece) {
     const double middle = a + half * static_cast<double>(2 * piece + 1);
@@ -80,7 +81,7 @@ std::vector<double> split_points(std::span<const double> kinks, double root_q) {
 }  // namespace
 
 GaussianRule gaussian_rule(std::span<const double> kinks, double q) {
-  RZ_CHECK(value, q >= 0 && q <= 1e10, "gaussian_rule: the variance q = {} must lie between 0 and 10^10", q);
+  RZ_CHECK(value, q >= 0 && q <= 1e10, "integrals over arguments of variance {}: it must lie between 0 and 10^10", q);
   if (q == 0) return {{-beside_zero, beside_zero}, {0.5, 0.5}};
   const double root_q = std::sqrt(q);
   const std::vector<double> ends = split_points(kinks, root_q);
@@ -91,8 +92,16 @@ GaussianRule gaussian_rule(std::span<const double> kinks, double q) {
   return rule;
 }
 
+GaussianRule panel_rule(std::span<const double> ends, double q) {
+  GaussianRule rule;
+  for (std::size_t i = 0; i + 1 < ends.size(); ++i)
+    add_panels(rule, std::sqrt(q), ends[i], ends[i + 1], std::numeric_limits<double>::infinity());
+  return rule;
+}
+
 GaussianRule graded_rule(std::span<const double> kinks, double q) {
-  RZ_CHECK(value, q > 100 && q <= 1e300, "gaussian_rule: the variance q = {} must lie between 100 and 10^300", q);
+  RZ_CHECK(value, q > 100 && q <= 1e300, "integrals over arguments of variance {}: it must lie between 100 and 10^300",
+           q);
   const double root_q = std::sqrt(q), middle = 48 / root_q;
   std::vector<double> ends = split_points(kinks, root_q);
   for (double z = middle; z < reach; z *= 2) ends.insert(ends.end(), {-z, z});

@@ -23,6 +23,9 @@ GaussianRule gaussian_rule(std::span<const double> kinks, double q);
 // |x| there, so that the number of nodes hardly grows with q. Throws: value (q not between 100 and 1e300)
 GaussianRule graded_rule(std::span<const double> kinks, double q);
 
+// One Gauss-Legendre panel of 16 nodes between each two neighbours of `ends`, ascending places of z.
+GaussianRule panel_rule(std::span<const double> ends, double q);
+
 // E g(x), x ~ N(0, q).
 template <class G>
 double expectation(const GaussianRule& rule, G&& g) {

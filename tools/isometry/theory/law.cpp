@@ -80,7 +80,7 @@ std::vector<double> Law::grid(std::int64_t points) const {
 }
 
 Law deep_law(std::span<const LayerLaw> layers) {
-  RZ_CHECK(value, !layers.empty(), "deep_law: no layers");
+  RZ_CHECK(value, !layers.empty(), "law: no layers");
   Parts parts(deep_factor);
   for (const LayerLaw& layer : layers) parts.add(layer, 1);
   const auto product = parts.product();
@@ -88,7 +88,7 @@ Law deep_law(std::span<const LayerLaw> layers) {
 }
 
 Law residual_law(std::span<const ResidualLayerLaw> layers, nn::Branch order) {
-  RZ_CHECK(value, !layers.empty(), "residual_law: no layers");
+  RZ_CHECK(value, !layers.empty(), "law: no layers");
   Parts parts(residual_factor);
   std::vector<double> relu_gates;
   bool all_relu = true;

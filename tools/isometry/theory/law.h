@@ -35,7 +35,8 @@ class Law {
  public:
   Law(std::shared_ptr<const Product> product, TheorySpectrum summary);
   const TheorySpectrum& summary() const { return summary_; }
-  // rho(lambda) of the part without atoms, 0 outside of its support; at the given lambda > 0, in their order.
+  // rho(lambda) of the part without atoms, 0 outside of its support; at the given lambda > 0, in their order. NaN where
+  // it would depend on slopes that are 0 in doubles, as of tanh far from 0.
   // Throws: value (a lambda that is not positive and finite; a law narrower than 1e-6 of its mean)
   std::vector<double> density(std::span<const double> lambda) const;
   // lambda, ascending, evenly spaced in log lambda, from s_min^2 to s_max^2, or from e^-30 s_max^2 where the support

@@ -87,8 +87,8 @@ std::string_view name(Phase phase) {
 }
 
 void check_sigmas(double sigma_w, double sigma_b) {
-  RZ_CHECK(value, sigma_w >= 0 && sigma_w <= 1e4, "mean field: sigma_w = {} must lie between 0 and 10000", sigma_w);
-  RZ_CHECK(value, sigma_b >= 0 && sigma_b <= 1e4, "mean field: sigma_b = {} must lie between 0 and 10000", sigma_b);
+  RZ_CHECK(value, sigma_w >= 0 && sigma_w <= 1e4, "sigma_w = {} must lie between 0 and 10000", sigma_w);
+  RZ_CHECK(value, sigma_b >= 0 && sigma_b <= 1e4, "sigma_b = {} must lie between 0 and 10000", sigma_b);
 }
 
 namespace {
@@ -127,7 +127,7 @@ MeanField mean_field(Scalar phi, double sigma_w, double sigma_b, const std::func
   const double q_star = is_homogeneous(phi) ? homogeneous_q_star(scale * far_mu(phi, 1), sigma_b)
                                             : fixed_point(v, scale * at_zero * at_zero + bias,
                                                           is_bounded(phi) ? infinity : largest_q_star);
-  Moments m{0, far_mu(phi, 1), far_mu(phi, 1), far_mu(phi, 2)};
+  Moments m{0, far_mu(phi, 1), far_mu(phi, 1), far_mu(phi, 2), 0};
   if (std::isfinite(q_star) && !is_homogeneous(phi)) m = q_star > 0 ? moments_at(q_star) : moments(phi, 0);
   return described(phi, sigma_w, sigma_b, q_star, m);
 }

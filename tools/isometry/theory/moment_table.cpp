@@ -31,7 +31,7 @@ std::array<double, points> interpolation_weights(double x) {
 }  // namespace
 
 MomentTable::MomentTable(Scalar phi, double q_high) : phi_(phi) {
-  RZ_CHECK(value, q_high <= 1e8, "MomentTable: q_high = {} must not be above 10^8", q_high);
+  RZ_CHECK(value, q_high <= 1e9, "a table of moments: q_high = {} must not be above 10^9", q_high);
   const double e_folds = std::log(std::max(q_high, 1.0) / q_low);
   nodes_.resize(static_cast<std::size_t>(std::ceil(e_folds * per_e_fold)) + points);
   parallel_for(std::ssize(nodes_), [&](std::int64_t i) {
@@ -51,6 +51,7 @@ Moments MomentTable::operator()(double q) const {
     sum.slope += weights[i] * node.slope;
     sum.mu_1 += weights[i] * node.mu_1;
     sum.mu_2 += weights[i] * node.mu_2;
+    sum.mean += weights[i] * node.mean;
   }
   return sum;
 }

@@ -11,7 +11,7 @@ namespace rz::isometry {
 // through the next 8 in ln q: to 1e-9 of the true moment. Outside of them the quadrature. Several threads may read it.
 class MomentTable {
  public:
-  MomentTable(Scalar phi, double q_high);  // Throws: value (q_high above 1e8)
+  MomentTable(Scalar phi, double q_high);  // Throws: value (q_high above 1e9)
   Moments operator()(double q) const;      // as moments(phi, q)
 
  private:

@@ -17,6 +17,7 @@ struct Moments {
   double second = 0;          // E phi^2
   double slope = 0;           // d/dq E phi^2 = E phi'^2 + E phi phi'', with the jumps of phi' in phi''
   double mu_1 = 0, mu_2 = 0;  // E phi'^2, E phi'^4
+  double mean = 0;            // E phi
 };
 Moments moments(Scalar phi, double q);
 

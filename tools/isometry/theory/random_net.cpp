@@ -2,25 +2,36 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <span>
 #include <utility>
 
 #include "core/error.h"
+#include "tools/isometry/theory/moment_table.h"
+#include "tools/isometry/theory/root.h"
 #include "tools/isometry/theory/signal.h"
 #include "tools/isometry/theory/two_point.h"
 
 namespace rz::isometry {
 namespace {
 
+using MomentsAt = std::function<Moments(double)>;
+
+// Of f; from a table where a net has more layers than it has nodes.
+MomentsAt moments_of(const RandomNet& net) {
+  if (net.depth > 2000) return MomentTable(net.activation, 1e8);
+  return [f = net.activation](double q) { return moments(f, q); };
+}
+
+SignalStart start_of(const RandomNet& net, double q_0, double c_0) {
+  return {.q = q_0, .c = c_0, .mean = net.order == nn::Branch::activation_last ? net.mean_0 : 0};
+}
+
 // The variance of f's argument in layer l = 1 ... depth of a residual net. Where f' does not depend on it, 1.
-std::vector<double> arguments_of(const RandomNet& net) {
+std::vector<double> arguments_of(const RandomNet& net, const MomentsAt& moments_at) {
   if (is_homogeneous(net.activation)) return std::vector<double>(net.gates.size(), 1.0);
-  const double w2 = net.sigma_w * net.sigma_w, b2 = net.sigma_b * net.sigma_b;
-  const std::vector<SignalTheory> path = signal_theory(net, net.q_0, 0);
-  std::vector<double> q;
-  for (std::size_t l = 0; l < net.gates.size(); ++l)
-    q.push_back(net.order == nn::Branch::activation_first ? path[l].q : w2 * path[l].q + b2);
-  return q;
+  return residual_arguments(net.activation, net.sigma_w, net.sigma_b, net.order, net.gates, start_of(net, net.q_0, 0),
+                            moments_at);
 }
 
 struct Branch {
@@ -69,15 +80,11 @@ Law deep_law_of(const RandomNet& net) {
   if (!is_homogeneous(net.activation)) {
     q = mean_field(net).q_star;
     RZ_CHECK(value, std::isfinite(q),
-             "theory: squared lengths of {} with sigma_w {} and sigma_b {} have no fixed point, so there is no law",
+             "squared lengths of {} with sigma_w {} and sigma_b {} have no fixed point, so there is no law",
              info(net.activation.function).name, net.sigma_w, net.sigma_b);
   }
   const LayerLaw layers[] = {{net.activation, q, net.sigma_w, net.weights, net.depth}};
   return deep_law(layers);
-}
-
-SignalStart start_of(const RandomNet& net, double q_0, double c_0) {
-  return {.q = q_0, .c = c_0, .mean = net.order == nn::Branch::activation_last ? net.mean_0 : 0};
 }
 
 // Of x = f(h), where signal is that of h.
@@ -116,7 +123,7 @@ MeanField mean_field(const RandomNet& net) {
 Law law_of(const RandomNet& net) {
   if (!net.residual()) return deep_law_of(net);
   std::vector<Branch> all;
-  for (const double q : arguments_of(net)) all.push_back({net.gates[all.size()], q});
+  for (const double q : arguments_of(net, moments_of(net))) all.push_back({net.gates[all.size()], q});
   if (!is_homogeneous(net.activation)) all = grouped(std::move(all));
   std::vector<ResidualLayerLaw> layers;
   for (const Branch& layer : all)
@@ -125,36 +132,31 @@ Law law_of(const RandomNet& net) {
 }
 
 double gate_of(RandomNet net, double t) {
-  RZ_CHECK(value, net.sigma_w > 0, "theory: with sigma_w = 0 no gate gives t = {}", t);
-  const auto t_at = [&](double gate) {
+  RZ_CHECK(value, net.sigma_w > 0, "with sigma_w = 0 no gate gives t = {}", t);
+  if (t == 0) return 0;
+  const MomentsAt moments_at = moments_of(net);
+  const auto root_at = [&](double gate) {  // of t: nearly linear in the gate, and grows with it
     net.gates.assign(static_cast<std::size_t>(net.depth), gate);
     double sum = 0;
-    for (const double q : arguments_of(net)) sum += mu(net.activation, 1, q);
-    return gate * gate * net.sigma_w * net.sigma_w * sum;
+    for (const double q : arguments_of(net, moments_at)) sum += q > 0 ? moments_at(q).mu_1 : mu(net.activation, 1, 0);
+    return gate * net.sigma_w * std::sqrt(sum);
   };
-  if (t == 0) return 0;
-  const double first = std::sqrt(t / t_at(1));
+  const double root_t = std::sqrt(t), first = root_t / root_at(1);
   if (is_homogeneous(net.activation)) return first;
-  double low = 0, high = first;  // t grows with the gate
-  for (int k = 0; t_at(high) < t; ++k, high *= 2)
-    RZ_CHECK(value, k < 60, "theory: no gate gives t = {}: {} saturates", t, info(net.activation.function).name);
-  while (high - low > 1e-15 * high) {
-    const double middle = 0.5 * (low + high);
-    if (middle == low || middle == high) break;
-    (t_at(middle) < t ? low : high) = middle;
-  }
-  return 0.5 * (low + high);
+  double high = first;
+  for (int k = 0; root_at(high) < root_t; ++k, high *= 2)
+    RZ_CHECK(value, k < 60, "no gate gives t = {}: {} saturates", t, info(net.activation.function).name);
+  return find_root([&](double gate) { return root_at(gate) - root_t; }, 0, high);
 }
 
 FiniteWidth finite_width_of(const RandomNet& net, std::int64_t width) {
   const ScalarFunction f = net.activation.function;
   const bool linear = f == ScalarFunction::identity, relu = f == ScalarFunction::relu && !net.residual();
-  RZ_CHECK(
-      value, net.weights == Weights::gaussian && (linear || relu) && net.sigma_b == 0,
-      "theory: exact expectations at a finite width are known of Gaussian weights without bias, for identity (deep "
-      "or rezero) and deep relu networks, not for {}{}{}",
-      info(f).name, net.weights == Weights::gaussian ? "" : " with orthogonal weights",
-      net.sigma_b == 0 ? "" : " with biases");
+  RZ_CHECK(value, net.weights == Weights::gaussian && (linear || relu) && net.sigma_b == 0,
+           "exact expectations at a finite width are known of Gaussian weights without bias, for identity (deep "
+           "or rezero) and deep relu networks, not for {}{}{}",
+           info(f).name, net.weights == Weights::gaussian ? "" : " with orthogonal weights",
+           net.sigma_b == 0 ? "" : " with biases");
   if (net.residual()) return finite_width(RandomProduct::residual, width, net.depth, net.sigma_w, net.gates.front());
   return finite_width(linear ? RandomProduct::linear : RandomProduct::relu, width, net.depth, net.sigma_w);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -39,5 +40,11 @@ Signal deep_signal(Scalar phi, double sigma_w, double sigma_b, const SignalStart
 // by O(1 / N). Throws: value (as deep_signal; |mean| > sqrt(q); a mean with activation_first)
 Signal residual_signal(Scalar phi, double sigma_w, double sigma_b, nn::Branch branch, std::span<const double> gates,
                        const SignalStart& start);
+
+// Of the same stream the variance of phi's argument in every layer: without correlations, which are slow. Where it
+// would exceed 10^300 it stays there: phi is straight. moments_at(q): those of phi.
+std::vector<double> residual_arguments(Scalar phi, double sigma_w, double sigma_b, nn::Branch branch,
+                                       std::span<const double> gates, const SignalStart& start,
+                                       const std::function<Moments(double)>& moments_at);
 
 }  // namespace rz::isometry

@@ -14,7 +14,10 @@
 namespace rz::isometry {
 namespace {
 
-constexpr double reach = 8.5;  // in deviations: 2e-17 of the mass lie beyond
+constexpr double reach = 8.5;    // in deviations: 2e-17 of the mass lie beyond
+constexpr double straight = 48;  // |x| beyond which phi' is constant to 1e-20, but for sin
+// E cos(2 k x) = exp(-2 k^2 q): at this variance all arguments of sin' are alike.
+constexpr double largest_sin_q = 20;
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 double normal_mass(double from, double to) {  // between two places in units of the deviation
@@ -24,16 +27,16 @@ double normal_mass(double from, double to) {  // between two places in units of 
 }
 
 // Ends of panels, in deviations, for integrals over 1 / (1 - chi phi'^2) at any chi: phi'^2 changes by no more than
-// exp(1.5) within a panel, down to 1e-26, and zeros of phi' lie between panels of about 1e-10.
+// exp(1.5) within a panel, down to 1e-26, and zeros of phi' lie between panels of the width `smallest`.
 void add_ends(std::vector<double>& ends, const std::function<double(double)>& slope, double low, double high,
-              double widest) {
+              double widest, double smallest) {
   const double middle = 0.5 * (low + high), width = high - low;
   const auto level = [&](double z) { return std::log(std::pow(slope(z), 2) + 1e-26); };
   const double a = level(low), b = level(middle), c = level(high);
   const double change = std::max({a, b, c}) - std::min({a, b, c});
-  if (width > widest || (width > 1e-10 && (change > 1.5 || slope(low) * slope(high) < 0))) {
-    add_ends(ends, slope, low, middle, widest);
-    add_ends(ends, slope, middle, high, widest);
+  if (width > widest || (width > smallest && (change > 1.5 || slope(low) * slope(high) < 0))) {
+    add_ends(ends, slope, low, middle, widest, smallest);
+    add_ends(ends, slope, middle, high, widest, smallest);
   } else {
     ends.push_back(high);
   }
@@ -41,7 +44,8 @@ void add_ends(std::vector<double>& ends, const std::function<double(double)>& sl
 
 }  // namespace
 
-SlopeLaw::SlopeLaw(Scalar phi, double q, double scale) : phi_(phi), q_(q), scale_(scale) {
+SlopeLaw::SlopeLaw(Scalar phi, double q, double scale)
+    : phi_(phi), q_(phi.function == ScalarFunction::sin ? std::min(q, largest_sin_q) : q), scale_(scale) {
   if (q == 0) {
     const GaussianRule sides = gaussian_rule(phi, q);
     for (std::size_t i = 0; i < sides.x.size(); ++i)
@@ -49,8 +53,8 @@ SlopeLaw::SlopeLaw(Scalar phi, double q, double scale) : phi_(phi), q_(q), scale
   } else {
     double low = -infinity;
     for (const double kink : info(phi.function).kinks) {
-      add_stretch(low, kink / std::sqrt(q));
-      low = kink / std::sqrt(q);
+      add_stretch(low, kink / std::sqrt(q_));
+      low = kink / std::sqrt(q_);
     }
     add_stretch(low, infinity);
   }
@@ -87,17 +91,20 @@ void SlopeLaw::add_stretch(double low, double high) {
     points_.push_back({scale_ * first * first, normal_mass(low, high), true});
     return;
   }
+  // Narrow panels where phi' bends, wide ones beyond.
+  const double bend = straight / root_q, smallest = 1e-10 / std::max(1.0, root_q);
   std::vector<double> ends{from};
-  add_ends(ends, slope, from, to, std::min(1.0, 2 / root_q));
-  std::vector<double> places = ends;
-  for (double& x : places) x *= root_q;
-  const GaussianRule rule = gaussian_rule(places, q_);
-  auto k = static_cast<std::size_t>(std::ranges::lower_bound(rule.x, places.front()) - rule.x.begin());
+  for (const double end : {-bend, bend, infinity}) {
+    const double low_end = ends.back(), high_end = std::clamp(end, low_end, to);
+    const bool inside = high_end <= bend && low_end >= -bend;
+    if (low_end < high_end)
+      add_ends(ends, slope, low_end, high_end, inside ? std::min(1.0, 2 / root_q) : 1.0, smallest);
+  }
+  const GaussianRule rule = panel_rule(ends, q_);
   for (std::size_t panel = 0; panel + 1 < ends.size(); ++panel) {
     std::array<double, Panel::order> z{}, log_s{};
-    const std::size_t begin = k;
-    for (; k < begin + Panel::order; ++k) {
-      RZ_ASSERT(k < rule.x.size() && rule.x[k] > places[panel] && rule.x[k] < places[panel + 1]);
+    const std::size_t begin = panel * Panel::order;
+    for (std::size_t k = begin; k < begin + Panel::order; ++k) {
       const double s = scale_ * std::pow(evaluate(phi_, 1, rule.x[k]), 2);
       z[k - begin] = rule.x[k] / root_q;
       log_s[k - begin] = std::log(s);
@@ -117,11 +124,11 @@ double SlopeLaw::smallest_positive() const {
 double SlopeLaw::find_supremum() const {
   double best = points_.back().value;
   if (points_.back().atom) return best;
-  const double root_q = std::sqrt(q_);
+  const double root_q = std::sqrt(q_), span = std::min(reach, straight / root_q);
   const auto at = [&](double z) { return scale_ * std::pow(evaluate(phi_, 1, root_q * z), 2); };
   constexpr int cells = 4096;
   for (int i = 1; i < cells; ++i) {
-    const double middle = reach * (2.0 * i / cells - 1), h = 2 * reach / cells;
+    const double middle = span * (2.0 * i / cells - 1), h = 2 * span / cells;
     if (at(middle) < at(middle - h) || at(middle) < at(middle + h)) continue;
     const auto rises = [&](double z) { return evaluate(phi_, 1, root_q * z) * evaluate(phi_, 2, root_q * z) > 0; };
     best = std::max(best, at(bisect(rises, middle - h, middle + h)));
@@ -174,11 +181,11 @@ double SlopeLaw::chi(double z) const {
 double SlopeLaw::density(double value) const {
   if (value <= 0) return 0;
   constexpr int cells = 4096;
-  const double root_q = std::sqrt(q_);
+  const double root_q = std::sqrt(q_), span = std::min(reach, straight / root_q);
   const auto f = [&](double z) { return scale_ * std::pow(evaluate(phi_, 1, root_q * z), 2) - value; };
-  double sum = 0, left = f(-reach);
+  double sum = 0, left = f(-span);
   for (int i = 0; i < cells; ++i) {
-    double low = -reach + 2 * reach * i / cells, high = -reach + 2 * reach * (i + 1) / cells;
+    double low = -span + 2 * span * i / cells, high = -span + 2 * span * (i + 1) / cells;
     const double right = f(high);
     const double sign = left < 0 ? 1 : -1;
     if ((left < 0) != (right < 0)) {

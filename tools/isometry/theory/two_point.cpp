@@ -158,11 +158,11 @@ PairMoments HermiteSeries::at(double c) {
 }
 
 TwoPoint::TwoPoint(Scalar phi, double q) : phi_(phi), q_(q) {
-  RZ_CHECK(value, q > 0, "TwoPoint: the variance q = {} must be positive", q);
+  RZ_CHECK(value, q > 0, "pairs of arguments: the variance q = {} must be positive", q);
 }
 
 PairMoments TwoPoint::at(double c) {
-  RZ_CHECK(value, c >= -1 && c <= 1, "TwoPoint: the correlation {} must lie between -1 and 1", c);
+  RZ_CHECK(value, c >= -1 && c <= 1, "pairs of arguments: the correlation {} must lie between -1 and 1", c);
   switch (phi_.function) {
     case ScalarFunction::identity:
       return {q_ * c, 1};
