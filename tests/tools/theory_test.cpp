@@ -160,20 +160,81 @@ TEST_CASE("theory: bad input is refused in one line") {
   check_bad({"--activation", "tan"}, {"tanh"});
   check_bad({"--activation", "tanh", "--critical"}, {"--critical", "neither"});
   check_bad({"--activation", "tanh", "--critical", "--sigma-w", "1", "--sigma-b", "1"}, {"--critical", "both"});
-  check_bad({"--activation", "relu", "--critical", "--sigma-b", "0.3"}, {"relu"});
-  check_bad({"--activation", "tanh", "--half-stable"}, {"tanh has none"});
+  check_bad({"--activation", "relu", "--critical", "--sigma-b", "0.3"}, {"--critical", "relu has chi_1 = 1"});
+  check_bad({"--activation", "tanh", "--half-stable"}, {"--half-stable", "tanh has no half-stable point"});
   check_bad({"--activation", "tanh", "--gate", "0.1"}, {"--gate", "rezero"});
   check_bad({"--activation", "tanh", "--depth", "3", "--points", "1"}, {"--points", "at least 2"});
   check_bad({"--activation", "tanh", "--sigma-w", "1e5"}, {"--sigma-w", "10000"});
   check_bad({"--universal", "smooth"}, {"--universal", "--variance"});
   check_bad({"--activation", "tanh", "--lambda", "1"}, {"--lambda", "--depth"});
   check_bad({"--activation", "tanh", "--depth", "3", "--q0", "1"}, {"--c0", "missing"});
-  check_bad({"--activation", "tanh", "--depth", "3", "--width", "8"}, {"finite width", "tanh"});
-  check_bad({"--activation", "gelu", "--sigma-w", "3", "--depth", "4"}, {"gelu", "no fixed point"});
+  check_bad({"--activation", "tanh", "--depth", "3", "--width", "8"}, {"--width", "finite width", "tanh"});
+  check_bad({"--activation", "gelu", "--sigma-w", "3", "--depth", "4"}, {"--depth", "gelu", "no fixed point"});
   check_bad({"phase", "--activation", "tanh", "--sigma-w", "2:1", "--sigma-b", "0:1"}, {"--sigma-w", "2 is above 1"});
   check_bad({"phase", "--activation", "tanh", "--sigma-w", "1:2", "--sigma-b", "0:1", "--grid", "9"},
             {"--grid", "WxH"});
   check_bad({"recommend", "--activation", "tanh", "--depth", "10", "--max-variance", "0.1"},
-            {"Gaussian", "orthogonal"});
+            {"--max-variance", "Gaussian", "the depth, 10", "--weights orthogonal"});
   check_bad({"recommend", "--activation", "tanh", "--depth", "10"}, {"one limit"});
+  check_bad({"--activation", "identity", "--depth", "3", "--t", "1e-14", "--csv", "/dev/stdout"}, {"--csv", "narrow"});
+  check_bad({"--activation", "tanh", "--sigma-w", "0", "--depth", "4"}, {"--sigma-w", "no spectrum"});
+  check_bad({"--activation", "tanh", "--sigma-w", "0.9", "--critical"}, {"--critical", "off the critical line"});
+}
+
+TEST_CASE("theory phase: windows, grids and points are refused by their options") {
+  const auto phase = [](const std::string& sigma_w, const std::string& grid, Arguments more,
+                        const std::vector<std::string>& parts) {
+    more.insert(more.begin(),
+                {"phase", "--activation", "tanh", "--sigma-w", sigma_w, "--sigma-b", "0:1", "--grid", grid});
+    check_bad(more, parts);
+  };
+  phase("0:20000", "9x9", {}, {"--sigma-w", "20000", "10000"});
+  phase("1:1", "9x9", {}, {"--sigma-w", "1 to itself"});
+  phase("1:2", "1x9", {}, {"--grid", "1 x 9", "2 x 2"});
+  phase("1:2", "9x9", {"--here", "1.5,0.1"}, {"--here", "--svg", "--png"});
+  const TemporaryFolder folder;
+  phase("1:2", "9x9", {"--here", "3,0.1", "--svg", folder.path() + "/p.svg"},
+        {"--here", "3,0.1", "outside of the window", "sigma_w 1 to 2", "sigma_b 0 to 1"});
+}
+
+TEST_CASE("theory: its own options before a subcommand are refused") {
+  check_bad({"--depth", "3", "phase", "--activation", "tanh", "--sigma-w", "1:2", "--sigma-b", "0:1"},
+            {"--depth", "stands before phase", "theory phase --help"});
+  check_bad({"--activation", "tanh", "recommend", "--depth", "10", "--max-variance", "100"},
+            {"--activation", "stands before recommend"});
+  check_refused({"bench", "--json", "fc"}, 2, {"--json", "stands before fc", "rezero bench fc"});
+  check_bad({"--json", "recommend", "--activation", "tanh", "--depth", "10", "--max-variance", "100"}, {"--json"});
+}
+
+TEST_CASE("theory recommend: says which limit fails where the critical line begins, and what may do") {
+  const auto refused = [](const std::string& activation, Arguments limit, const std::vector<std::string>& parts) {
+    limit.insert(limit.begin(), {"recommend", "--activation", activation, "--depth", "64", "--weights", "orthogonal"});
+    check_bad(limit, parts);
+  };
+  refused("tanh", {"--singular-values", "0.5:2"},
+          {"--singular-values", "smallest singular value is 0", "slope", "--max-variance"});
+  refused("relu", {"--max-variance", "1"}, {"--max-variance", "relu", "64", "the mean squared is 64", "fewer layers"});
+  refused("leaky_relu", {"--singular-values", "1e-200:2"}, {"--singular-values", "largest singular value is"});
+  refused("tanh", {"--singular-values", "1:1"}, {"--singular-values", "from 1 to 1"});
+  check_bad({"recommend", "--activation", "tanh", "--depth", "8", "--form", "rezero", "--singular-values", "2:3"},
+            {"--singular-values", "gate 0 are 1"});
+  check_bad({"recommend", "--activation", "tanh", "--depth", "8", "--form", "rezero", "--sigma-w", "0",
+             "--max-variance", "1"},
+            {"--sigma-w", "identity"});
+}
+
+TEST_CASE("theory recommend: critical lines that begin elsewhere than at 0, and gates along the lengths") {
+  const json sigmoid = theory(
+      {"recommend", "--activation", "sigmoid", "--depth", "4", "--weights", "orthogonal", "--max-variance", "20"});
+  CHECK(sigmoid["sigma_w"].get<double>() > 10.15);
+  CHECK(sigmoid["spectrum"]["variance_over_mean2"].get<double>() == doctest::Approx(20).epsilon(1e-6));
+  const Arguments gelu{"recommend", "--activation", "gelu",       "--depth",
+                       "4",         "--weights",    "orthogonal", "--max-variance"};
+  check_bad(gelu + Arguments{"3.5"}, {"no point of the critical line of gelu", "4 layers", "4.23"});
+  check_bad(gelu + Arguments{"4.1"}, {"sigma_b = 100", "gelu keeps this"});  // its variance falls along the line
+  for (const std::string sigma_w : {"0.5", "2"}) {
+    const json gate = theory({"recommend", "--activation", "tanh", "--depth", "32", "--form", "rezero", "--sigma-w",
+                              sigma_w, "--max-variance", "0.7"});
+    CHECK(gate["spectrum"]["variance_over_mean2"].get<double>() == doctest::Approx(0.7).epsilon(1e-6));
+  }
 }

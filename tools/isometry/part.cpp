@@ -7,23 +7,22 @@
 namespace rz::isometry {
 
 Part stack_part(const nn::Model& model, std::optional<std::int64_t> from, std::optional<std::int64_t> to) {
-  if (from || to) require_chain(model, "from, to", "only the whole stack has a Jacobian");
+  if (from || to) require_chain(model, "only the whole stack has a Jacobian");
   nn::Stages chain = model.stages();
   const std::int64_t last = std::ssize(chain.stages);
   const std::int64_t first = from.value_or(0), end = to.value_or(last);
   RZ_CHECK(value, first >= 0 && first <= last && end <= last,
-           "from, to: the hidden state {} does not exist (they are counted from 0 to {})",
-           end > last || end < 0 ? end : first, last);
-  RZ_CHECK(value, first < end, "from, to: {} to {} is no part of the stack (the first must be below the second)", first,
-           end);
+           "the hidden state {} does not exist (they are counted from 0 to {})", end > last || end < 0 ? end : first,
+           last);
+  RZ_CHECK(value, first < end, "{} to {} is no part of the stack (the first must be below the second)", first, end);
   Part part{.of = "stack", .from = first, .to = end, .before = {std::move(chain.input)}};
   for (std::int64_t l = 0; l < end; ++l)
     (l < first ? part.before : part.stages).push_back(std::move(chain.stages[static_cast<std::size_t>(l)]));
   return part;
 }
 
-void require_chain(const nn::Model& model, std::string_view what, std::string_view why) {
-  RZ_CHECK(value, model.stages().chain, "{}: every layer of {} looks back at the first hidden state, so {}", what,
+void require_chain(const nn::Model& model, std::string_view why) {
+  RZ_CHECK(value, model.stages().chain, "every layer of {} looks back at the first hidden state, so {}",
            model.formula(), why);
 }
 

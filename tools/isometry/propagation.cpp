@@ -98,7 +98,7 @@ std::vector<Tensor> measure_forward(const nn::Stages& chain, const Tensor& first
 }  // namespace
 
 void check_signal(const nn::Model& model) {
-  require_chain(model, "propagate", "its signals are not those of one hidden state after the other");
+  require_chain(model, "its signals are not those of one hidden state after the other");
 }
 
 Signals measure_signal(const nn::Model& model, const Tensor& inputs, Random& random, std::int64_t probes) {

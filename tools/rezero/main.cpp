@@ -58,6 +58,8 @@ std::string unknown_option(const CLI::App& command, const std::string& where, co
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   const std::string flag = word.substr(0, word.find('='));
   const std::vector<std::string_view> known(names.begin(), names.end());
+  if (std::ranges::find(names, flag) != names.end())
+    return fmt::format("{}: stands before {}, but options of {} come after its name", flag, command.get_name(), where);
   return fmt::format("{}: unknown option {}{}", where, printable(flag),
                      did_you_mean(flag, known, " (" + where + " --help lists them)"));
 }

@@ -23,7 +23,7 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 // The product form where the model is layered.
 std::string method_of(const SpectrumOptions& options, const nn::Model& model) {
   if (options.method == "product")
-    checked_usage("", [&] { isometry::require_chain(model, "--method", "there is no product of layers (exact)"); });
+    checked_usage("--method", [&] { isometry::require_chain(model, "there is no product of layers (exact)"); });
   if (!options.method.empty()) return options.method;
   return model.stages().chain && options.precision == "f64" ? "product" : "exact";
 }

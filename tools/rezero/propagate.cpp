@@ -87,7 +87,7 @@ Propagation measure(const Options& options) {
   Progress progress("propagate", p.seeds);
   for_each_draw(options.source, p.seeds, DType::f64, [&](std::int64_t k, Source& source) {
     if (k == 0) {
-      checked_usage("", [&] { isometry::check_signal(*source.model); });
+      checked_usage("propagate", [&] { isometry::check_signal(*source.model); });
       const Inputs opened = open_inputs(options.inputs, source, DType::f64);
       inputs = opened.values;
       p.name = source.name;

@@ -97,8 +97,9 @@ void check_spectrum(const SpectrumOptions& o) {
 }
 
 isometry::Part part_of(const SpectrumOptions& o, const nn::Model& model) {
-  return checked_usage(
-      "", [&] { return o.of == "stack" ? isometry::stack_part(model, o.from, o.to) : isometry::network_part(model); });
+  return checked_usage("--from, --to", [&] {
+    return o.of == "stack" ? isometry::stack_part(model, o.from, o.to) : isometry::network_part(model);
+  });
 }
 
 std::vector<std::int64_t> steps_of_run(const std::string& run) {

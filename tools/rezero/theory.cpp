@@ -47,7 +47,7 @@ void find_sigmas(const TheoryOptions& o, isometry::RandomNet& net) {
 
 isometry::RandomNet net_of(const TheoryOptions& o) {
   isometry::RandomNet net{.activation = activation_of(o.net)};
-  checked_usage("", [&] { find_sigmas(o, net); });
+  checked_usage(o.half_stable ? "--half-stable" : "--critical", [&] { find_sigmas(o, net); });
   net.weights = weights_of(o.net);
   net.order = branch_of(o.net);
   net.depth = o.depth.value_or(1);
@@ -72,8 +72,9 @@ Theory theory_of(const TheoryOptions& o) {
     theory.net = net_of(o);
     const isometry::RandomNet& net = *theory.net;
     theory.mean_field = isometry::mean_field(net);
-    if (o.depth) theory.law = checked_usage("", [&] { return isometry::law_of(net); });
-    if (o.width) theory.finite_width = checked_usage("", [&] { return isometry::finite_width_of(net, *o.width); });
+    if (o.depth) theory.law = checked_usage("--depth", [&] { return isometry::law_of(net); });
+    if (o.width)
+      theory.finite_width = checked_usage("--width", [&] { return isometry::finite_width_of(net, *o.width); });
     if (o.q0)
       checked_usage("--q0", [&] {
         const isometry::Signal path =
@@ -150,6 +151,7 @@ int run(const TheoryOptions& options) {
   if (!options.depth && !is_limit(options) && (files || pictures))
     throw UsageError("theory: without --depth L there is nothing but numbers to write (--json)");
   const Theory theory = theory_of(options);
+  if (theory.law && theory.q.empty()) check_density(theory.density, options.output);
   write_outputs(options.output, {.text = [&] { return text_of(theory); },
                                  .json = [&] { return json_of(theory); },
                                  .csv = [&] { return csv_of(theory); },
@@ -157,6 +159,14 @@ int run(const TheoryOptions& options) {
                                  .svg = [&] { return report::svg(chart_of(theory)); },
                                  .png = [&] { return report::png(chart_of(theory)); }});
   return exit_success;
+}
+
+// Options of `theory` before the name of a subcommand would mean nothing.
+void check_order(const CLI::App& theory, const CLI::App& subcommand) {
+  for (const CLI::Option* option : theory.get_options())
+    refuse(option->count() > 0, option->get_name(),
+           fmt::format("stands before {0}, but options of theory {0} come after its name (rezero theory {0} --help)",
+                       subcommand.get_name()));
 }
 
 }  // namespace
@@ -176,8 +186,12 @@ Command make_theory(CLI::App& app) {
   add_theory(*command, *options);
   const Command phase = make_theory_phase(*command), recommend = make_theory_recommend(*command);
   return {command, [=] {
-            if (phase.app->parsed()) return phase.run();
-            return recommend.app->parsed() ? recommend.run() : run(*options);
+            for (const Command& sub : {phase, recommend}) {
+              if (!sub.app->parsed()) continue;
+              check_order(*command, *sub.app);
+              return sub.run();
+            }
+            return run(*options);
           }};
 }
 

@@ -38,11 +38,11 @@ void check_count(const std::optional<std::int64_t>& value, std::string_view flag
 }
 
 void check_numbers(const TheoryOptions& o) {
-  check_number(o.sigma_w, "--sigma-w", 0, 1e4);
-  check_number(o.sigma_b, "--sigma-b", 0, 1e4);
+  check_sigma(o.sigma_w, "--sigma-w");
+  check_sigma(o.sigma_b, "--sigma-b");
   check_number(o.t, "--t", 0);
   check_number(o.variance, "--variance", 0);
-  check_number(o.q0, "--q0", 0);
+  check_number(o.q0, "--q0", 0, 1e200);
   refuse(o.gate && !std::isfinite(*o.gate), "--gate", "is not a finite number");
   refuse(o.c0 && !(*o.c0 >= -1 && *o.c0 <= 1), "--c0", "is a correlation, from -1 to 1");
   check_count(o.depth, "--depth", 1000000);
@@ -138,6 +138,8 @@ void add_theory(CLI::App& command, TheoryOptions& o) {
   add_outputs(command, o.output, "The density, or the path", "The density of log10 sigma");
 }
 
+void check_sigma(const std::optional<double>& value, std::string_view flag) { check_number(value, flag, 0, 1e4); }
+
 bool is_rezero(const TheoryOptions& o) { return o.net.form == "rezero" || (o.net.form.empty() && o.t); }
 
 bool is_limit(const TheoryOptions& o) { return !o.universal.empty() || (o.t && !o.depth); }
@@ -151,6 +153,8 @@ void check_theory(const TheoryOptions& o) {
   refuse(o.t && !rezero, "--t", "belongs to --form rezero");
   refuse(o.gate && o.t, "--t", "--gate was given, too (give one of the two)");
   refuse(rezero && o.depth && !o.gate && !o.t, "--form", "rezero needs its gate (--gate A, or --t T)");
+  refuse(o.depth && o.sigma_w && *o.sigma_w == 0, "--sigma-w",
+         "is 0, so there is no spectrum (take it above 0, or leave --depth out)");
   refuse(o.gate && !o.depth, "--gate", "needs a number of layers (--depth L)");
   refuse(o.width && !o.depth, "--width", "needs a number of layers (--depth L)");
   refuse(o.q0.has_value() != o.c0.has_value(), o.q0 ? "--c0" : "--q0", "is missing (a path needs --q0 and --c0)");

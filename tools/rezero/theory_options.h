@@ -33,6 +33,8 @@ struct TheoryOptions {
   OutputOptions output;
 };
 void add_theory(CLI::App& command, TheoryOptions& options);
+// A standard deviation of weights or biases, if it was given.   Throws: UsageError
+void check_sigma(const std::optional<double>& value, std::string_view flag);
 // Options that exclude or need each other.   Throws: UsageError
 void check_theory(const TheoryOptions& options);
 bool is_rezero(const TheoryOptions& options);

@@ -41,20 +41,40 @@ bool read_integer(std::string_view text, std::int64_t& value) {
   return error == std::errc() && rest == text.data() + text.size();
 }
 
+// An interval of sigma_w or sigma_b.
+Interval sigmas(const std::string& text, const char* flag) {
+  if (text.empty()) throw UsageError(fmt::format("{}: no interval was given (write LO:HI)", flag));
+  const Interval interval = parse_interval(text, flag);
+  check_sigma(interval.low, flag);
+  check_sigma(interval.high, flag);
+  if (interval.low == interval.high)
+    throw UsageError(fmt::format("{}: from {:g} to itself is no interval (write LO:HI)", flag, interval.low));
+  return interval;
+}
+
+std::optional<Interval> here_of(const Options& o, const Interval& w, const Interval& b) {
+  if (o.here.empty()) return std::nullopt;
+  refuse(o.output.svg.empty() && o.output.png.empty(), "--here",
+         "marks the picture, but none was asked for (--svg, --png)");
+  const std::optional<Interval> here = parse_pair(o.here, ',');
+  if (!here) throw UsageError(fmt::format("--here: '{}' is no point (write SIGMA_W,SIGMA_B)", printable(o.here)));
+  if (here->low < w.low || here->low > w.high || here->high < b.low || here->high > b.high)
+    throw UsageError(
+        fmt::format("--here: {:g},{:g} is outside of the window, sigma_w {:g} to {:g} and sigma_b {:g} to {:g} (widen "
+                    "--sigma-w or --sigma-b)",
+                    here->low, here->high, w.low, w.high, b.low, b.high));
+  return here;
+}
+
 Question question_of(const Options& o) {
   Question q{.activation = activation_of(o.net), .window = {}, .here = {}};
-  if (o.sigma_w.empty()) throw UsageError("--sigma-w: no interval was given (write LO:HI)");
-  if (o.sigma_b.empty()) throw UsageError("--sigma-b: no interval was given (write LO:HI)");
-  const Interval w = parse_interval(o.sigma_w, "--sigma-w"), b = parse_interval(o.sigma_b, "--sigma-b");
+  const Interval w = sigmas(o.sigma_w, "--sigma-w"), b = sigmas(o.sigma_b, "--sigma-b");
   q.window = {w.low, w.high, b.low, b.high};
   const std::size_t cross = o.grid.find('x');
   if (cross == std::string::npos || !read_integer(std::string_view(o.grid).substr(0, cross), q.width) ||
       !read_integer(std::string_view(o.grid).substr(cross + 1), q.height))
     throw UsageError(fmt::format("--grid: '{}' is no size (write WxH, such as 200x200)", printable(o.grid)));
-  if (!o.here.empty()) {
-    q.here = parse_pair(o.here, ',');
-    if (!q.here) throw UsageError(fmt::format("--here: '{}' is no point (write SIGMA_W,SIGMA_B)", printable(o.here)));
-  }
+  q.here = here_of(o, w, b);
   return q;
 }
 
@@ -149,7 +169,7 @@ int run(const Options& options) {
   const Question q = question_of(options);
   check_outputs(options.output);
   const PhaseDiagram d =
-      checked_usage("theory phase", [&] { return isometry::phase_diagram(q.activation, q.window, q.width, q.height); });
+      checked_usage("--grid", [&] { return isometry::phase_diagram(q.activation, q.window, q.width, q.height); });
   write_outputs(options.output, {.text = [&] { return text_of(d, q); },
                                  .json = [&] { return json_of(d); },
                                  .csv = [&] { return csv_of(d); },

@@ -45,30 +45,51 @@ isometry::Limits limits_of(const Options& o) {
   return limits;
 }
 
-// The network that keeps the limits.
-isometry::RandomNet recommended(const Options& o) {
-  const isometry::Limits limits = limits_of(o);
+// What may do where no deep network keeps the limits.
+const char* way_out(const Options& o) {
+  if (weights_of(o.net) == isometry::Weights::gaussian) return "--weights orthogonal, or --form rezero, may do";
+  return o.max_variance ? "fewer layers, or --form rezero, may do" : "--max-variance, or --form rezero, may do";
+}
+
+// The network of these options, without what is recommended.
+isometry::RandomNet asked(const Options& o) {
   if (!o.depth || *o.depth < 1 || *o.depth > 1000000)
     throw UsageError("--depth: give a number of layers from 1 to 1000000 (--depth L)");
-  isometry::RandomNet net{.activation = activation_of(o.net), .depth = *o.depth};
-  net.weights = weights_of(o.net);
-  net.order = branch_of(o.net);
   const bool deep = o.net.form != "rezero";
   if (deep && (o.sigma_w || o.sigma_b))
     throw UsageError(fmt::format("{}: is what is recommended for --form deep", o.sigma_w ? "--sigma-w" : "--sigma-b"));
-  return checked_usage("", [&] {
-    if (deep) {
-      const isometry::Recommendation r = isometry::recommend_deep(net.activation, net.depth, net.weights, limits);
-      net.sigma_w = r.sigma_w;
-      net.sigma_b = r.sigma_b;
+  refuse(deep && !o.net.branch.empty(), "--branch", "belongs to --form rezero");
+  check_sigma(o.sigma_w, "--sigma-w");
+  check_sigma(o.sigma_b, "--sigma-b");
+  refuse(o.sigma_w && *o.sigma_w == 0, "--sigma-w", "is 0, so all gates give the identity (take it above 0)");
+  return {.activation = activation_of(o.net),
+          .sigma_w = o.sigma_w.value_or(1),
+          .sigma_b = o.sigma_b.value_or(0),
+          .weights = weights_of(o.net),
+          .depth = *o.depth,
+          .order = branch_of(o.net)};
+}
+
+// The network that keeps the limits.
+isometry::RandomNet recommended(const Options& o) {
+  const isometry::Limits limits = limits_of(o);
+  isometry::RandomNet net = asked(o);
+  const bool deep = o.net.form != "rezero";
+  const std::string flag = o.max_variance ? "--max-variance" : "--singular-values";
+  return checked_usage(flag, [&] {
+    try {
+      if (deep) {
+        const isometry::CriticalPoint point = isometry::recommend_deep(net.activation, net.depth, net.weights, limits);
+        net.sigma_w = point.sigma_w;
+        net.sigma_b = point.sigma_b;
+        net.q_star = point.q;
+      } else {
+        net.gates.assign(static_cast<std::size_t>(net.depth), isometry::recommend_gate(net, limits));
+      }
       return net;
+    } catch (const isometry::OutOfReach& error) {
+      throw UsageError(fmt::format("{}: {}{}", flag, error.message(), deep ? fmt::format(" ({})", way_out(o)) : ""));
     }
-    net.sigma_w = o.sigma_w.value_or(1);
-    net.sigma_b = o.sigma_b.value_or(0);
-    const isometry::Recommendation r =
-        isometry::recommend_gate({net.activation, net.q_0, net.sigma_w, net.weights, 1}, net.depth, net.order, limits);
-    net.gates.assign(static_cast<std::size_t>(net.depth), r.gate);
-    return net;
   });
 }
 
@@ -92,8 +113,9 @@ int run(const Options& options) {
   set_threads(options.output.threads);
   const isometry::RandomNet net = recommended(options);
   check_outputs(options.output);
-  const isometry::Law law = checked_usage("", [&] { return isometry::law_of(net); });
+  const isometry::Law law = isometry::law_of(net);
   const Density density = density_of(law);
+  check_density(density, options.output);
   const auto chart = [&] { return density_chart(title_of(net), law.summary(), density); };
   write_outputs(options.output, {.text = [&] { return title_of(net) + "\n\n" + spectrum_text(law.summary()); },
                                  .json = [&] { return json_of(net, law, density); },

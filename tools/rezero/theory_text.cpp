@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "data/csv.h"
+#include "tools/rezero/command.h"
 
 namespace rz::tool {
 namespace {
@@ -48,6 +49,14 @@ Density density_of(const isometry::Law& law, std::int64_t points, const std::vec
     if (error.code() != ErrorCode::value) throw;
     return {};
   }
+}
+
+void check_density(const Density& density, const OutputOptions& output) {
+  const std::string* const files[] = {&output.csv, &output.npz, &output.svg, &output.png};
+  const char* const flags[] = {"--csv", "--npz", "--svg", "--png"};
+  for (std::size_t i = 0; i < std::size(files); ++i)
+    refuse(density.lambda.empty() && !files[i]->empty(), flags[i],
+           "the spectrum is too narrow or too wide for a density in double precision (its ends are in --json)");
 }
 
 Json spectrum_json(const isometry::TheorySpectrum& s, const Density& density) {

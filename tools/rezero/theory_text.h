@@ -8,6 +8,7 @@
 #include "data/named_tensor.h"
 #include "tools/isometry/theory/random_net.h"
 #include "tools/report/chart.h"
+#include "tools/rezero/outputs.h"
 
 namespace rz::tool {
 
@@ -19,6 +20,9 @@ constexpr std::int64_t density_points = 400;
 // At the given lambda, or at `points` of the law's own grid. Nothing where a law is too narrow or too wide for doubles.
 Density density_of(const isometry::Law& law, std::int64_t points = density_points,
                    const std::vector<double>& lambda = {});
+
+// Throws: UsageError (there is none, but files or pictures of it were asked for)
+void check_density(const Density& density, const OutputOptions& output);
 
 // {"mean", "variance_over_mean2", ..., "density"}: what is infinite or undefined is null.
 nlohmann::ordered_json spectrum_json(const isometry::TheorySpectrum& spectrum, const Density& density);

@@ -40,8 +40,7 @@ LinePoint line_start(Scalar phi) {
   const double smallest = 1e-4;
   double q = smallest;
   while (margin(q) < -1e-14) {
-    RZ_CHECK(value, q < largest_q, "critical line: {} has no stable fixed point with chi_1 = 1",
-             info(phi.function).name);
+    RZ_CHECK(value, q < largest_q, "{} has no stable fixed point with chi_1 = 1", info(phi.function).name);
     q *= 1.3;
   }
   return line_at(phi, q == smallest ? 0 : find_root(margin, q / 1.3, q));
@@ -73,12 +72,16 @@ CriticalPoint homogeneous_point(Scalar phi) { return {undefined, 1 / std::sqrt(m
 
 }  // namespace
 
+CriticalPoint critical_start(Scalar phi) {
+  return is_homogeneous(phi) ? homogeneous_point(phi) : line_start(phi).point();
+}
+
 CriticalPoint critical_at(Scalar phi, double q) {
-  RZ_CHECK(value, q >= 0 && q <= largest_q, "critical line: q = {} must lie between 0 and 10^8", q);
+  RZ_CHECK(value, q >= 0 && q <= largest_q, "a critical point: q = {} must lie between 0 and 10^8", q);
   if (is_homogeneous(phi)) return {q, homogeneous_point(phi).sigma_w, 0};
   const LinePoint start = line_start(phi);
   RZ_CHECK(value, q >= start.q * (1 - 1e-12),
-           "critical line: {} has no stable fixed point q = {} with chi_1 = 1; its line begins at {}",
+           "{} has no stable fixed point q = {} with chi_1 = 1; its critical line begins at {}",
            info(phi.function).name, q, begin_text(start));
   return line_at(phi, q).point();
 }
@@ -88,15 +91,14 @@ CriticalPoint critical_for_sigma_b(Scalar phi, double sigma_b) {
   const std::string_view activation = info(phi.function).name;
   if (is_homogeneous(phi)) {
     const CriticalPoint only = homogeneous_point(phi);
-    RZ_CHECK(value, sigma_b == 0,
-             "critical line: {} has chi_1 = 1 at a fixed point with sigma_b = 0 alone (sigma_w = {})", activation,
+    RZ_CHECK(value, sigma_b == 0, "{} has chi_1 = 1 at a fixed point with sigma_b = 0 alone (sigma_w = {})", activation,
              only.sigma_w);
     return only;
   }
   const LinePoint start = line_start(phi);
   const std::optional<CriticalPoint> point = at_sigma_b(phi, start, sigma_b);
   RZ_CHECK(value, point.has_value(),
-           "critical line: for {}, sigma_b = {} is off the line, which begins at {} and is "
+           "for {}, sigma_b = {} is off the critical line, which begins at {} and is "
            "followed up to q = 10^8",
            activation, sigma_b, begin_text(start));
   return *point;
@@ -109,7 +111,7 @@ CriticalPoint critical_for_sigma_w(Scalar phi, double sigma_w) {
   if (is_homogeneous(phi)) {
     const CriticalPoint only = homogeneous_point(phi);
     RZ_CHECK(value, std::abs(scale * mu(phi, 1, 0) - 1) <= critical_tolerance,
-             "critical line: {} has chi_1 = 1 at sigma_w = {} alone, not at {}", activation, only.sigma_w, sigma_w);
+             "{} has chi_1 = 1 at sigma_w = {} alone, not at {}", activation, only.sigma_w, sigma_w);
     return only;
   }
   const LinePoint start = line_start(phi);
@@ -128,16 +130,17 @@ CriticalPoint critical_for_sigma_w(Scalar phi, double sigma_w) {
       return point;
     }
   }
-  RZ_FAIL(value, "critical line: for {}, sigma_w = {} is off the line, which has sigma_w from {} to {} (q up to 10^6)",
+  RZ_FAIL(value, "for {}, sigma_w = {} is off the critical line, which has sigma_w from {} to {} (q up to 10^6)",
           activation, sigma_w, fmt::format("{:.6g}", std::sqrt(lowest)), fmt::format("{:.6g}", std::sqrt(highest)));
 }
 
 CriticalPoint half_stable(Scalar phi) {
   const std::string_view activation = info(phi.function).name;
-  RZ_CHECK(value, !is_homogeneous(phi), "half-stable point: {} has chi_1 = V' = 1 at every q", activation);
+  RZ_CHECK(value, !is_homogeneous(phi), "{} has no single half-stable point: chi_1 = V' = 1 holds at every q",
+           activation);
   const LinePoint start = line_start(phi);
   RZ_CHECK(value, start.q > 0 && std::abs(start.v_prime - 1) <= critical_tolerance,
-           "half-stable point: {} has none; its line chi_1 = 1 is stable from its beginning ({})", activation,
+           "{} has no half-stable point; its line chi_1 = 1 is stable from its beginning ({})", activation,
            begin_text(start));
   return start.point();
 }

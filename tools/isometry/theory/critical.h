@@ -21,6 +21,9 @@ struct CriticalPoint {
   double q = 0, sigma_w = 0, sigma_b = 0;  // q is NaN where it is free
 };
 
+// Where the line begins. For functions whose line begins at q = 0 the limit of small arguments.
+CriticalPoint critical_start(Scalar phi);
+
 // Throws: value (phi has no such point: the message names phi and the range it has)
 CriticalPoint critical_at(Scalar phi, double q);
 CriticalPoint critical_for_sigma_b(Scalar phi, double sigma_b);

@@ -24,11 +24,11 @@ std::vector<double> axis(double low, double high, std::int64_t count) {
 
 PhaseDiagram phase_diagram(Scalar phi, const Window& window, std::int64_t width, std::int64_t height) {
   RZ_CHECK(value, width >= 2 && height >= 2 && width <= 10'000'000 / height,
-           "phase diagram: {} x {} points; at least 2 x 2 and at most 10^7 in all are possible", width, height);
+           "a phase diagram of {} x {} points; at least 2 x 2 and at most 10^7 in all are possible", width, height);
   check_sigmas(window.sigma_w_low, window.sigma_b_low);
   check_sigmas(window.sigma_w_high, window.sigma_b_high);
   RZ_CHECK(value, window.sigma_w_low < window.sigma_w_high && window.sigma_b_low < window.sigma_b_high,
-           "phase diagram: the window sigma_w {} to {}, sigma_b {} to {} is empty", window.sigma_w_low,
+           "a phase diagram: the window sigma_w {} to {}, sigma_b {} to {} is empty", window.sigma_w_low,
            window.sigma_w_high, window.sigma_b_low, window.sigma_b_high);
   PhaseDiagram diagram;
   diagram.sigma_w = axis(window.sigma_w_low, window.sigma_w_high, width);

@@ -1,81 +1,109 @@
 #include "tools/isometry/theory/recommend.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
-#include "core/error.h"
-#include "tools/isometry/theory/critical.h"
-#include "tools/isometry/theory/mean_field.h"
 #include "tools/isometry/theory/root.h"
 
 namespace rz::isometry {
 namespace {
 
 void check(const Limits& limits, std::int64_t depth) {
-  RZ_CHECK(value, depth >= 1, "recommend: {} layers, but it takes at least 1", depth);
-  RZ_CHECK(value, limits.variance_over_mean2 >= 0, "recommend: the limit {} on the variance must be at least 0",
+  RZ_CHECK(value, depth >= 1, "{} layers, but a network has at least 1", depth);
+  RZ_CHECK(value, limits.variance_over_mean2 >= 0, "a largest variance of {}, but it must be at least 0",
            limits.variance_over_mean2);
   RZ_CHECK(value, limits.s_min >= 0 && limits.s_min < limits.s_max,
-           "recommend: singular values from {} to {}, but the first must be at least 0 and below the second",
-           limits.s_min, limits.s_max);
+           "singular values from {} to {}, but the first must be at least 0 and below the second", limits.s_min,
+           limits.s_max);
+}
+
+double largest(const TheorySpectrum& s) { return s.outliers.empty() ? s.s_max : std::max(s.s_max, s.outliers.back()); }
+
+double smallest(const TheorySpectrum& s) { return !s.atoms.empty() && s.atoms.front().lambda == 0 ? 0 : s.s_min; }
+
+// At least 0 where all limits are kept; of the one that is nearest, in factors of e.
+double margin(const TheorySpectrum& s, const Limits& limits) {
+  return std::min({std::log(limits.variance_over_mean2) - std::log(s.variance_over_mean2),
+                   std::log(smallest(s)) - std::log(limits.s_min), std::log(limits.s_max) - std::log(largest(s))});
 }
 
 bool keeps(const TheorySpectrum& s, const Limits& limits) {
-  const double largest = s.outliers.empty() ? s.s_max : std::max(s.s_max, s.outliers.back());
-  const double smallest = !s.atoms.empty() && s.atoms.front().lambda == 0 ? 0 : s.s_min;
-  return s.variance_over_mean2 <= limits.variance_over_mean2 && smallest >= limits.s_min && largest <= limits.s_max;
+  return s.variance_over_mean2 <= limits.variance_over_mean2 && smallest(s) >= limits.s_min &&
+         largest(s) <= limits.s_max;
+}
+
+// Which limit this spectrum misses.
+std::string shortfall(const TheorySpectrum& s, const Limits& limits) {
+  if (smallest(s) == 0 && limits.s_min > 0)
+    return "the smallest singular value is 0, as the slope is 0 for some arguments or comes arbitrarily near to it";
+  if (smallest(s) < limits.s_min) return fmt::format("the smallest singular value is {:.6g}", smallest(s));
+  if (largest(s) > limits.s_max) return fmt::format("the largest singular value is {:.6g}", largest(s));
+  return fmt::format("the variance over the mean squared is {:.6g}", s.variance_over_mean2);
+}
+
+void check_gaussian(std::int64_t depth, const Limits& limits) {
+  if (limits.variance_over_mean2 < static_cast<double>(depth))
+    throw OutOfReach(
+        fmt::format("with Gaussian weights the variance over the mean squared is at least the depth, {}", depth));
+  if (limits.s_min > 0) throw OutOfReach("with Gaussian weights the smallest singular value is 0");
+}
+
+// Where the critical line begins; at small arguments rather than none, where every smooth function is straight.
+CriticalPoint beginning(Scalar phi) {
+  const CriticalPoint start = critical_start(phi);
+  return start.q == 0 ? critical_for_sigma_b(phi, 1e-9) : start;
 }
 
 }  // namespace
 
-Recommendation recommend_deep(Scalar phi, std::int64_t depth, Weights weights, const Limits& limits) {
+CriticalPoint recommend_deep(Scalar phi, std::int64_t depth, Weights weights, const Limits& limits) {
   check(limits, depth);
-  RZ_CHECK(
-      value, weights == Weights::orthogonal || limits.variance_over_mean2 >= static_cast<double>(depth),
-      "recommend_deep: with Gaussian weights the variance over the mean squared is at least the depth, {}, above the "
-      "limit {}; take orthogonal weights, or residual layers of small gates",
-      depth, limits.variance_over_mean2);
-  RZ_CHECK(value, weights == Weights::orthogonal || limits.s_min == 0,
-           "recommend_deep: with Gaussian weights singular values reach 0; take orthogonal weights");
-  const auto good = [&](const CriticalPoint& point) {
+  if (weights == Weights::gaussian) check_gaussian(depth, limits);
+  const auto spectrum = [&](const CriticalPoint& point) {
     const LayerLaw layer{phi, std::isnan(point.q) ? 1 : point.q, point.sigma_w, weights, depth};
-    return keeps(deep_law({&layer, 1}).summary(), limits);
+    return deep_law({&layer, 1}).summary();
   };
-  const CriticalPoint first = critical_for_sigma_b(phi, is_homogeneous(phi) ? 0 : 1e-9);
-  RZ_CHECK(
-      value, good(first),
-      "recommend_deep: no point of the critical line of {} keeps the limits at depth {}: not even that of sigma_b = {}",
-      info(phi.function).name, depth, first.sigma_b);
-  if (is_homogeneous(phi)) return {first.sigma_w, first.sigma_b, NAN};
-  double low = std::log(1e-9), high = low;
+  const auto good = [&](double log_sigma_b) {
+    return keeps(spectrum(critical_for_sigma_b(phi, std::exp(log_sigma_b))), limits);
+  };
+  const CriticalPoint first = beginning(phi);
+  const TheorySpectrum at_first = spectrum(first);
+  bool found = keeps(at_first, limits);
+  double low = std::log(std::max(first.sigma_b, 1e-9)), high = low;
   constexpr double end = 4.6;  // sigma_b = 100
-  while (high < end) {
+  while (high < end && !is_homogeneous(phi)) {
     high += 0.5;
-    if (!good(critical_for_sigma_b(phi, std::exp(high)))) break;
+    const bool next = good(high);
+    if (found && !next) break;
+    found = next;
     low = high;
   }
+  if (!found)
+    throw OutOfReach(fmt::format("no point of the critical line of {} does at {} layers: where it begins {}",
+                                 info(phi.function).name, depth, shortfall(at_first, limits)));
+  if (is_homogeneous(phi)) return first;
   RZ_CHECK(value, high < end,
-           "recommend_deep: all points of the critical line of {} up to sigma_b = 100 keep the limits",
+           "sigma_b = 100 on the critical line of {} keeps this, the largest looked at; take it tighter",
            info(phi.function).name);
-  const double log_sigma_b = bisect([&](double x) { return good(critical_for_sigma_b(phi, std::exp(x))); }, low, high);
-  const CriticalPoint best = critical_for_sigma_b(phi, std::exp(log_sigma_b) * (1 - 1e-12));
-  return {best.sigma_w, best.sigma_b, NAN};
+  return critical_for_sigma_b(phi, std::exp(bisect(good, low, high)) * (1 - 1e-12));
 }
 
-Recommendation recommend_gate(const LayerLaw& branch, std::int64_t depth, nn::Branch order, const Limits& limits) {
-  check(limits, depth);
-  RZ_CHECK(value, limits.s_min <= 1 && limits.s_max >= 1,
-           "recommend_gate: singular values from {} to {} leave out 1, that of gate 0", limits.s_min, limits.s_max);
-  const auto good = [&](double gate) {
-    ResidualLayerLaw layer{branch, gate};
-    layer.branch.count = depth;
-    return keeps(residual_law({&layer, 1}, order).summary(), limits);
+double recommend_gate(RandomNet net, const Limits& limits) {
+  check(limits, net.depth);
+  if (limits.s_min > 1 || limits.s_max < 1)
+    throw OutOfReach("the singular values of gate 0 are 1, those of other gates on both sides of it");
+  const auto at = [&](double gate) {
+    net.gates.assign(static_cast<std::size_t>(net.depth), gate);
+    return law_of(net).summary();
   };
   double high = 1e-6;
-  while (high < 1e3 && good(high)) high *= 2;
-  RZ_CHECK(value, high < 1e3, "recommend_gate: all gates up to 1000 keep the limits");
-  const double gate = bisect(good, high <= 1e-6 ? 0 : high / 2, high);
-  return {branch.sigma_w, NAN, gate * (1 - 1e-12)};
+  while (high < 1e3 && keeps(at(high), limits)) high *= 4;
+  RZ_CHECK(value, high < 1e3, "all gates up to 1000 keep this; take it tighter");
+  const double gate = high <= 1e-6 ? bisect([&](double x) { return keeps(at(x), limits); }, 0, high)
+                                   : find_root([&](double x) { return margin(at(x), limits); }, high / 4, high);
+  return gate * (1 - 1e-12);
 }
 
 }  // namespace rz::isometry

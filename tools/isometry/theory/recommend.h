@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <limits>
 
-#include "tools/isometry/theory/law.h"
+#include "core/error.h"
+#include "tools/isometry/theory/critical.h"
+#include "tools/isometry/theory/random_net.h"
 
 namespace rz::isometry {
 
@@ -14,18 +16,18 @@ struct Limits {
   double s_min = 0, s_max = std::numeric_limits<double>::infinity();
 };
 
-struct Recommendation {
-  double sigma_w = 0, sigma_b = 0;
-  double gate = 0;  // of residual layers; NaN for deep ones
+// No network keeps the limits: the reason. Of code value.
+class OutOfReach : public Error {
+ public:
+  explicit OutOfReach(std::string reason) : Error(ErrorCode::value, std::move(reason)) {}
 };
 
-// The point of the critical line of phi with the largest sigma_b whose law at that depth keeps the limits. sigma_b = 0
-// is the limit of small arguments for functions whose line begins there. Throws: value (no point of the line does: the
-// reason; limits that are out of order or that all points keep)
-Recommendation recommend_deep(Scalar phi, std::int64_t depth, Weights weights, const Limits& limits);
+// The point of the critical line of phi with the largest sigma_b whose law at that depth keeps the limits.
+// Throws: OutOfReach; value (limits that are out of order or that all points keep)
+CriticalPoint recommend_deep(Scalar phi, std::int64_t depth, Weights weights, const Limits& limits);
 
-// The largest gate >= 0 at which `depth` layers of that branch (its count is not used) keep the limits.
-// Throws: value (not even gate 0 does; limits that all gates keep; as residual_law)
-Recommendation recommend_gate(const LayerLaw& branch, std::int64_t depth, nn::Branch order, const Limits& limits);
+// The largest gate >= 0, equal in all net.depth layers, at which law_of(net) keeps the limits. net.gates is not used.
+// Throws: OutOfReach (not even gate 0 does); value (limits that all gates keep; as law_of)
+double recommend_gate(RandomNet net, const Limits& limits);
 
 }  // namespace rz::isometry
