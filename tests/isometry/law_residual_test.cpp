@@ -139,13 +139,13 @@ TEST_CASE("law: errors say what is wrong") {
   CHECK_THROWS_AS(law.density(zero), Error);
 }
 
-TEST_CASE("law: no density where slopes are 0 in doubles") {
-  const LayerLaw layer{ScalarFunction::tanh, 100};
-  const std::vector<double> lambda{1e-10, 1e-250, 1e-260};
+TEST_CASE("law: densities down to where slopes are 0 in doubles") {
+  const LayerLaw layer{ScalarFunction::tanh, 101};
+  std::vector<double> lambda;
+  for (int i = 0; i < 400; ++i) lambda.push_back(std::exp(-1.5 * i));
   const std::vector<double> rho = deep_law({&layer, 1}).density(lambda);
-  CHECK(rho[0] > 0);
-  CHECK(std::isnan(rho[1]));
-  CHECK(std::isnan(rho[2]));
+  CHECK(rho[10] > 0);
+  for (const double value : rho) CHECK(!(value < 0));
 }
 
 }  // namespace

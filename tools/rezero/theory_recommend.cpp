@@ -48,7 +48,8 @@ isometry::Limits limits_of(const Options& o) {
 // What may do where no deep network keeps the limits.
 const char* way_out(const Options& o) {
   if (weights_of(o.net) == isometry::Weights::gaussian) return "--weights orthogonal, or --form rezero, may do";
-  return o.max_variance ? "fewer layers, or --form rezero, may do" : "--max-variance, or --form rezero, may do";
+  return o.max_variance ? "fewer layers, or --form rezero, may do"
+                        : "fewer layers, --max-variance, or --form rezero, may do";
 }
 
 // The network of these options, without what is recommended.

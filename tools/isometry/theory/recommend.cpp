@@ -71,10 +71,11 @@ CriticalPoint recommend_deep(Scalar phi, std::int64_t depth, Weights weights, co
   const CriticalPoint first = beginning(phi);
   const TheorySpectrum at_first = spectrum(first);
   bool found = keeps(at_first, limits);
+  if (is_homogeneous(phi) && found) return first;
+  const double end = is_homogeneous(phi) ? 0 : std::log(std::min(100.0, critical_at(phi, 1e7).sigma_b));
   double low = std::log(std::max(first.sigma_b, 1e-9)), high = low;
-  constexpr double end = 4.6;  // sigma_b = 100
   while (high < end && !is_homogeneous(phi)) {
-    high += 0.5;
+    high = std::min(high + 0.5, end);
     const bool next = good(high);
     if (found && !next) break;
     found = next;
@@ -83,9 +84,8 @@ CriticalPoint recommend_deep(Scalar phi, std::int64_t depth, Weights weights, co
   if (!found)
     throw OutOfReach(fmt::format("no point of the critical line of {} does at {} layers: where it begins {}",
                                  info(phi.function).name, depth, shortfall(at_first, limits)));
-  if (is_homogeneous(phi)) return first;
-  RZ_CHECK(value, high < end,
-           "sigma_b = 100 on the critical line of {} keeps this, the largest looked at; take it tighter",
+  RZ_CHECK(value, low < end,
+           "sigma_b = {}, the largest looked at on the critical line of {}, keeps this; take it tighter", std::exp(end),
            info(phi.function).name);
   return critical_for_sigma_b(phi, std::exp(bisect(good, low, high)) * (1 - 1e-12));
 }
