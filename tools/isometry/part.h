@@ -22,7 +22,7 @@ struct Part {
 // By default from the first hidden state to the last. The model must outlive the part.
 // Throws: value (a state beyond the last; to not above from; a part of a stack that is no chain)
 Part stack_part(const nn::Model& model, std::optional<std::int64_t> from = {}, std::optional<std::int64_t> to = {});
-// Throws: value "WHAT: every layer of FORMULA looks back at the first hidden state, so WHY" (a stack that is no chain)
+// Throws: value "every layer of FORMULA looks back at the first hidden state, so WHY" (a stack that is no chain)
 void require_chain(const nn::Model& model, std::string_view why);
 // d outputs / d inputs.
 Part network_part(const nn::Model& model);
