@@ -81,7 +81,8 @@ std::vector<double> split_points(std::span<const double> kinks, double root_q) {
 }  // namespace
 
 GaussianRule gaussian_rule(std::span<const double> kinks, double q) {
-  RZ_CHECK(value, q >= 0 && q <= 1e10, "integrals over arguments of variance {}: it must lie between 0 and 10^10", q);
+  RZ_CHECK(value, q >= 0 && q <= 1e10, "integrals over arguments of variance q = {}: it must lie between 0 and 10^10",
+           q);
   if (q == 0) return {{-beside_zero, beside_zero}, {0.5, 0.5}};
   const double root_q = std::sqrt(q);
   const std::vector<double> ends = split_points(kinks, root_q);
@@ -100,8 +101,8 @@ GaussianRule panel_rule(std::span<const double> ends, double q) {
 }
 
 GaussianRule graded_rule(std::span<const double> kinks, double q) {
-  RZ_CHECK(value, q > 100 && q <= 1e300, "integrals over arguments of variance {}: it must lie between 100 and 10^300",
-           q);
+  RZ_CHECK(value, q > 100 && q <= 1e300,
+           "integrals over arguments of variance q = {}: it must lie between 100 and 10^300", q);
   const double root_q = std::sqrt(q), middle = 48 / root_q;
   std::vector<double> ends = split_points(kinks, root_q);
   for (double z = middle; z < reach; z *= 2) ends.insert(ends.end(), {-z, z});

@@ -75,6 +75,7 @@ double mean_log_around_zero(Scalar phi, double q) {
 
 // From E cos(k x) = exp(-k^2 q / 2): the nodes of an integral would be too many where q is large.
 Moments sin_moments(double q) {
+  RZ_CHECK(value, q >= 0, "moments of sin: the variance q = {} must be at least 0", q);
   const double two = std::exp(-2 * q);
   return {-0.5 * std::expm1(-2 * q), two, 0.5 * (1 + two), (3 + 4 * two + std::exp(-8 * q)) / 8, 0};
 }

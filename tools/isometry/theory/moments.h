@@ -1,5 +1,5 @@
 // Moments of an activation phi at a Gaussian pre-activation x ~ N(0, q): all that mean-field theory asks of phi.
-// q >= 0; at q = 0 the limits q -> 0.   Throws: value (q above 1e300, of sin above 1e10)
+// q >= 0; at q = 0 the limits q -> 0.   Throws: value (q above 1e300, of sin, but in moments(), above 1e10)
 #pragma once
 
 #include "core/scalar_functions.h"
