@@ -16,6 +16,7 @@ struct Series {
   std::vector<double> x, y;                // of equal length
   std::vector<double> error = {};          // standard error of each y: dots with bars in place of a line
   std::optional<std::size_t> colour = {};  // series of the same number share it; not set: its place among the labelled
+  bool stems = false;                      // dots on lines from 0 in place of a line
 };
 
 // Curves, 800 x 500. One that rises far above where most values lie leaves the chart at the top, with a note.
@@ -24,6 +25,14 @@ struct LineChart {
   std::optional<bool> log_y = {};  // not set: when all values are positive and span more than two decades
   std::vector<Series> series;
   bool log_x = false;
+  bool marked = true;  // lines carry dots, which tell them apart in grey; never beside series that are dots
+};
+
+// Line charts in one picture of 1000 pixels: two in a row, the first of an odd number alone in its row; at least one.
+// The title of each stands above it. A label of a series means the same in all of them: they have one legend.
+struct ChartGrid {
+  std::string title;
+  std::vector<LineChart> charts;
 };
 
 struct Panel {
@@ -33,8 +42,8 @@ struct Panel {
   double total = 0;                  // what fractions are of; 0: the sum of the weights and zeros
   double zeros = 0;  // weight of values without a place on the axis (log10 0): a bar set apart, its height beside it
   std::optional<double> floor = {};  // what lies left of it is noise: shaded
-  Series theory = {};                // density per unit of x, which ascends; drawn as what it expects of a bin
-  Series atoms = {};                 // y: the masses; that at x = -infinity is one of zeros, in brackets
+  Series theory = {};  // density per unit of x, which ascends; drawn as what it expects of a bin, from the floor on
+  Series atoms = {};   // y: the masses; that at x = -infinity is one of zeros, in brackets
 };
 
 // Panels above each other with the same bins; a bar is the fraction of its panel's values. A bar of zeros many times as
@@ -53,9 +62,11 @@ struct Histogram {
 struct ContourMap {
   struct Field {
     std::string label;
-    std::vector<double> values;       // [rows, columns], y by x; those that are not finite are hatched
-    std::string scale_label = {};     // what the colours measure, with its unit
-    std::vector<double> levels = {};  // of the contour lines; empty: about 14 round values
+    std::vector<double> values;         // [rows, columns], y by x; those that are not finite are hatched
+    std::string scale_label = {};       // what the colours measure, with its unit
+    std::vector<double> levels = {};    // of the contour lines, with labels; empty: about 14 round values, without
+    std::optional<double> middle = {};  // colours go from blue below it through white to red; not set: white to blue
+    bool log10 = false;                 // values are logarithms: numbers in the picture are 10^value
   };
   struct Mark {
     std::string label;
@@ -66,12 +77,14 @@ struct ContourMap {
   std::size_t columns = 0, rows = 0;                    // at least 2 of each
   std::vector<Field> fields;                            // 1 or 2
   std::vector<Series> paths;                            // a dot at the end of each
-  std::vector<Series> lines = {};                       // with a label in the legend
+  std::vector<Series> lines = {};                       // with a label in the legend; one of a single point is a dot
   std::vector<Mark> marks = {};                         // a point, its label beside it
 };
 
 std::string svg(const LineChart& chart);
 std::string png(const LineChart& chart);
+std::string svg(const ChartGrid& grid);
+std::string png(const ChartGrid& grid);
 std::string svg(const Histogram& histogram);
 std::string png(const Histogram& histogram);
 std::string svg(const ContourMap& map);

@@ -34,6 +34,7 @@ Curve curve_of(const Series& series, Scale scale) {
       const Point point{drawable(x, scale.log_x), drawable(y, scale.log_y), drawable(error, false)};
       curve.stretches.back().push_back(point);
       curve.x.include(point.x);
+      if (series.stems) curve.y.include(0);
       const double low = point.y - point.error, high = point.y + point.error;
       curve.y.include(scale.log_y ? std::max(low, point.y / 3) : drawable(low, false));
       curve.y.include(drawable(high, scale.log_y));

@@ -15,4 +15,13 @@ inline std::vector<std::size_t> evenly_spaced(std::size_t n, std::size_t most) {
   return list;
 }
 
+// Every k-th of n indices and the last, k the smallest that keeps to about `most`.   `most` >= 2
+inline std::vector<std::size_t> at_equal_steps(std::size_t n, std::size_t most) {
+  std::vector<std::size_t> list;
+  const std::size_t step = n <= most ? 1 : (n - 2) / (most - 1) + 1;
+  for (std::size_t i = 0; i < n; i += step) list.push_back(i);
+  if (n > 0 && list.back() != n - 1) list.push_back(n - 1);
+  return list;
+}
+
 }  // namespace rz::tool

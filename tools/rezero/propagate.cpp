@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -182,30 +183,43 @@ std::string text_of(const Propagation& p) {
   return p.theory_reason.empty() ? text : text + fmt::format("\nno theory: {}\n", p.theory_reason);
 }
 
-report::LineChart chart_of(const Propagation& p) {
+// Dots with bars, and theory's line.
+report::LineChart chart_of(const Propagation& p, const char* title, bool log_y,
+                           isometry::Estimate LayerStatistics::* measured, double Line::* theory) {
+  report::Series dots{.label = fmt::format("mean and standard error over {}", p.seeds > 1 ? "draws" : "inputs"),
+                      .x = {},
+                      .y = {},
+                      .error = {},
+                      .colour = 0};
+  report::Series line{.label = "mean field", .x = {}, .y = {}, .error = {}, .colour = 6};
+  for (const std::size_t l : at_equal_steps(p.layers.size(), 41)) {
+    dots.x.push_back(static_cast<double>(l));
+    dots.y.push_back((p.layers[l].*measured).value);
+    dots.error.push_back((p.layers[l].*measured).standard_error);
+  }
+  for (std::size_t l = 0; l < p.theory.size(); ++l) {
+    line.x.push_back(static_cast<double>(l));
+    line.y.push_back(p.theory[l].*theory);
+  }
   report::LineChart chart{
-      .title = p.name + ": signals by depth", .x_label = "hidden state", .y_label = "", .log_y = true, .series = {}};
-  const auto add = [&](std::size_t colour, const char* label, isometry::Estimate LayerStatistics::* measured,
-                       double Line::* theory) {
-    report::Series dots{.label = label, .x = {}, .y = {}, .error = {}, .colour = colour};
-    report::Series line{.label = "", .x = {}, .y = {}, .error = {}, .colour = colour};
-    for (const std::size_t l : evenly_spaced(p.layers.size(), 41)) {
-      dots.x.push_back(static_cast<double>(l));
-      dots.y.push_back((p.layers[l].*measured).value);
-      dots.error.push_back((p.layers[l].*measured).standard_error);
-    }
-    for (std::size_t l = 0; l < p.layers.size(); ++l) {
-      line.x.push_back(static_cast<double>(l));
-      line.y.push_back(p.theory[l].*theory);
-    }
-    chart.series.push_back(std::move(dots));
-    if (p.theory_reason.empty()) chart.series.push_back(std::move(line));
-  };
-  add(0, "q, |x|^2 / width", &LayerStatistics::q, &Line::q);
-  add(1, "c, cosine between inputs", &LayerStatistics::c, &Line::c);
-  add(2, "gradient norm", &LayerStatistics::gradient_norm, &Line::gradient_norm);
-  add(3, "APJN", &LayerStatistics::apjn, &Line::apjn);
+      .title = title, .x_label = "hidden state l", .y_label = "", .log_y = log_y, .series = {std::move(dots)}};
+  if (p.theory_reason.empty()) chart.series.push_back(std::move(line));
   return chart;
+}
+
+report::ChartGrid charts_of(const Propagation& p) {
+  report::ChartGrid grid{.title = p.name + ": signals by depth", .charts = {}};
+  const auto add = [&](const char* title, bool log_y, isometry::Estimate LayerStatistics::* measured,
+                       double Line::* theory) {
+    const auto known = [&](const LayerStatistics& layer) { return std::isfinite((layer.*measured).value); };
+    if (std::any_of(p.layers.begin(), p.layers.end(), known))
+      grid.charts.push_back(chart_of(p, title, log_y, measured, theory));
+  };
+  add("q = |x_l|^2 / width", true, &LayerStatistics::q, &Line::q);
+  add("c, cosine between inputs", false, &LayerStatistics::c, &Line::c);
+  add("gradient norm |dC/dx_l|", true, &LayerStatistics::gradient_norm, &Line::gradient_norm);
+  add("APJN ||d x_l / d x_0||_F^2 / width", true, &LayerStatistics::apjn, &Line::apjn);
+  return grid;
 }
 
 int run(const Options& options) {
@@ -219,8 +233,8 @@ int run(const Options& options) {
                                  .json = [&] { return json_of(p); },
                                  .csv = [&] { return csv_of(p); },
                                  .arrays = [&] { return arrays_of(p); },
-                                 .svg = [&] { return report::svg(chart_of(p)); },
-                                 .png = [&] { return report::png(chart_of(p)); }});
+                                 .svg = [&] { return report::svg(charts_of(p)); },
+                                 .png = [&] { return report::png(charts_of(p)); }});
   return exit_success;
 }
 
