@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "support/close.h"
+#include "tools/report/contour_labels.h"
 
 using namespace rz;
 using namespace rz::report;
@@ -238,6 +239,46 @@ TEST_CASE("chart: a bar reaches as far as the error, and what was measured never
   }
 }
 
+TEST_CASE("chart: a grid has two charts in a row, each with axes of its own, and one legend") {
+  ChartGrid grid{"signals", {}};
+  for (const std::string name : {"first", "second", "third"}) {
+    LineChart chart{name + " of three", name + " layer", "", name == "second", {}};
+    chart.series.push_back({"measured", {0, 1, 2}, {1, 30, 500}, {0.1, 0.1, 0.1}});
+    chart.series.push_back({"theory", {0, 1, 2}, {1, 30, name == "third" ? nan : 500}});
+    grid.charts.push_back(chart);
+  }
+  const std::string picture = svg(grid);
+  CHECK(well_formed(picture));
+  CHECK(holds(picture, "width=\"1000\" height=\"666\""));
+  CHECK(holds(picture, ">signals<"));
+  for (const std::string name : {"first", "second", "third"}) {
+    CHECK(holds(picture, ">" + name + " of three<"));
+    CHECK(holds(picture, ">" + name + " layer<"));
+  }
+  CHECK(count(picture, ">measured<") == 1);
+  CHECK(count(picture, ">theory<") == 1);
+  CHECK(holds(picture, ">theory: 1 of 3 values not finite<"));
+  CHECK(count(picture, ">200<") == 2);  // of the linear axes
+  CHECK(count(picture, ">10<") == 1);   // of the log one
+  CHECK(size_of_png(png(grid)) == std::pair{2000, 1332});
+  grid.charts.pop_back();
+  CHECK(holds(svg(grid), "height=\"366\""));
+}
+
+TEST_CASE("chart: stems stand on 0, and lines carry no dots beside them or where they are not wanted") {
+  LineChart chart{"law", "x", "density", false, {{"curve", {1, 2, 3}, {5, 6, 5}}}};
+  CHECK(count(svg(chart), "#gpPt6'") == 3 + 1);  // and the legend's
+  chart.marked = false;
+  CHECK(count(svg(chart), "#gpPt6'") == 0);
+  chart.marked = true;
+  chart.series.push_back({"atom", {2}, {4}, {}, 1, true});
+  const std::string picture = svg(chart);
+  CHECK(well_formed(picture));
+  CHECK(count(picture, "#gpPt6'") == 0);
+  CHECK(count(picture, "#gpPt4'") == 1 + 1);
+  CHECK(holds(picture, ">0<"));
+}
+
 TEST_CASE("chart: a fan of unlabelled lines has no legend entry and one note") {
   LineChart chart{"fan", "layer", "log10", false, {}};
   for (int k = 0; k < 300; ++k) {
@@ -333,6 +374,37 @@ TEST_CASE("chart: a map has marks, labelled lines, levels and a labelled scale")
   CHECK(count(both, ">you are here<") == 2 * count(picture, ">you are here<"));
   CHECK(count(both, ">critical line<") == 1);
   CHECK(count(both, ">layers<") == 1);
+}
+
+TEST_CASE("chart: levels are labelled apart from each other, from the edges, lines and marks") {
+  ContourMap map = phase_map();
+  const Size plot{400, 300};
+  const std::vector<LevelLabel> labels = level_labels(map, map.fields[0], plot);
+  REQUIRE(labels.size() == 1);  // lines lie on the two others
+  CHECK(labels[0].level == 0.5);
+  CHECK(labels[0].x == doctest::Approx(0.5));
+  CHECK(std::abs(labels[0].y - 0.5) > 0.1);  // a mark is there
+  CHECK(std::abs(labels[0].y - 0.5) < 0.4);
+  map.fields[0].values.assign(21 * 11, nan);
+  CHECK(level_labels(map, map.fields[0], plot).empty());
+}
+
+TEST_CASE("chart: a map of logarithms shows the numbers, a middle is white between blue and red") {
+  ContourMap map = phase_map();
+  map.lines = {{"the only point", {1}, {0}}};
+  map.marks.clear();
+  const std::string plain = svg(map);
+  map.fields[0].log10 = true;
+  map.fields[0].levels = {0.5, 1, 1.5};
+  map.fields[0].middle = 1;
+  const std::string picture = svg(map);
+  CHECK(well_formed(picture));
+  for (const std::string number : {">3.1623<", ">10<", ">31.623<"}) {
+    CHECK(count(picture, number) == 3);  // at the scale, and on the map with the box around it
+    CHECK_FALSE(holds(plain, number));
+  }
+  CHECK(count(picture, "#gpPt12'") == 3);  // with its white rim, and in the legend
+  CHECK(holds(picture, ">the only point<"));
 }
 
 TEST_CASE("chart: maps of one value, of none and of huge ones are drawn, what has no place is refused") {

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "tools/report/chart.h"
+#include "tools/report/contour_labels.h"
 #include "tools/report/curves.h"
 #include "tools/report/gnuplot.h"
 #include "tools/report/legend.h"
@@ -93,14 +94,17 @@ std::string style_of_line(std::size_t k) {
   return fmt::format("lw {} lc rgb '#101010' dt {}", 2 + 0.01 * static_cast<double>(k), 1 + k % 4);
 }
 
+bool is_point(const Series& line) { return line.x.size() == 1; }
+constexpr const char* point_style = "pt 13 ps 1.6 lc rgb '#101010'";
+
 // A label stands on white, on the side of its mark where there is more room.
 std::string marks(const ContourMap& map) {
   std::string script = "set style textbox opaque margins 1.0, 0.5 fc rgb 'white' noborder\n";
   for (const ContourMap::Mark& mark : map.marks) {
     const bool at_left = std::abs(mark.x - map.x_low) > std::abs(mark.x - map.x_high);
     script += fmt::format(
-        "set label '' at {0}, {1} front point pt 7 ps 1.2 lc rgb 'white'\n"
-        "set label '' at {0}, {1} front point pt 7 ps 0.8 lc rgb '#D55E00'\n",
+        "set label '' at {0}, {1} front point pt 7 ps 1.3 lc rgb '#101010'\n"
+        "set label '' at {0}, {1} front point pt 7 ps 0.9 lc rgb '#F0E442'\n",
         mark.x, mark.y);
     if (!mark.label.empty())
       script += fmt::format("set label {} at {}, {} {} offset {},0 front boxed noenhanced textcolor rgb '#101010'\n",
@@ -109,8 +113,7 @@ std::string marks(const ContourMap& map) {
   return script;
 }
 
-// The range of the colours, and ticks at the levels that were asked for, none closer than a text is high.
-std::string colours_of(const ContourMap::Field& field) {
+Range range_of(const ContourMap::Field& field) {
   Range range;
   for (const double value : field.values) {
     if (std::isfinite(value)) range.include(drawable(value));
@@ -119,17 +122,52 @@ std::string colours_of(const ContourMap::Field& field) {
   if (range.high - range.low <= 1e-9 * std::max(std::abs(range.low), std::abs(range.high)))
     range = {range.low - std::max(0.5, 0.1 * std::abs(range.low)),
              range.high + std::max(0.5, 0.1 * std::abs(range.low))};
-  std::string ticks;
-  double last = -INFINITY;
+  if (!field.middle) return range;
+  const double reach = std::max({range.high - *field.middle, *field.middle - range.low, 1e-9});
+  return {drawable(*field.middle - reach), drawable(*field.middle + reach)};
+}
+
+std::string number(const ContourMap::Field& field, double level) {
+  return fmt::format("{:.5g}", field.log10 ? std::pow(10.0, level) : level);
+}
+
+// Ticks at the middle and at the levels that were asked for, none closer than a text is high.
+std::string ticks_of(const ContourMap::Field& field, Range range) {
+  const double text = 0.05 * (range.high - range.low);
   std::vector<double> sorted = field.levels;
   std::sort(sorted.begin(), sorted.end());
+  std::string ticks;
+  double last = -INFINITY;
+  const auto add = [&](double level) {
+    fmt::format_to(std::back_inserter(ticks), "{}'{}' {}", ticks.empty() ? "" : ", ", number(field, level), level);
+  };
+  if (field.middle) add(*field.middle);
   for (const double level : sorted) {
-    if (level < range.low || level > range.high || level - last < 0.05 * (range.high - range.low)) continue;
-    fmt::format_to(std::back_inserter(ticks), "{}{}", ticks.empty() ? "" : ", ", level);
+    if (level < range.low || level > range.high || level - last < text) continue;
+    if (field.middle && std::abs(level - *field.middle) < text) continue;
+    add(level);
     last = level;
   }
-  return fmt::format("set cbrange [{}:{}]\nset cbtics {}\n", range.low, range.high,
-                     ticks.empty() ? "autofreq" : "(" + ticks + ")");
+  return ticks.empty() ? "autofreq" : "(" + ticks + ")";
+}
+
+// Steep about the middle, so that both sides are seen where one reaches further.
+std::string colours_of(const ContourMap::Field& field) {
+  const Range range = range_of(field);
+  const char* const palette =
+      field.middle ? "-1 '#2166AC', -0.4 '#67A9CF', -0.1 '#D1E5F0', 0 '#FFFFFF', 0.1 '#FDDBC7', 0.4 '#EF8A62', 1 "
+                     "'#B2182B'"
+                   : "0 '#FFFFFF', 0.25 '#D9E8F5', 0.5 '#9CC3E0', 0.75 '#4F8FC0', 1 '#1F4E79'";
+  return fmt::format("set palette defined ({})\nset cbrange [{}:{}]\nset cbtics {}\n", palette, range.low, range.high,
+                     ticks_of(field, range));
+}
+
+std::string labels_of(const ContourMap& map, const ContourMap::Field& field, Size plot) {
+  std::string script;
+  for (const LevelLabel& label : level_labels(map, field, plot))
+    script += fmt::format("set label '{}' at {}, {} center front boxed font 'sans-serif,10' textcolor rgb '#303030'\n",
+                          number(field, label.level), label.x, label.y);
+  return script;
 }
 
 std::string panel(const ContourMap& map, std::size_t index, double from, double top, Size size) {
@@ -144,7 +182,7 @@ std::string panel(const ContourMap& map, std::size_t index, double from, double 
       "set object 1 rectangle from graph 0, graph 0 to graph 1, graph 1 behind fc rgb '#808080' fs pattern 4 "
       "noborder\n",
       quoted(field.label, 60), at_pixel(map_left, top - 20, size), quoted(map.x_label, 40), quoted(map.y_label, 40));
-  script += colours_of(field);
+  script += colours_of(field) + labels_of(map, field, {map_right - map_left, height - bottom - top});
   script += fmt::format("set colorbox user origin {} size {}, {}\n", at_pixel(map_right + 10, height - bottom, size),
                         18 / size.width, (height - bottom - top) / size.height);
   script += fmt::format("set label {} at {} center rotate by 90 noenhanced textcolor rgb '#303030'\n",
@@ -153,8 +191,14 @@ std::string panel(const ContourMap& map, std::size_t index, double from, double 
       "plot $grid{} using 1:2:3 with image notitle, $lines{} using 1:2 with lines lw 0.7 lc rgb '#404040' notitle",
       index, index);
   for (std::size_t k = 0; k < map.lines.size(); ++k)
-    script += fmt::format(", $over{0} using 1:2 with lines lw 4 lc rgb 'white', $over{0} using 1:2 with lines {1}", k,
-                          style_of_line(k));
+    script += is_point(map.lines[k]) ? fmt::format(
+                                           ", $over{0} using 1:2 with points pt 13 ps 2.2 lc rgb 'white', "
+                                           "$over{0} using 1:2 with points {1}",
+                                           k, point_style)
+                                     : fmt::format(
+                                           ", $over{0} using 1:2 with lines lw 4 lc rgb 'white', "
+                                           "$over{0} using 1:2 with lines {1}",
+                                           k, style_of_line(k));
   for (std::size_t k = 0; k < map.paths.size(); ++k)
     script += fmt::format(
         ", $path{} using 1:2 with lines lw 2 lc rgb 'white' notitle, $path{} using 1:2 with lines lw 1.2 lc rgb "
@@ -180,11 +224,11 @@ std::string script_of(const ContourMap& map, Format format) {
   const Size size{map.fields.size() == 1 ? 700.0 : 1000.0, height};
   std::vector<Key> keys;
   for (std::size_t k = 0; k < map.lines.size(); ++k)
-    keys.push_back({.label = map.lines[k].label, .line = style_of_line(k)});
+    keys.push_back({.label = map.lines[k].label,
+                    .line = is_point(map.lines[k]) ? "" : style_of_line(k),
+                    .point = is_point(map.lines[k]) ? point_style : ""});
   std::string script = picture(size, map.title, format) + overlays(map);
-  script +=
-      "unset key\nunset grid\nset border 15\nset tics out\nset palette defined (0 '#FFFFFF', 0.25 '#D9E8F5', 0.5 "
-      "'#9CC3E0', 0.75 '#4F8FC0', 1 '#1F4E79')\n";
+  script += "unset key\nunset grid\nset border 15\nset tics out\n";
   for (std::size_t k = 0; k < map.fields.size(); ++k) script += grid(map, k) + contours(map.fields[k], k);
   // an image's cells are centred at its points
   const double half_x = 0.5 * (map.x_high - map.x_low) / static_cast<double>(map.columns - 1);

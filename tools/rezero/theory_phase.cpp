@@ -120,6 +120,11 @@ std::vector<NamedTensor> arrays_of(const PhaseDiagram& d) {
           {"xi_c", Tensor::of({h, w}, d.xi_c)}};
 }
 
+std::vector<double> levels(std::vector<double> values) {
+  for (double& value : values) value = std::log10(value);
+  return values;
+}
+
 report::ContourMap map_of(const PhaseDiagram& d, const Question& q) {
   report::ContourMap map;
   map.title = fmt::format("Phase diagram of {}", info(q.activation.function).name);
@@ -131,11 +136,22 @@ report::ContourMap map_of(const PhaseDiagram& d, const Question& q) {
   map.y_high = q.window.sigma_b_high;
   map.columns = d.sigma_w.size();
   map.rows = d.sigma_b.size();
-  map.fields = {{.label = "chi_1, of gradients per layer", .values = d.chi_1, .scale_label = "chi_1"},
-                {.label = "6 xi_c, the depth that can be trained", .values = {}, .scale_label = "log10 of layers"}};
+  map.fields = {{.label = "chi_1: below 1 gradients vanish, above they explode",
+                 .values = {},
+                 .scale_label = "chi_1",
+                 .levels = levels({0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1, 1.1, 1.5, 2, 3, 5, 10}),
+                 .middle = 0,
+                 .log10 = true},
+                {.label = "6 xi_c, the depth that can be trained",
+                 .values = {},
+                 .scale_label = "layers",
+                 .levels = levels({10, 20, 50, 100, 200, 500, 1000, 1e4, 1e5, 1e6}),
+                 .log10 = true}};
+  for (const double chi : d.chi_1) map.fields[0].values.push_back(std::log10(chi));
   for (const double xi : d.xi_c) map.fields[1].values.push_back(std::log10(6 * xi));
   if (!d.critical_line.empty()) {
-    report::Series line{.label = "critical line, chi_1 = 1", .x = {}, .y = {}};
+    const bool point = d.critical_line.size() == 1;
+    report::Series line{.label = point ? "the only critical point" : "critical line, chi_1 = 1", .x = {}, .y = {}};
     for (const isometry::CriticalPoint& p : d.critical_line) {
       line.x.push_back(p.sigma_w);
       line.y.push_back(p.sigma_b);
