@@ -143,6 +143,33 @@ TEST_CASE("theory phase: both ends, rows by sigma_b, files") {
   CHECK(!contents(npz).empty());
 }
 
+TEST_CASE("theory: the picture has the depth, atoms, values that were asked for, and the path of two inputs") {
+  const TemporaryFolder folder;
+  const auto picture_of = [&](Arguments arguments, const Arguments& more = {}) {
+    const std::string file = folder.path() + "/p.svg";
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    arguments.insert(arguments.end(), {"--svg", file});
+    theory(arguments);
+    return contents(file);
+  };
+  const Arguments relu{"--activation", "relu", "--sigma-w", "1.4142", "--depth", "3", "--weights", "orthogonal"};
+  const std::string atoms = picture_of(relu);
+  CHECK(mentions(atoms, {">relu, depth 3, sigma_w", ">density<", ">log10 of the singular values, of which"}));
+  CHECK(atoms.find(">asked for<") == atoms.npos);
+  CHECK(mentions(picture_of(relu, {"--lambda", "1"}), {">density<", ">asked for<"}));
+  const std::string path = picture_of(
+      {"--activation", "tanh", "--sigma-w", "1.2", "--sigma-b", "0.1", "--depth", "20", "--q0", "2", "--c0", "0.5"});
+  CHECK(mentions(path, {">fixed point<", ">path of the two inputs<", ">Jacobian<", ">c, cosine between the inputs<"}));
+}
+
+TEST_CASE("theory phase: relu is critical at one point, which the picture shows") {
+  const TemporaryFolder folder;
+  const std::string svg = folder.path() + "/p.svg";
+  theory(
+      {"phase", "--activation", "relu", "--sigma-w", "0.5:2.5", "--sigma-b", "0:0.5", "--grid", "11x11", "--svg", svg});
+  CHECK(mentions(contents(svg), {">the only critical point<", ">chi_1<", ">layers<"}));
+}
+
 TEST_CASE("theory recommend: the limits are reached, not crossed") {
   const json deep = theory(
       {"recommend", "--activation", "tanh", "--depth", "50", "--weights", "orthogonal", "--max-variance", "0.5"});

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -106,9 +107,11 @@ std::string json_of(const Theory& theory) {
 std::string title_of(const Theory& theory) {
   if (!theory.net) return "Limit of infinite depth";
   const isometry::RandomNet& net = *theory.net;
-  const std::string form = net.residual() ? fmt::format("x + a F(x), a = {:.4g}, ", net.gates[0]) : "";
-  return fmt::format("{}{}, sigma_w {:.6g}, sigma_b {:.6g}, {} weights", form, info(net.activation.function).name,
-                     net.sigma_w, net.sigma_b, net.weights == isometry::Weights::gaussian ? "gaussian" : "orthogonal");
+  const std::string form = net.residual() ? fmt::format("x + a F(x), a {:.4g}, ", net.gates[0]) : "";
+  const std::string depth = theory.law ? fmt::format(", depth {}", net.depth) : "";
+  return fmt::format("{}{}{}, sigma_w {:.6g}, sigma_b {:.6g}, {} weights", form, info(net.activation.function).name,
+                     depth, net.sigma_w, net.sigma_b,
+                     net.weights == isometry::Weights::gaussian ? "gaussian" : "orthogonal");
 }
 
 std::string text_of(const Theory& theory) {
@@ -138,8 +141,32 @@ std::vector<NamedTensor> arrays_of(const Theory& theory) {
   return arrays;
 }
 
-report::LineChart chart_of(const Theory& theory) {
-  return density_chart(title_of(theory), theory.law->summary(), density_of(*theory.law));
+bool all_positive(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return value > 0; });
+}
+
+report::LineChart path_chart(const std::vector<double>& path, const char* title, bool log_y, double fixed_point) {
+  report::LineChart chart{
+      .title = title, .x_label = "layer", .y_label = "", .log_y = log_y, .series = {}, .marked = false};
+  report::Series line{.label = "path of the two inputs", .x = {}, .y = path, .colour = 2};
+  for (std::size_t l = 0; l < path.size(); ++l) line.x.push_back(static_cast<double>(l));
+  if (std::isfinite(fixed_point))
+    chart.series.push_back(
+        {.label = "fixed point", .x = {0, line.x.back()}, .y = {fixed_point, fixed_point}, .colour = 6});
+  chart.series.push_back(std::move(line));
+  return chart;
+}
+
+std::string picture_of(const Theory& theory, bool asked, auto format) {
+  const report::LineChart density =
+      density_chart(theory.q.empty() ? title_of(theory) : "Jacobian", theory.law->summary(), density_of(*theory.law),
+                    asked ? theory.density : Density{});
+  if (theory.q.empty()) return format(density);
+  return format(report::ChartGrid{
+      title_of(theory),
+      {density,
+       path_chart(theory.q, "q, squared length of the inputs", all_positive(theory.q), theory.mean_field->q_star),
+       path_chart(theory.c, "c, cosine between the inputs", false, theory.mean_field->c_star)}});
 }
 
 int run(const TheoryOptions& options) {
@@ -152,12 +179,15 @@ int run(const TheoryOptions& options) {
     throw UsageError("theory: without --depth L there is nothing but numbers to write (--json)");
   const Theory theory = theory_of(options);
   if (theory.law && theory.q.empty()) check_density(theory.density, options.output);
+  const auto draw = [&](auto format) {
+    return [&, format] { return picture_of(theory, !options.lambda.empty(), format); };
+  };
   write_outputs(options.output, {.text = [&] { return text_of(theory); },
                                  .json = [&] { return json_of(theory); },
                                  .csv = [&] { return csv_of(theory); },
                                  .arrays = [&] { return arrays_of(theory); },
-                                 .svg = [&] { return report::svg(chart_of(theory)); },
-                                 .png = [&] { return report::png(chart_of(theory)); }});
+                                 .svg = draw([](const auto& chart) { return report::svg(chart); }),
+                                 .png = draw([](const auto& chart) { return report::png(chart); })});
   return exit_success;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -85,18 +86,54 @@ Json mean_field_json(const isometry::MeanField& f) {
           {"mu_2", f.mu_2}};
 }
 
-report::LineChart density_chart(const std::string& title, const isometry::TheorySpectrum& s, const Density& density) {
+namespace {
+
+// Of an atom's stem: up to the peak of the density, but not where that is so narrow that it may leave the chart.
+double stem_height(std::vector<double> density) {
+  std::erase_if(density, [](double y) { return !(std::isfinite(y) && y > 0); });
+  if (density.empty()) return 1;
+  const auto at = density.begin() + std::ssize(density) * 9 / 10;
+  std::nth_element(density.begin(), at, density.end());
+  return std::min(2 * *at, *std::max_element(density.begin(), density.end()));
+}
+
+// Dots.
+report::Series points(std::string label, std::size_t colour, std::vector<double> x, std::vector<double> y) {
+  const std::vector<double> none(x.size(), 0.0);
+  return {.label = std::move(label), .x = std::move(x), .y = std::move(y), .error = none, .colour = colour};
+}
+
+}  // namespace
+
+report::LineChart density_chart(const std::string& title, const isometry::TheorySpectrum& s, const Density& density,
+                                const Density& asked) {
   report::LineChart chart{.title = title,
                           .x_label = "log10 of the singular values",
-                          .y_label = "density",
+                          .y_label = "density of log10 sigma",
                           .log_y = false,
-                          .series = {density_series(density)}};
-  chart.series[0].label = "density of log10 sigma";
+                          .series = {},
+                          .marked = false};
+  report::Series curve = density_series(density);
+  const double height = stem_height(curve.y);
+  curve.label = "density";
+  if (!curve.x.empty()) chart.series.push_back(std::move(curve));
   for (const isometry::Atom& atom : s.atoms) {
-    if (atom.lambda == 0) continue;
-    const double x = 0.5 * std::log10(atom.lambda);
-    chart.series.push_back({.label = fmt::format("atom of mass {:.3g}", atom.mass), .x = {x, x}, .y = {0, atom.mass}});
+    if (atom.lambda == 0) {
+      chart.x_label += fmt::format(", of which {:.3g} % are 0", 100 * atom.mass);
+      continue;
+    }
+    chart.series.push_back({.label = fmt::format("atom: {:.3g} % are {:.4g}", 100 * atom.mass, std::sqrt(atom.lambda)),
+                            .x = {0.5 * std::log10(atom.lambda)},
+                            .y = {height},
+                            .colour = 1,
+                            .stems = true});
   }
+  std::vector<double> outliers = s.outliers;
+  for (double& x : outliers) x = std::log10(x);
+  if (!outliers.empty())
+    chart.series.push_back(points("outlier", 2, outliers, std::vector<double>(outliers.size(), 0.0)));
+  report::Series wanted = density_series(asked);
+  if (!wanted.x.empty()) chart.series.push_back(points("asked for", 3, std::move(wanted.x), std::move(wanted.y)));
   return chart;
 }
 

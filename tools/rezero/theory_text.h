@@ -32,7 +32,9 @@ nlohmann::ordered_json finite_width_json(const isometry::FiniteWidth& f, Scalar 
 
 // The density of log10 sigma, for pictures: 2 ln 10 lambda rho(lambda).
 report::Series density_series(const Density& density);
-report::LineChart density_chart(const std::string& title, const isometry::TheorySpectrum& s, const Density& density);
+// Atoms are stems: their height has no meaning. With dots at the values that were `asked` for.
+report::LineChart density_chart(const std::string& title, const isometry::TheorySpectrum& s, const Density& density,
+                                const Density& asked = {});
 std::string density_csv(const Density& density);                  // lambda, rho
 std::vector<NamedTensor> density_arrays(const Density& density);  // theory_lambda, theory_rho
 
