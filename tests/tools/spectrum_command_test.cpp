@@ -11,6 +11,7 @@
 #include "support/command.h"
 #include "support/small_run.h"
 #include "support/temporary_folder.h"
+#include "tools/rezero/evenly_spaced.h"
 
 using namespace rz;
 using namespace rz::test;
@@ -131,6 +132,23 @@ TEST_CASE("spectrum: gates at 0 are isometric in any series, files hold what is 
   CHECK(depths["series"][1]["to"] == 3);
 }
 
+TEST_CASE("spectrum: edges and fan lay the theory's beside them where it has some") {
+  const auto picture = [](const Recipe& recipe, const Arguments& arguments) {
+    run_json(Arguments{"spectrum"} + recipe.arguments() + arguments + Arguments{"--svg", recipe.file("p.svg")});
+    return contents(recipe.file("p.svg"));
+  };
+  const Recipe deep("deep"), rezero("rezero"), normed("pre_norm");
+  const Arguments fan{"--picture", "fan"}, edges{"--picture", "edges", "--depths", "2,4"};
+  for (const Arguments& kind : {fan, edges}) {
+    const std::string to_zero = picture(deep, kind);  // Gaussian layers: the support begins at 0
+    CHECK(mentions(to_zero, {">theory: largest<"}));
+    CHECK(to_zero.find(">theory: smallest<") == to_zero.npos);
+    CHECK(mentions(picture(rezero, kind + Arguments{"--set", "model.gate=0.1"}),
+                   {">theory: largest<", ">theory: smallest<"}));
+    CHECK(picture(normed, kind).find("theory") == std::string::npos);
+  }
+}
+
 TEST_CASE("spectrum: lanczos and moments are near the whole spectrum") {
   const Recipe recipe("deep");
   const Arguments base = Arguments{"spectrum"} + recipe.arguments();
@@ -153,10 +171,19 @@ TEST_CASE("spectrum: lanczos and moments are near the whole spectrum") {
   check_refused(base + Arguments{"--method", "lanczos", "--top", "13"}, 2, {"--top", "13", "12"});
 }
 
+TEST_CASE("layers at equal steps keep their number, and the last is one of them") {
+  CHECK(tool::at_equal_steps(5, 41) == std::vector<std::size_t>{0, 1, 2, 3, 4});
+  CHECK(tool::at_equal_steps(9, 5) == std::vector<std::size_t>{0, 2, 4, 6, 8});
+  CHECK(tool::at_equal_steps(8, 3) == std::vector<std::size_t>{0, 4, 7});
+  CHECK(tool::at_equal_steps(65, 41).size() == 33);
+  CHECK(tool::at_equal_steps(1, 2) == std::vector<std::size_t>{0});
+  CHECK(tool::at_equal_steps(0, 2).empty());
+}
+
 TEST_CASE("propagate: measured beside mean field, and gates at 0") {
   const Recipe deep("deep"), rezero("rezero");
-  const json d = run_json(
-      {"propagate", "--recipe", deep.path(), "--inputs", "gaussian", "--seeds", "3", "--png", deep.file("p.png")});
+  const json d = run_json({"propagate", "--recipe", deep.path(), "--inputs", "gaussian", "--seeds", "3", "--png",
+                           deep.file("p.png"), "--svg", deep.file("p.svg")});
   REQUIRE(d["layers"].size() == 7);
   CHECK(d["layers"][0]["layer"] == 0);
   CHECK(d["layers"][0]["apjn"] == 1.0);
@@ -167,6 +194,9 @@ TEST_CASE("propagate: measured beside mean field, and gates at 0") {
     CHECK(layer["c_theory"].is_number());
   }
   CHECK(contents(deep.file("p.png")).starts_with("\x89PNG"));
+  CHECK(mentions(contents(deep.file("p.svg")),
+                 {">mean and standard error over draws<", ">mean field<", ">q = |x_l|^2 / width<",
+                  ">c, cosine between inputs<", ">gradient norm |dC/dx_l|<"}));
   const json r = run_json({"propagate", "--recipe", rezero.path(), "--inputs", "gaussian"});
   for (const json& layer : r["layers"]) {
     CHECK(layer["apjn"] == 1.0);

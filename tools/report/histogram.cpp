@@ -101,10 +101,11 @@ std::string theory(const Panel& panel, std::span<const Point> expected, const Ax
   std::string data = fmt::format("$curve{} << END\n", index);
   auto out = std::back_inserter(data);
   for (const Point& point : expected) {
-    if (point.y > 2e-3 * highest)
+    const bool noise = panel.floor && point.x < *panel.floor;
+    if (!noise && point.y > 2e-3 * highest)
       fmt::format_to(out, "{} {}\n", point.x, std::min(point.y, 10 * highest));
     else
-      data += "\n";  // it would only thicken the axis
+      data += "\n";  // it would only thicken the axis, or stand beside noise
   }
   fmt::format_to(out, "END\n$atoms{} << END\n", index);
   for (std::size_t i = 0; i < panel.atoms.x.size(); ++i) {

@@ -100,6 +100,7 @@ class Measurement {
         measured_.law = law;
         lengths_ = isometry::mean_field(*theory.net);
         net_ = theory.net;
+        if (options_.picture == "fan") find_fan_theory(*theory.net);
       } catch (const Error& error) {
         if (error.code() != ErrorCode::value) throw;
         theory.reason = error.message();
@@ -107,6 +108,24 @@ class Measurement {
     }
     measured_.theory_reason = theory.reason;
     if (options_.theory == "on" && !measured_.theory) throw UsageError("--theory: " + theory.reason);
+  }
+
+  // More of the first stages, where the edges bend.
+  void find_fan_theory(isometry::RandomNet net) {
+    constexpr std::size_t most = 12;
+    const std::vector<double> gates = net.gates;
+    const auto layers = static_cast<double>(net.depth);
+    std::size_t last = 0;
+    for (std::size_t k = 0; k < most; ++k) {
+      const double share = static_cast<double>(k) / (most - 1);
+      const auto layer = static_cast<std::size_t>(std::lround(1 + (layers - 1) * share * share));
+      if (layer == last) continue;
+      last = layer;
+      net.depth = static_cast<std::int64_t>(layer);
+      if (!gates.empty()) net.gates.assign(gates.begin(), gates.begin() + net.depth);
+      const isometry::TheorySpectrum edges = isometry::law_of(net).summary();
+      measured_.fan_theory.push_back({layer, edges.s_min, edges.s_max});
+    }
   }
 
   void finish() {

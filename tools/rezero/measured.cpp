@@ -28,7 +28,10 @@ Density drawn_density(const Measured& m) {
   constexpr double lowest = -290;  // log10 lambda
   const double high = 2 * std::log10(m.theory->s_max);
   double low = std::max(2 * m.result.summary.log10_min, lowest);
-  if (m.result.floor > 0) low = std::max(low, 2 * std::log10(m.result.floor));
+  if (m.result.floor > 0) {  // a little further: a bin at the floor needs the density on both sides
+    const double floor = 2 * std::log10(m.result.floor);
+    low = std::max(low, floor - 0.05 * std::max(high - floor, 0.0));
+  }
   if (m.theory->s_min > 0) low = 2 * std::log10(m.theory->s_min);
   if (!(low < high) || !std::isfinite(low)) return m.density;
   Density density;
@@ -199,6 +202,7 @@ report::LineChart measured_edges(const std::vector<Measured>& series, const std:
     upper.x.push_back(variants[k].value);
     const std::vector<double>& outliers = series[k].theory->outliers;
     upper.y.push_back(std::log10(outliers.empty() ? series[k].theory->s_max : outliers.back()));
+    if (series[k].theory->s_min == 0) continue;
     lower.x.push_back(variants[k].value);
     lower.y.push_back(std::log10(series[k].theory->s_min));
   }
@@ -207,26 +211,48 @@ report::LineChart measured_edges(const std::vector<Measured>& series, const std:
                           .y_label = "log10 of the singular value",
                           .log_y = false,
                           .series = {largest, smallest}};
-  if (!upper.x.empty()) chart.series.insert(chart.series.end(), {upper, lower});
+  for (report::Series* const line : {&upper, &lower})
+    if (!line->x.empty()) chart.series.push_back(std::move(*line));
   chart.log_x = variants.front().key == "depth";
   return chart;
 }
 
+namespace {
+
+// The ends of the support over depth, from the identity on; that at 0 has no place on the axis.
+report::Series fan_edge(const Measured& m, const char* label, std::size_t colour, double FanEdges::* edge) {
+  const auto from = static_cast<double>(m.part.from);
+  report::Series line{.label = label, .x = {from}, .y = {0}, .error = {}, .colour = colour};
+  for (const FanEdges& edges : m.fan_theory) {
+    if (edges.*edge == 0) continue;
+    line.x.push_back(from + static_cast<double>(edges.layer));
+    line.y.push_back(std::log10(edges.*edge));
+  }
+  return line;
+}
+
+}  // namespace
+
 report::LineChart measured_fan(const Measured& m) {
-  report::LineChart chart{.title = m.name + ": singular values of d x_l / d x_" + std::to_string(m.part.from),
-                          .x_label = "hidden state l",
+  const auto from = static_cast<double>(m.part.from);
+  report::LineChart chart{.title = fmt::format("{}: singular values of d x_l / d x_{}, input 0", m.name, m.part.from),
+                          .x_label = fmt::format("hidden state l (d x_{0} / d x_{0} is the identity)", m.part.from),
                           .y_label = "log10 of the singular values",
                           .log_y = false,
-                          .series = {}};
+                          .series = {},
+                          .marked = false};
   const std::size_t values = m.fan.empty() ? 0 : m.fan.front().log10_singular_values.size();
   for (std::size_t i = 0; i < values; ++i) {
-    report::Series line{.label = "", .x = {}, .y = {}};
+    report::Series line{.label = "", .x = {from}, .y = {0}};
     for (std::size_t k = 0; k < m.fan.size(); ++k) {
-      line.x.push_back(static_cast<double>(m.part.from) + static_cast<double>(m.fan_layers[k]));
+      line.x.push_back(from + static_cast<double>(m.fan_layers[k]));
       line.y.push_back(m.fan[k].log10_singular_values[i]);
     }
     chart.series.push_back(std::move(line));
   }
+  for (const report::Series& line :
+       {fan_edge(m, "theory: largest", 0, &FanEdges::s_max), fan_edge(m, "theory: smallest", 1, &FanEdges::s_min)})
+    if (line.x.size() > 1) chart.series.push_back(line);
   return chart;
 }
 

@@ -16,6 +16,12 @@
 
 namespace rz::tool {
 
+// Ends of the support that theory gives the partial Jacobian up to a stage.
+struct FanEdges {
+  std::size_t layer;
+  double s_min, s_max;
+};
+
 struct Measured {
   std::string name, weights, inputs;      // of the network, in words
   isometry::Part part;                    // without functions
@@ -28,6 +34,7 @@ struct Measured {
   std::vector<isometry::Verdict> verdicts;
   std::vector<std::size_t> fan_layers;        // for the picture of a fan: stages, from 1
   std::vector<isometry::SampleSpectrum> fan;  // their partial Jacobians
+  std::vector<FanEdges> fan_theory;           // of a few stages; empty: there is none
 };
 
 // Called with the first draw of a variant and the inputs on its device, for what else is to be seen of it.
