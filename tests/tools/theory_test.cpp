@@ -182,6 +182,23 @@ TEST_CASE("theory recommend: the limits are reached, not crossed") {
   CHECK(gate["gate"].get<double>() > 0.03);
 }
 
+TEST_CASE("theory: the text of a residual network says the order of its branches and what its numbers stand for") {
+  const auto text = [](const Arguments& more) {
+    return run_command(Arguments{"theory", "--activation", "relu", "--form", "rezero", "--gate", "0.1"} + more).out;
+  };
+  const Arguments first{"--branch", "activation_first"};
+  const std::string independent = text({"--depth", "8"}), correlated = text(first + Arguments{"--depth", "8"});
+  CHECK(mentions(independent, {"x + a f(W x + b), a 0.1, relu", "mean field of the branches alone"}));
+  CHECK(independent.find("independent masks") == independent.npos);
+  CHECK(mentions(correlated, {"x + a (W f(x) + b), a 0.1, relu", "of independent masks"}));
+  CHECK(text(first + Arguments{"--depth", "1"}).find("independent masks") == std::string::npos);
+  CHECK(run_command({"theory", "--activation", "tanh"}).out.find("branches") == std::string::npos);
+  CHECK(mentions(run_command({"theory", "recommend", "--activation", "relu", "--depth", "8", "--form", "rezero",
+                              "--branch", "activation_first", "--singular-values", "0.5:2"})
+                     .out,
+                 {"of x + a (W f(x) + b)", "of independent masks"}));
+}
+
 TEST_CASE("theory: bad input is refused in one line") {
   check_bad({}, {"--activation", "none was given"});
   check_bad({"--activation", "tan"}, {"tanh"});

@@ -107,7 +107,7 @@ std::string json_of(const Theory& theory) {
 std::string title_of(const Theory& theory) {
   if (!theory.net) return "Limit of infinite depth";
   const isometry::RandomNet& net = *theory.net;
-  const std::string form = net.residual() ? fmt::format("x + a F(x), a {:.4g}, ", net.gates[0]) : "";
+  const std::string form = net.residual() ? fmt::format("{}, a {:.4g}, ", residual_layer(net), net.gates[0]) : "";
   const std::string depth = theory.law ? fmt::format(", depth {}", net.depth) : "";
   return fmt::format("{}{}{}, sigma_w {:.6g}, sigma_b {:.6g}, {} weights", form, info(net.activation.function).name,
                      depth, net.sigma_w, net.sigma_b,
@@ -116,7 +116,7 @@ std::string title_of(const Theory& theory) {
 
 std::string text_of(const Theory& theory) {
   std::string text = title_of(theory) + "\n";
-  if (theory.mean_field) text += "\n" + mean_field_text(*theory.mean_field);
+  if (theory.mean_field) text += "\n" + mean_field_text(*theory.mean_field, *theory.net);
   if (theory.law) text += "\n" + spectrum_text(theory.law->summary());
   if (theory.finite_width) text += "\n" + finite_width_text(*theory.finite_width, *theory.net);
   if (!theory.q.empty())

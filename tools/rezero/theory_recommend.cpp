@@ -107,7 +107,8 @@ std::string json_of(const isometry::RandomNet& net, const isometry::Law& law, co
 
 std::string title_of(const isometry::RandomNet& net) {
   return fmt::format("{}, {} layers: sigma_w {:.8g}, sigma_b {:.8g}{}", info(net.activation.function).name, net.depth,
-                     net.sigma_w, net.sigma_b, net.residual() ? fmt::format(", gate {:.8g}", net.gates[0]) : "");
+                     net.sigma_w, net.sigma_b,
+                     net.residual() ? fmt::format(", gate {:.8g} of {}", net.gates[0], residual_layer(net)) : "");
 }
 
 int run(const Options& options) {

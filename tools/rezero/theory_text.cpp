@@ -172,11 +172,16 @@ report::Series density_series(const Density& density) {
   return series;
 }
 
-std::string mean_field_text(const isometry::MeanField& f) {
+const char* residual_layer(const isometry::RandomNet& net) {
+  return net.order == nn::Branch::activation_first ? "x + a (W f(x) + b)" : "x + a f(W x + b)";
+}
+
+std::string mean_field_text(const isometry::MeanField& f, const isometry::RandomNet& net) {
   const char* const grow = f.phase == isometry::Phase::critical  ? "gradients keep their length"
                            : f.phase == isometry::Phase::ordered ? "gradients vanish"
                                                                  : "gradients explode";
-  return fmt::format("mean field: {} phase, {}\n", isometry::name(f.phase), grow) +
+  return fmt::format("mean field{}: {} phase, {}\n", net.residual() ? " of the branches alone, h = W f(h) + b" : "",
+                     isometry::name(f.phase), grow) +
          line("q*", number(f.q_star), "fixed point of the squared length") +
          line("chi_1", number(f.chi_1), "factor of the gradient's second moment per layer") +
          line("V'(q*)", number(f.v_prime), "factor of a deviation from q* per layer") +
@@ -187,11 +192,13 @@ std::string mean_field_text(const isometry::MeanField& f) {
 }
 
 std::string spectrum_text(const isometry::TheorySpectrum& s) {
-  std::string text = "spectrum of the Jacobian at infinite width\n" +
-                     line("singular values", number(s.s_min) + " to " + number(s.s_max), "") +
-                     line("mean of sigma^2", number(s.mean), "") +
-                     line("variance / mean^2", number(s.variance_over_mean2), "of sigma^2") +
-                     line("mean of ln sigma", number(s.mean_log_sigma), "");
+  std::string text =
+      "spectrum of the Jacobian at infinite width\n" +
+      line("singular values", number(s.s_min) + " to " + number(s.s_max),
+           s.correlated_slopes ? "of independent masks; relu's are correlated here, which widens it" : "") +
+      line("mean of sigma^2", number(s.mean), "") +
+      line("variance / mean^2", number(s.variance_over_mean2), "of sigma^2") +
+      line("mean of ln sigma", number(s.mean_log_sigma), "");
   for (const isometry::Atom& atom : s.atoms)
     text += line("atom", fmt::format("{:.4g} %", 100 * atom.mass),
                  fmt::format("of the values are {}", number(std::sqrt(atom.lambda))));

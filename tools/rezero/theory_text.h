@@ -38,7 +38,10 @@ report::LineChart density_chart(const std::string& title, const isometry::Theory
 std::string density_csv(const Density& density);                  // lambda, rho
 std::vector<NamedTensor> density_arrays(const Density& density);  // theory_lambda, theory_rho
 
-std::string mean_field_text(const isometry::MeanField& field);
+// "x + a f(W x + b)" or "x + a (W f(x) + b)"
+const char* residual_layer(const isometry::RandomNet& net);
+// Of a residual network it is that of its branches alone.
+std::string mean_field_text(const isometry::MeanField& field, const isometry::RandomNet& net);
 std::string spectrum_text(const isometry::TheorySpectrum& spectrum);
 std::string finite_width_text(const isometry::FiniteWidth& f, const isometry::RandomNet& net);
 

@@ -100,7 +100,9 @@ Law residual_law(std::span<const ResidualLayerLaw> layers, nn::Branch order) {
   const auto product = parts.product();
   TheorySpectrum summary = product->summary();
   if (all_relu && order == nn::Branch::activation_first) {
-    summary.variance_over_mean2 = relu_variance(relu_gates);
+    const double variance = relu_variance(relu_gates);
+    summary.correlated_slopes = variance > summary.variance_over_mean2 * (1 + 1e-9);
+    summary.variance_over_mean2 = variance;
     const double mean = summary.moments[0];
     summary.moments.fill(std::numeric_limits<double>::quiet_NaN());
     summary.moments[0] = mean;

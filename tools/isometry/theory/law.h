@@ -27,6 +27,7 @@ struct TheorySpectrum {
   double s_min = 1, s_max = 1;      // ends of the support in sigma, the atom at 0 left out
   std::vector<Atom> atoms;          // ascending
   std::vector<double> outliers;     // sigma; single values apart from the support, of mass 0
+  bool correlated_slopes = false;   // edges and density are those of independent slopes, the real ones reach farther
 };
 
 class Product;
