@@ -165,9 +165,16 @@ TEST_CASE("theory: the picture has the depth, atoms, values that were asked for,
 TEST_CASE("theory phase: relu is critical at one point, which the picture shows") {
   const TemporaryFolder folder;
   const std::string svg = folder.path() + "/p.svg";
-  theory(
-      {"phase", "--activation", "relu", "--sigma-w", "0.5:2.5", "--sigma-b", "0:0.5", "--grid", "11x11", "--svg", svg});
-  CHECK(mentions(contents(svg), {">the only critical point<", ">chi_1<", ">layers<"}));
+  const Arguments relu{"phase",     "--activation", "relu",   "--sigma-w", "0.5:2.5",
+                       "--sigma-b", "0:0.5",        "--grid", "11x11"};
+  theory(relu + Arguments{"--svg", svg});
+  CHECK(mentions(contents(svg), {">the only critical point<", ">chi_1<", ">layers<", "; hatched: not finite<"}));
+  CHECK(run_command(Arguments{"theory"} + relu).out.find("nan") == std::string::npos);
+  const Arguments tanh{"phase", "--activation", "tanh", "--sigma-w", "0.5:1.5", "--grid", "3x2", "--sigma-b"};
+  CHECK(mentions(run_command(Arguments{"theory"} + tanh + Arguments{"0:0.5"}).out,
+                 {"4 ordered", "1 chaotic", "(gradients explode), 1 critical\n"}));
+  theory(tanh + Arguments{"0.1:0.5", "--svg", svg});
+  CHECK(contents(svg).find("hatched") == std::string::npos);
 }
 
 TEST_CASE("theory recommend: the limits are reached, not crossed") {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <memory>
@@ -13,6 +14,7 @@
 #include "tools/isometry/theory/mean_field.h"
 #include "tools/isometry/theory/phase_diagram.h"
 #include "tools/report/chart.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/terminal.h"
 #include "tools/rezero/theory_commands.h"
 #include "tools/rezero/theory_options.h"
@@ -149,6 +151,8 @@ report::ContourMap map_of(const PhaseDiagram& d, const Question& q) {
                  .log10 = true}};
   for (const double chi : d.chi_1) map.fields[0].values.push_back(std::log10(chi));
   for (const double xi : d.xi_c) map.fields[1].values.push_back(std::log10(6 * xi));
+  if (!std::ranges::all_of(d.xi_c, [](double xi) { return std::isfinite(xi); }))
+    map.fields[1].label += "; hatched: not finite";
   if (!d.critical_line.empty()) {
     const bool point = d.critical_line.size() == 1;
     report::Series line{.label = point ? "the only critical point" : "critical line, chi_1 = 1", .x = {}, .y = {}};
@@ -163,19 +167,21 @@ report::ContourMap map_of(const PhaseDiagram& d, const Question& q) {
 }
 
 std::string text_of(const PhaseDiagram& d, const Question& q) {
-  std::int64_t ordered = 0, chaotic = 0;
+  std::int64_t ordered = 0, chaotic = 0, critical = 0;
   for (const double chi : d.chi_1) {
     ordered += chi < 1;
     chaotic += chi > 1;
+    critical += chi == 1;
   }
-  std::string text = fmt::format("{}, {} x {} points: {} ordered (gradients vanish), {} chaotic (gradients explode)\n",
+  std::string text = fmt::format("{}, {} x {} points: {} ordered (gradients vanish), {} chaotic (gradients explode)",
                                  info(q.activation.function).name, q.width, q.height, ordered, chaotic);
+  text += critical > 0 ? fmt::format(", {} critical\n", critical) : "\n";
   if (d.critical_line.empty()) return text + "the critical line chi_1 = 1 does not pass through the window\n";
   std::vector<std::vector<std::string>> rows{{"sigma_w", "sigma_b", "q*"}};
   const std::size_t n = d.critical_line.size(), shown = std::min<std::size_t>(n, 9);
   for (std::size_t k = 0; k < shown; ++k) {
     const isometry::CriticalPoint& p = d.critical_line[shown == 1 ? 0 : k * (n - 1) / (shown - 1)];
-    rows.push_back({fmt::format("{:.6f}", p.sigma_w), fmt::format("{:.6f}", p.sigma_b), fmt::format("{:.6g}", p.q)});
+    rows.push_back({fmt::format("{:.6f}", p.sigma_w), fmt::format("{:.6f}", p.sigma_b), number_text(p.q, 6)});
   }
   return text + "\ncritical line chi_1 = 1\n" + table_text(rows, "rrr");
 }
