@@ -214,7 +214,7 @@ TEST_CASE("theory: bad input is refused in one line") {
   check_bad({"--activation", "relu", "--critical", "--sigma-b", "0.3"}, {"--critical", "relu has chi_1 = 1"});
   check_bad({"--activation", "tanh", "--half-stable"}, {"--half-stable", "tanh has no half-stable point"});
   check_bad({"--activation", "tanh", "--gate", "0.1"}, {"--gate", "rezero"});
-  check_bad({"--activation", "tanh", "--depth", "3", "--points", "1"}, {"--points", "at least 2"});
+  check_bad({"--activation", "tanh", "--depth", "3", "--points", "1"}, {"--points", "from 2 to 100000"});
   check_bad({"--activation", "tanh", "--sigma-w", "1e5"}, {"--sigma-w", "10000"});
   check_bad({"--universal", "smooth"}, {"--universal", "--variance"});
   check_bad({"--activation", "tanh", "--lambda", "1"}, {"--lambda", "--depth"});

@@ -32,9 +32,10 @@ void check_number(const std::optional<double>& value, std::string_view flag, dou
     throw UsageError(fmt::format("{}: is {:g}, but must be a number from {:g} to {:g}", flag, *value, low, high));
 }
 
-void check_count(const std::optional<std::int64_t>& value, std::string_view flag, std::int64_t most) {
-  if (value && (*value < 1 || *value > most))
-    throw UsageError(fmt::format("{}: is {}, but must be a number from 1 to {}", flag, *value, most));
+void check_count(const std::optional<std::int64_t>& value, std::string_view flag, std::int64_t least,
+                 std::int64_t most) {
+  if (value && (*value < least || *value > most))
+    throw UsageError(fmt::format("{}: is {}, but must be a number from {} to {}", flag, *value, least, most));
 }
 
 void check_numbers(const TheoryOptions& o) {
@@ -45,9 +46,9 @@ void check_numbers(const TheoryOptions& o) {
   check_number(o.q0, "--q0", 0, 1e200);
   refuse(o.gate && !std::isfinite(*o.gate), "--gate", "is not a finite number");
   refuse(o.c0 && !(*o.c0 >= -1 && *o.c0 <= 1), "--c0", "is a correlation, from -1 to 1");
-  check_count(o.depth, "--depth", 1000000);
-  check_count(o.width, "--width", 100000);
-  check_count(o.points, "--points", 100000);
+  check_count(o.depth, "--depth", 1, 1000000);
+  check_count(o.width, "--width", 1, 100000);
+  check_count(o.points, "--points", 2, 100000);
   for (const double lambda : o.lambda)
     refuse(!(std::isfinite(lambda) && lambda >= 0), "--lambda", "values of sigma^2 are finite and not below 0");
 }
@@ -160,7 +161,6 @@ void check_theory(const TheoryOptions& o) {
   refuse(o.q0.has_value() != o.c0.has_value(), o.q0 ? "--c0" : "--q0", "is missing (a path needs --q0 and --c0)");
   refuse(o.q0 && !o.depth, "--q0", "needs a number of layers (--depth L)");
   refuse(o.q0 && rezero, "--q0", "belongs to --form deep");
-  refuse(o.points && *o.points < 2, "--points", "takes at least 2");
   refuse(!o.net.branch.empty() && !rezero, "--branch", "belongs to --form rezero");
   refuse(is_limit(o) && (!o.net.branch.empty() || !o.net.weights.empty()),
          !o.net.branch.empty() ? "--branch" : "--weights", "the limits do not depend on it");
