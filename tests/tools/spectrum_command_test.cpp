@@ -147,6 +147,8 @@ TEST_CASE("spectrum: edges and fan lay the theory's beside them where it has som
                    {">theory: largest<", ">theory: smallest<"}));
     CHECK(picture(normed, kind).find("theory") == std::string::npos);
   }
+  // Of one member of the series there is no line to draw.
+  CHECK(picture(deep, {"--picture", "edges", "--depths", "2"}).find("theory") == std::string::npos);
 }
 
 TEST_CASE("spectrum: lanczos and moments are near the whole spectrum") {

@@ -212,7 +212,7 @@ report::LineChart measured_edges(const std::vector<Measured>& series, const std:
                           .log_y = false,
                           .series = {largest, smallest}};
   for (report::Series* const line : {&upper, &lower})
-    if (!line->x.empty()) chart.series.push_back(std::move(*line));
+    if (line->x.size() > 1) chart.series.push_back(std::move(*line));
   chart.log_x = variants.front().key == "depth";
   return chart;
 }
