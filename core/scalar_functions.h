@@ -16,31 +16,12 @@
 #include <span>
 #include <string_view>
 
+#include "core/elementary.h"
 #include "core/isa.h"
 
 namespace rz {
 
 RZ_ISA_BEGIN
-
-namespace math {  // builtins, not <cmath>: its inline overloads would be shared between instruction sets
-#define RZ_MATH(name)                                                          \
-  RZ_HOST_DEVICE inline float name(float x) { return __builtin_##name##f(x); } \
-  RZ_HOST_DEVICE inline double name(double x) { return __builtin_##name(x); }
-RZ_MATH(exp)
-RZ_MATH(expm1)
-RZ_MATH(log)
-RZ_MATH(tanh)
-RZ_MATH(erf)
-RZ_MATH(sin)
-RZ_MATH(cos)
-RZ_MATH(sqrt)
-#undef RZ_MATH
-template <class T>
-RZ_HOST_DEVICE inline T logistic(T x) {  // no overflow on either side
-  const T e = exp(x < T(0) ? x : -x);
-  return x < T(0) ? e / (T(1) + e) : T(1) / (T(1) + e);
-}
-}  // namespace math
 
 namespace scalars {
 

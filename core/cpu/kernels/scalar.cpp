@@ -1,6 +1,6 @@
 // Scalar functions over arrays: value, derivatives, vjp, and the epilogue of a product (bias and activation in one pass
-// over a block that is hot). Limit: memory for the piecewise linear ones; the C library's exp, tanh, erf for the
-// others.
+// over a block that is hot). Limit: memory for the piecewise linear ones, arithmetic for the others, but for sin and
+// cos, which are the C library's.
 #include "core/cpu/kernels/variant.h"
 #include "core/scalar_functions.h"
 

@@ -1,5 +1,6 @@
 // Softmax and cross entropy of rows of logits: loss and gradient in one visit of a row. Sums are in f64.
-// Limit: the C library's exp, one call per logit.
+// Limit: one exp per logit.
+#include "core/cpu/kernels/lanes.h"
 #include "core/cpu/kernels/variant.h"
 #include "core/scalar_functions.h"
 
@@ -11,6 +12,22 @@ T largest_of(const T* x, std::int64_t n) {
   T largest = x[0];
   for (std::int64_t c = 1; c < n; ++c) largest = x[c] > largest ? x[c] : largest;
   return largest;
+}
+
+// Sum of e^(x - largest), whose terms go to `kept` unless it is null.
+template <class T>
+double sum_of_exponentials(const T* x, std::int64_t n, T largest, T* kept) {
+  constexpr std::int64_t chunk = 256;
+  T buffer[chunk];
+  double sum = 0;
+  for (std::int64_t first = 0; first < n; first += chunk) {
+    const std::int64_t count = first + chunk < n ? chunk : n - first;
+    T* const e = kept ? kept + first : buffer;
+    RZ_INDEPENDENT
+    for (std::int64_t c = 0; c < count; ++c) e[c] = math::exp(x[first + c] - largest);
+    sum += sum_lanes(count, [e](const auto& read, std::int64_t i) { return read(e + i); });
+  }
+  return sum;
 }
 
 template <class T>
@@ -29,6 +46,7 @@ template <class T>
 void softmax_row(const T* x, T* d, std::int64_t classes, T largest, double sum, double smoothing, bool accumulate) {
   const T scale = static_cast<T>(1 / sum), shift = static_cast<T>(smoothing / static_cast<double>(classes));
   if (accumulate) {
+    RZ_INDEPENDENT
     for (std::int64_t c = 0; c < classes; ++c) d[c] += math::exp(x[c] - largest) * scale - shift;
   } else {
     for (std::int64_t c = 0; c < classes; ++c) d[c] = d[c] * scale - shift;
@@ -40,12 +58,8 @@ void softmax_row(const T* x, T* d, std::int64_t classes, T largest, double sum, 
 template <class T>
 double row_loss(const T* x, T* d, std::int64_t label, std::int64_t classes, double smoothing, bool accumulate) {
   const T largest = largest_of(x, classes);
-  double sum = 0, distance = 0;  // distance: of the logits from the largest
-  if (d && !accumulate) {
-    for (std::int64_t c = 0; c < classes; ++c) sum += static_cast<double>(d[c] = math::exp(x[c] - largest));
-  } else {
-    for (std::int64_t c = 0; c < classes; ++c) sum += static_cast<double>(math::exp(x[c] - largest));
-  }
+  const double sum = sum_of_exponentials(x, classes, largest, accumulate ? nullptr : d);
+  double distance = 0;  // of the logits from the largest
   if (smoothing != 0) {
     for (std::int64_t c = 0; c < classes; ++c) distance += static_cast<double>(largest) - static_cast<double>(x[c]);
     distance *= smoothing / static_cast<double>(classes);
