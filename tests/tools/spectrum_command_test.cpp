@@ -208,6 +208,20 @@ TEST_CASE("propagate: measured beside mean field, and gates at 0") {
   }
 }
 
+TEST_CASE("propagate: hidden states of zeros have no c, and the text says so") {
+  const Recipe deep("deep");
+  const Arguments narrow =
+      Arguments{"propagate"} + deep.arguments() + Arguments{"--seeds", "30",
+                                                            "--set",   "model.activation=relu",
+                                                            "--set",   "model.width=3",
+                                                            "--set",   "model.branch=activation_last"};
+  const std::string note = "no c (-) where the hidden state";
+  CHECK(mentions(run_command(narrow).out, {note}));
+  CHECK(run_command(Arguments{"propagate"} + deep.arguments()).out.find(note) == std::string::npos);
+  CHECK(run_command(Arguments{"propagate"} + deep.arguments() + Arguments{"--samples", "1"}).out.find(note) ==
+        std::string::npos);
+}
+
 TEST_CASE("watch: the checkpoints of a run as a series; runs without them say how to make them") {
   const TemporaryFolder runs;
   const std::string run = runs.path() + "/run";

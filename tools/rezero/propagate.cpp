@@ -44,7 +44,7 @@ struct Line {
 
 struct Propagation {
   std::string name, weights, inputs, theory_reason;
-  std::int64_t seeds = 1;
+  std::int64_t seeds = 1, samples = 1;
   std::vector<LayerStatistics> layers;  // from the first hidden state on
   std::vector<Line> theory;
 };
@@ -91,6 +91,7 @@ Propagation measure(const Options& options) {
       checked_usage("propagate", [&] { isometry::check_signal(*source.model); });
       const Inputs opened = open_inputs(options.inputs, source, DType::f64);
       inputs = opened.values;
+      p.samples = inputs.shape()[0];
       p.name = source.name;
       p.weights = weights_text(source, p.seeds);
       p.inputs = opened.text;
@@ -180,6 +181,8 @@ std::string text_of(const Propagation& p) {
       "APJN: ||d x_l / d x_0||_F^2 / width; +-: standard error over {}\n\n",
       p.name, p.weights, p.inputs, p.seeds > 1 ? "draws of the weights" : "inputs");
   text += table_text(rows, "rrrrrrrrrr");
+  if (p.samples > 1 && std::ranges::any_of(p.layers, [](const auto& s) { return std::isnan(s.c.value); }))
+    text += "\nno c (-) where the hidden state of an input is 0: it has no direction\n";
   return p.theory_reason.empty() ? text : text + fmt::format("\nno theory: {}\n", p.theory_reason);
 }
 
