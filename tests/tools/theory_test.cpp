@@ -168,7 +168,7 @@ TEST_CASE("theory phase: relu is critical at one point, which the picture shows"
   const Arguments relu{"phase",     "--activation", "relu",   "--sigma-w", "0.5:2.5",
                        "--sigma-b", "0:0.5",        "--grid", "11x11"};
   theory(relu + Arguments{"--svg", svg});
-  CHECK(mentions(contents(svg), {">the only critical point<", ">chi_1<", ">layers<", "; hatched: not finite<"}));
+  CHECK(mentions(contents(svg), {">the only critical point<", ">chi_1<", "; hatched: not finite<", ">layers<"}));
   CHECK(run_command(Arguments{"theory"} + relu).out.find("nan") == std::string::npos);
   const Arguments tanh{"phase", "--activation", "tanh", "--sigma-w", "0.5:1.5", "--grid", "3x2", "--sigma-b"};
   CHECK(mentions(run_command(Arguments{"theory"} + tanh + Arguments{"0:0.5"}).out,

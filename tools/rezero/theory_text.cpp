@@ -23,7 +23,7 @@ std::string number(double value) {
 }
 
 std::string line(std::string_view name, const std::string& value, std::string_view meaning) {
-  return fmt::format("  {:<22}{:<18}{}\n", name, value, meaning);
+  return fmt::format("  {:<22}{:<17} {}\n", name, value, meaning);
 }
 
 }  // namespace
