@@ -26,10 +26,8 @@ std::string line(std::string_view name, const std::string& value, std::string_vi
   return fmt::format("  {:<22}{:<17} {}\n", name, value, meaning);
 }
 
-}  // namespace
-
 // At lambda = 0, too: 0 outside of the support, infinite at its end.
-static std::vector<double> density_at(const isometry::Law& law, const std::vector<double>& lambda) {
+std::vector<double> density_at(const isometry::Law& law, const std::vector<double>& lambda) {
   std::vector<double> positive;
   for (const double x : lambda)
     if (x > 0) positive.push_back(x);
@@ -40,6 +38,8 @@ static std::vector<double> density_at(const isometry::Law& law, const std::vecto
   for (const double x : lambda) rho.push_back(x > 0 ? found[next++] : at_zero);
   return rho;
 }
+
+}  // namespace
 
 Density density_of(const isometry::Law& law, std::int64_t points, const std::vector<double>& lambda) {
   try {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tools/isometry/theory/root.h"
 
@@ -25,8 +26,10 @@ double smallest(const TheorySpectrum& s) { return !s.atoms.empty() && s.atoms.fr
 
 // At least 0 where all limits are kept; of the one that is nearest, in factors of e.
 double margin(const TheorySpectrum& s, const Limits& limits) {
-  return std::min({std::log(limits.variance_over_mean2) - std::log(s.variance_over_mean2),
-                   std::log(smallest(s)) - std::log(limits.s_min), std::log(limits.s_max) - std::log(largest(s))});
+  const double lower =
+      limits.s_min > 0 ? std::log(smallest(s) / limits.s_min) : std::numeric_limits<double>::infinity();
+  return std::min({std::log(limits.variance_over_mean2) - std::log(s.variance_over_mean2), lower,
+                   std::log(limits.s_max) - std::log(largest(s))});
 }
 
 bool keeps(const TheorySpectrum& s, const Limits& limits) {
