@@ -99,12 +99,13 @@ Panel::Correction Panel::correction(Complex log_chi) const {
   Complex first = std::numeric_limits<double>::infinity();
   for (Complex t : near_roots(log_chi)) {
     if (!(std::abs(t) < 2.5)) continue;
-    for (int i = 0; i < 8; ++i) {
+    Complex step = 1;
+    for (int i = 0; i < 8 && std::abs(step) > 1e-15; ++i) {
       const Jet at = log_s(t);
-      const Complex step = (at.value + log_chi) / at.derivative;
+      step = (at.value + log_chi) / at.derivative;
       t -= step;
-      if (!(std::abs(step) > 1e-15)) break;
     }
+    if (!(std::abs(step) < 1e-7)) continue;  // from a real start towards complex roots, which lie far from this panel
     const Complex outer = std::sqrt(t * t - 1.0);
     const double ellipse = std::max(std::abs(t + outer), std::abs(t - outer));  // the rule errs by its -32nd power
     if (!(ellipse < 3) || std::abs(t - first) < 1e-9) continue;
