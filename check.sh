@@ -35,9 +35,6 @@ format() {
 # build PRESET ARGUMENT...: arguments are those of cmake --build.
 build() { logged "build-$1" cmake --preset "$1" && logged "build-$1" cmake --build --preset "$1" "${@:2}"; }
 
-# The programs that have tests of this label.
-programs_with() { grep -rlF "[$1]" tests --include='*_test.cpp' | cut -d/ -f2 | sort -u | sed 's/^/test_/'; }
-
 # tests NAME PRESET CTEST-ARGUMENT...: counts what passes and fails. A failing test does not end the check.
 tests() {
   local log=$logs/tests-$1.log all bad
@@ -95,8 +92,7 @@ if [[ ${1:-} == --full ]]; then
   stage "address and undefined-behaviour build" build asan
   stage "tests, address and undefined-behaviour" tests asan asan -LE slow
   stage "fuzzers" fuzz
-  mapfile -t threaded < <(programs_with threads)
-  stage "thread-sanitizer build" build tsan --target "${threaded[@]}"
+  stage "thread-sanitizer build" build tsan
   stage "tests, threads" tests tsan tsan -L threads
   stage "clang-tidy" tidy
 fi
