@@ -10,7 +10,7 @@
 
 #include "core/isa.h"
 
-namespace rz {
+namespace rz {  // NOLINT(modernize-concat-nested-namespaces): the one between stands in a macro
 
 RZ_ISA_BEGIN
 
