@@ -23,6 +23,7 @@ std::string number(double value) {
 }
 
 std::string line(std::string_view name, const std::string& value, std::string_view meaning) {
+  if (meaning.empty()) return fmt::format("  {:<22}{}\n", name, value);
   return fmt::format("  {:<22}{:<17} {}\n", name, value, meaning);
 }
 
