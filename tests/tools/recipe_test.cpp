@@ -208,6 +208,8 @@ TEST_CASE("recipe: optimisers and schedules take their own keys, with their own 
     const Recipe again = parse_recipe(tool::to_toml(r), "again.toml");
     CHECK(tool::to_toml(again) == tool::to_toml(r));
   }
+  const std::string no_minus_zero = tool::to_toml(with({"model.gate=-0.0", "optimizer.weight.weight_decay=-0e4"}));
+  CHECK(tool::to_toml(parse_recipe(no_minus_zero, "again.toml")) == no_minus_zero);
   CHECK(mentions(tool::to_toml(with({"optimizer.name=lamb", "optimizer.bias.trust_ratio=true"})),
                  {"bias_correction = true", "[optimizer.weight]", "trust_ratio = true", "[optimizer.bias]",
                   "trust_ratio = true", "[optimizer.residual_weight]", "trust_ratio = false"}));

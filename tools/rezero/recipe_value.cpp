@@ -48,7 +48,7 @@ double real_in(const Value& value, double low, double high, bool open) {
   const bool number = value.kind == Value::integer || value.kind == Value::real;
   if (number && std::isfinite(value.number) && value.number <= high &&
       (open ? value.number > low : value.number >= low))
-    return value.number;
+    return value.number + 0.0;  // no -0: it is written "-0", which TOML reads as the integer 0
   if (low == -infinity) refuse(value, "a finite number");
   refuse(value, high == infinity ? fmt::format("a number {} {}", open ? "above" : "of at least", low)
                                  : fmt::format("a number {} {} to {}", open ? "above" : "from", low, high));
