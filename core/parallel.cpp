@@ -5,6 +5,7 @@
 // claim proves that they were read whole.
 #include "core/parallel.h"
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <atomic>
@@ -12,6 +13,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -66,6 +68,7 @@ class ThreadPool {
   void set_threads(int count);
   // False if the pool works for another caller, or if there is nobody to help: nothing was run.
   bool run(std::int64_t pieces, detail::PieceFunction function, void* context);
+  void forget_helpers();  // in a forked child, which has none of them
 
  private:
   void start_helpers();
@@ -96,7 +99,11 @@ class ThreadPool {
 std::atomic<bool> pool_gone{false};  // the process is ending
 
 ThreadPool& thread_pool() {
-  static ThreadPool pool;
+  static ThreadPool& pool = []() -> ThreadPool& {
+    static ThreadPool only;
+    pthread_atfork(nullptr, nullptr, [] { only.forget_helpers(); });
+    return only;
+  }();
   return pool;
 }
 
@@ -127,6 +134,17 @@ void ThreadPool::stop_helpers() {
   epoch_.notify_all();
   for (std::thread& helper : helpers_) helper.join();
   helpers_.clear();
+}
+
+// The handles are left where they are: a thread that is not there can be neither joined nor let go. Whoever held the
+// mutexes is gone too.
+void ThreadPool::forget_helpers() {
+  static_cast<void>(new std::vector<std::thread>(std::move(helpers_)));
+  helpers_.clear();
+  new (&owner_) std::mutex;
+  new (&exception_mutex_) std::mutex;
+  word_ = word_.load() >> 32 << 32;  // no piece of the parent's work
+  sleepers_ = 0;
 }
 
 void ThreadPool::keep_exception(std::int64_t piece) {

@@ -1,6 +1,8 @@
 #include "core/parallel.h"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <ctime>
@@ -122,6 +124,25 @@ TEST_SUITE("core/parallel") {
     const double before = processor_seconds();
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     CHECK(processor_seconds() - before < 0.1);
+  }
+
+  TEST_CASE("a forked child has a pool of its own") {
+    const Threads threads(3);
+    const auto sum = [] {
+      std::atomic<std::int64_t> total{0};
+      parallel_for(100, [&](std::int64_t piece) { total += piece; });
+      return total.load();
+    };
+    CHECK(sum() == 4950);
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(20);  // a child that waits for its parent's threads would wait for ever
+      _exit(sum() == 4950 && sum() == 4950 ? 0 : 1);
+    }
+    int status = -1;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    CHECK(sum() == 4950);
   }
 
   TEST_CASE("numbers of threads that make no sense are refused") {
