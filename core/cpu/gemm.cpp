@@ -26,8 +26,16 @@ std::int64_t pieces_wanted(double operations) {
   return std::max(std::min(std::max<std::int64_t>(2, small), many_pieces), std::min(large, most_pieces));
 }
 
-// Half of n, rounded up to whole vectors of the BLAS's kernels.
-std::int64_t half_of(std::int64_t n) { return ceil_div(ceil_div(n, 2), 16) * 16; }
+// Half of n, rounded up to whole vectors of the BLAS's kernels and whole panels of ours.
+std::int64_t half_of(std::int64_t n) { return ceil_div(ceil_div(n, 2), 32) * 32; }
+
+// Packing b pays from some rows of a on. A large b leaves the second-level cache, where OpenBLAS's blocks are better.
+constexpr std::int64_t least_rows = 16, least_columns = 8, most_packed = 1 << 20;
+
+bool own_is_faster(const Product& p) {
+  return kernels().gemm->multiply[real_index(p.type)] && p.m >= least_rows && p.n >= least_columns &&
+         p.n * p.k <= most_packed;
+}
 
 // For AVX-512, OpenBLAS has f32 kernels that do not pack, for products of at most a million multiplications. They are
 // 3 to 25 % faster than the others, also on tiles of a larger product, as long as its operands stay in the
@@ -96,7 +104,7 @@ Batched batched(const Shape& shape) {
 ProductTiles tiles_of(const Product& p) {
   const double operations = 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
   if (operations < indivisible) return {p.m, p.n, 1, 1};
-  ProductTiles tiles = unpacked_tiles(p);
+  ProductTiles tiles = p.panels ? ProductTiles{} : unpacked_tiles(p);
   if (tiles.rows == 0) tiles = packed_tiles(p, operations);
   tiles.down = ceil_div(p.m, tiles.rows);
   tiles.across = ceil_div(p.n, tiles.columns);
@@ -108,7 +116,43 @@ ProductTile tile_of(const Product& product, const ProductTiles& tiles, std::int6
   return {row, std::min(tiles.rows, product.m - row), column, std::min(tiles.columns, product.n - column)};
 }
 
+void pack(Product& p, Workspace& w) {
+  if (!own_is_faster(p)) return;
+  const GemmKernels& own = *kernels().gemm;
+  const std::size_t type = real_index(p.type);
+  const std::int64_t width = own.width[type], panels = ceil_div(p.n, width), size = p.k * width;
+  void* const to = w.bytes(static_cast<std::size_t>(panels * size) * size_of(p.type));
+  for_ranges(p.type, panels, rows_per_grain(size), [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t column = begin * width;
+    own.pack[type]({part(p.b, p.op_b, p.b_row, 0, column, p.type), p.b_row, p.k, std::min(p.n, end * width) - column,
+                    p.op_b == Transpose::yes, size},
+                   p.alpha, at(to, begin * size, p.type));
+  });
+  p.panels = to;
+}
+
+namespace {
+
+void multiply_packed(const Product& p, const ProductTile& tile) {
+  const GemmBlock block = {.a = part(p.a, p.op_a, p.a_row, tile.row, 0, p.type),
+                           .panels = at(p.panels, tile.column * p.k, p.type),
+                           .row_start = nullptr,
+                           .c = at(p.c, tile.row * p.c_row + tile.column, p.type),
+                           .a_row = p.a_row,
+                           .c_row = p.c_row,
+                           .c_panel = kernels().gemm->width[real_index(p.type)],
+                           .rows = tile.rows,
+                           .columns = tile.columns,
+                           .k = p.k,
+                           .a_transposed = p.op_a == Transpose::yes,
+                           .accumulate = p.accumulate};
+  kernels().gemm->multiply[real_index(p.type)](block);
+}
+
+}  // namespace
+
 void multiply(const Product& p, const ProductTile& tile) {
+  if (p.panels) return multiply_packed(p, tile);
   const blasint m = narrow(tile.rows), n = narrow(tile.columns), k = narrow(p.k);
   const blasint lda = narrow(p.a_row), ldb = narrow(p.b_row), ldc = narrow(p.c_row);
   const void* a = part(p.a, p.op_a, p.a_row, tile.row, 0, p.type);
@@ -116,31 +160,28 @@ void multiply(const Product& p, const ProductTile& tile) {
   void* c = at(p.c, tile.row * p.c_row + tile.column, p.type);
   if (p.type == DType::f32) {
     cblas_sgemm(CblasRowMajor, blas(p.op_a), blas(p.op_b), m, n, k, static_cast<float>(p.alpha),
-                static_cast<const float*>(a), lda, static_cast<const float*>(b), ldb, static_cast<float>(p.beta),
+                static_cast<const float*>(a), lda, static_cast<const float*>(b), ldb, p.accumulate ? 1.0F : 0.0F,
                 static_cast<float*>(c), ldc);
   } else {
     cblas_dgemm(CblasRowMajor, blas(p.op_a), blas(p.op_b), m, n, k, p.alpha, static_cast<const double*>(a), lda,
-                static_cast<const double*>(b), ldb, p.beta, static_cast<double*>(c), ldc);
+                static_cast<const double*>(b), ldb, p.accumulate ? 1.0 : 0.0, static_cast<double*>(c), ldc);
   }
 }
 
 void CpuBackend::gemm(Transpose op_a, const Operand& a, Transpose op_b, const Operand& b, double alpha, const Target& c,
-                      Workspace&) {
+                      Workspace& w) {
   if (c.shape.elements() == 0) return;
   Batched in_a = batched(a.shape), in_b = batched(b.shape);
-  Product p{c.dtype,     op_a,
-            op_b,        c.shape[-2],
-            c.shape[-1], a.shape[op_a == Transpose::no ? -1 : -2],
-            a.data,      b.data,
-            c.data,      in_a.row,
-            in_b.row,    c.shape[-1],
-            alpha,       c.accumulate ? 1.0 : 0.0};
+  Product p{c.dtype, op_a,        op_b,   c.shape[-2], c.shape[-1], a.shape[op_a == Transpose::no ? -1 : -2],
+            a.data,  b.data,      c.data, in_a.row,    in_b.row,    c.shape[-1],
+            alpha,   c.accumulate};
   if (p.k == 0) return c.accumulate ? void() : fill(0, c);
   std::int64_t batch = c.shape.rank() == 3 ? c.shape[0] : 1;
   if (batch > 1 && in_b.stride == 0 && in_a.stride != 0 && op_a == Transpose::no) {  // one tall product
     p.m *= batch;
     batch = 1;
   }
+  if (batch == 1) pack(p, w);
   const ProductTiles tiles = tiles_of(p);
   const std::int64_t pieces = batch * tiles.count(), elements = p.m * p.n * p.k;
   const std::int64_t together =

@@ -1,12 +1,13 @@
-// One matrix product by OpenBLAS in tiles. Tiles depend on the extents alone, so bits do not depend on the number of
-// threads.
+// One matrix product in tiles, by our kernels or by OpenBLAS. Tiles and the choice depend on the extents alone, so bits
+// do not depend on the number of threads.
 #pragma once
 
 #include "core/backend.h"
+#include "core/cpu/isa.h"
 
 namespace rz::cpu {
 
-// c = alpha op(a) op(b) + beta c.   op(a) [m, k], op(b) [k, n], c [m, n], rows so many elements apart.
+// c = alpha op(a) op(b), added to c if accumulate.   op(a) [m, k], op(b) [k, n], c [m, n], rows so many elements apart.
 struct Product {
   DType type;
   Transpose op_a, op_b;
@@ -14,7 +15,9 @@ struct Product {
   const void *a, *b;
   void* c;
   std::int64_t a_row, b_row, c_row;
-  double alpha, beta;
+  double alpha;
+  bool accumulate;
+  const void* panels = nullptr;  // alpha op(b) as our kernels take it; null: OpenBLAS multiplies
 };
 
 struct ProductTiles {
@@ -29,6 +32,7 @@ struct ProductTile {  // rows [row, row + rows), columns [column, column + colum
 
 ProductTiles tiles_of(const Product& product);
 ProductTile tile_of(const Product& product, const ProductTiles& tiles, std::int64_t index);
-void multiply(const Product& product, const ProductTile& tile);  // one call of BLAS, on the calling thread
+void pack(Product& product, Workspace& w);                       // where our kernels are faster, on all threads
+void multiply(const Product& product, const ProductTile& tile);  // on the calling thread
 
 }  // namespace rz::cpu

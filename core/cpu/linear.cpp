@@ -11,8 +11,8 @@ void CpuBackend::linear(const Operand& x, const Operand& weight, const Operand& 
   const std::int64_t rows = x.shape.rows(), in = weight.shape[1], out = weight.shape[0];
   if (y.accumulate || in == 0) return Backend::linear(x, weight, bias, f, y, w);
   if (rows == 0 || out == 0) return;
-  const Product p{y.dtype, Transpose::no, Transpose::yes, rows, out, in, x.data, weight.data, y.data, in, in, out, 1,
-                  0};
+  Product p{y.dtype, Transpose::no, Transpose::yes, rows, out, in, x.data, weight.data, y.data, in, in, out, 1, false};
+  pack(p, w);
   const auto epilogue = kernels_.scalar[static_cast<std::size_t>(f.function)].epilogue[real_index(y.dtype)];
   const bool bare = !bias.data && f.function == ScalarFunction::identity;
   const ProductTiles tiles = tiles_of(p);

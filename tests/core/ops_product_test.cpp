@@ -51,10 +51,11 @@ Shape oriented(Transpose op, Shape shape) {
 
 TEST_SUITE("core/ops_product") {
   TEST_CASE("ops: gemm in every orientation, odd and batched shapes") {
-    const std::pair<Shape, Shape> shapes[] = {{{1, 1}, {1, 1}},        {{3, 5}, {5, 7}},          {{33, 65}, {65, 17}},
-                                              {{129, 257}, {257, 70}}, {{1, 300}, {300, 5}},      {{200, 1}, {1, 31}},
-                                              {{4, 3, 5}, {4, 5, 7}},  {{4, 33, 65}, {65, 17}},   {{3, 5}, {6, 5, 7}},
-                                              {{1, 3, 5}, {4, 5, 7}},  {{5, 60, 33}, {5, 33, 41}}};
+    const std::pair<Shape, Shape> shapes[] = {
+        {{1, 1}, {1, 1}},     {{3, 5}, {5, 7}},       {{33, 65}, {65, 17}},       {{129, 257}, {257, 70}},
+        {{1, 300}, {300, 5}}, {{200, 1}, {1, 31}},    {{4, 3, 5}, {4, 5, 7}},     {{4, 33, 65}, {65, 17}},
+        {{3, 5}, {6, 5, 7}},  {{1, 3, 5}, {4, 5, 7}}, {{5, 60, 33}, {5, 33, 41}}, {{16, 600}, {600, 8}},
+        {{95, 16}, {16, 33}}, {{17, 3}, {3, 31}}};
     for (DType dtype : real_types) {
       for (const auto& [shape_a, shape_b] : shapes) {
         for (Transpose op_a : {Transpose::no, Transpose::yes}) {

@@ -127,6 +127,28 @@ struct ResidualKernels {
   double (*vjp[real_types])(const void* f, const void* d_y, double gate, void* d_f, std::int64_t n, bool accumulate);
 };
 
+struct PackBlock {  // b [k, columns], or its transpose [columns, k], rows b_row apart
+  const void* b;
+  std::int64_t b_row, k, columns;
+  bool transposed;
+  std::int64_t panel_stride;  // elements from one panel to the next: width k, or more where these are some of k rows
+};
+
+struct GemmBlock {  // c [rows, columns] = op(a) b, + c if accumulate, + row_start[r] if given.   op(a) [rows, k]
+  const void *a, *panels, *row_start;
+  void* c;
+  std::int64_t a_row, c_row, c_panel;  // c_panel: elements from one panel of c to the next, its width if c is row-major
+  std::int64_t rows, columns, k;
+  bool a_transposed, accumulate;
+};
+
+struct GemmKernels {               // all null where OpenBLAS is as fast
+  std::int64_t width[real_types];  // columns of a panel
+  // panels [ceil(columns / width), k, width] = scale b, zeros beyond the last column
+  void (*pack[real_types])(const PackBlock& block, double scale, void* panels);
+  void (*multiply[real_types])(const GemmBlock& block);
+};
+
 struct Kernels {
   const char* name;            // of the instruction set, as REZERO_ISA spells it
   const ScalarKernel* scalar;  // by ScalarFunction
@@ -138,6 +160,7 @@ struct Kernels {
   const RandomKernels* random;
   const OptimizerKernels* optimizer;
   const ResidualKernels* residual;
+  const GemmKernels* gemm;
 };
 
 extern const Kernels kernels_baseline, kernels_avx2, kernels_avx512;

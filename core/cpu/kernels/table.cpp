@@ -19,6 +19,7 @@ constinit const Kernels RZ_JOIN(kernels_, RZ_ISA) = {
     .random = &RZ_ISA::random_kernels,
     .optimizer = &RZ_ISA::optimizer_kernels,
     .residual = &RZ_ISA::residual_kernels,
+    .gemm = &RZ_ISA::gemm_kernels,
 };
 
 }  // namespace rz::cpu

@@ -28,5 +28,6 @@ extern const NormKernels norm_kernels;
 extern const RandomKernels random_kernels;
 extern const OptimizerKernels optimizer_kernels;
 extern const ResidualKernels residual_kernels;
+extern const GemmKernels gemm_kernels;
 
 }  // namespace rz::cpu::RZ_ISA
