@@ -70,5 +70,13 @@ Variable dropout(const Variable& x, double p, const RandomKey& key, const Tensor
 // x + g f with g = gates[index], gates [depth]: the gate is read by index and its gradient is written to its own
 // element.   ReZero (2003.04887), Eq. 1.
 Variable residual_add(const Variable& x, const Variable& f, const Variable& gates, std::int64_t index);
+// x_L of x_{l+1} = x_l + g_l f(x_l W_l^T + b_l), l < L, g_l = gates[l].   x [rows, width], weights [width, width] and
+// biases [width] of L layers, gates [at least L].   One operation where the machine has a faster one for all layers
+// (then f(x_l W_l^T + b_l) is on no tape and has no name), else residual_add and linear of each layer.
+Variable residual_stack(const Variable& x, std::span<const Variable> weights, std::span<const Variable> biases,
+                        const Variable& gates, Scalar f);
+// Whether it would be one for this x: a tape records, nobody watches single operations, x has no tangent, and the
+// backend says so.
+bool fuses_residual_stack(const Variable& x);
 
 }  // namespace rz

@@ -93,4 +93,6 @@ FiniteCheck::FiniteCheck() {
 }
 FiniteCheck::~FiniteCheck() { finite_check = nullptr; }
 
+bool operations_watched() { return finite_check || TapeWatch::active(); }
+
 }  // namespace rz

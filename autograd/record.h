@@ -128,4 +128,7 @@ class FiniteCheck {
   std::string first_;
 };
 
+// A FiniteCheck or a TapeWatch lives on this thread: somebody wants to see each operation.
+bool operations_watched();
+
 }  // namespace rz

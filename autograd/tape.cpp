@@ -197,6 +197,7 @@ void Tape::tell_backward(std::size_t index, const Tensor& d_y) const {
 
 TapeWatch::TapeWatch() : outer_(watch) { watch = this; }
 TapeWatch::~TapeWatch() { watch = outer_; }
+TapeWatch* TapeWatch::active() { return watch; }
 
 Tensor Tape::gradient(const Variable& leaf) const {
   RZ_CHECK(value, leaf.recorded(), "gradient: {} is a constant, not a leaf of the tape", leaf.shape());

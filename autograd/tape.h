@@ -130,6 +130,8 @@ class TapeWatch {
   // d_y went in; the gradients of the inputs so far, undefined where none is wanted.
   virtual void backward(std::size_t index, const Tensor& d_y, std::span<const Tensor> d_inputs) = 0;
 
+  static TapeWatch* active();  // this thread's, or null
+
  private:
   TapeWatch* outer_;
 };

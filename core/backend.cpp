@@ -63,6 +63,67 @@ void Backend::residual_add_vjp(const Operand& f, const Operand& gates, std::int6
   if (d_f.data) binary(Binary::multiply, d_y, gate, d_f);
 }
 
+bool Backend::fuses_residual_stack(std::int64_t, std::int64_t, DType) const { return false; }
+
+// x_l and z_l = x_l W_l^T + b_l of every layer.
+Shape Backend::residual_stack_kept(std::int64_t rows, std::int64_t width, std::int64_t layers, DType) const {
+  return {layers, 2, rows, width};
+}
+
+namespace {
+
+struct KeptLayer {
+  Target x, z;
+};
+KeptLayer kept_layer(void* kept, std::int64_t layer, const Shape& shape, DType type) {
+  const std::int64_t n = shape.elements();
+  return {{element(kept, 2 * layer * n, type), shape, type, false},
+          {element(kept, (2 * layer + 1) * n, type), shape, type, false}};
+}
+
+}  // namespace
+
+void Backend::residual_stack(const Operand& x, const ResidualStack& stack, const Target& y, const Target& kept,
+                             Workspace& w) {
+  const Target f = scratch_like(x.shape, x.dtype, w);
+  convert(x, kept_layer(kept.data, 0, x.shape, x.dtype).x);
+  for (std::int64_t l = 0; l < stack.layers(); ++l) {
+    const auto k = static_cast<std::size_t>(l);
+    const KeptLayer layer = kept_layer(kept.data, l, x.shape, x.dtype);
+    Workspace scratch(w.pool());
+    linear(read(layer.x), stack.weights[k], stack.biases[k], ScalarFunction::identity, layer.z, scratch);
+    scalar(stack.f, 0, read(layer.z), f);
+    const bool last = l + 1 == stack.layers();
+    residual_add(read(layer.x), read(f), stack.gates, l, last ? y : kept_layer(kept.data, l + 1, x.shape, x.dtype).x,
+                 scratch);
+  }
+}
+
+void Backend::residual_stack_vjp(const ResidualStack& stack, const Operand& kept, const Operand& d_y,
+                                 const ResidualStackGradients& d, Workspace& w) {
+  const Target d_x = scratch_like(d_y.shape, d_y.dtype, w), f = scratch_like(d_y.shape, d_y.dtype, w),
+               d_z = scratch_like(d_y.shape, d_y.dtype, w);
+  convert(d_y, d_x);
+  for (std::int64_t l = stack.layers() - 1; l >= 0; --l) {
+    const auto k = static_cast<std::size_t>(l);
+    const KeptLayer layer = kept_layer(const_cast<void*>(kept.data), l, d_y.shape, d_y.dtype);
+    Workspace scratch(w.pool());
+    scalar(stack.f, 0, read(layer.z), f);
+    residual_add_vjp(read(f), stack.gates, l, read(d_x), d_z, d.gates, scratch);
+    scalar_vjp(stack.f, read(info(stack.f.function).uses_output ? f : layer.z), read(d_z), d_z);
+    Workspace products(w.pool());
+    if (d.weights[k].data) gemm(Transpose::yes, read(d_z), Transpose::no, read(layer.x), 1, d.weights[k], products);
+    if (d.biases[k].data) {
+      Target d_bias = d.biases[k];
+      d_bias.shape = d_bias.shape.prepended(1);
+      reduce(Reduction::sum, read(d_z), d_bias, products);
+    }
+    const Target more{d_x.data, d_x.shape, d_x.dtype, true};
+    gemm(Transpose::no, read(d_z), Transpose::no, stack.weights[k], 1, more, products);
+  }
+  if (d.x.data) scale(1, read(d_x), d.x);
+}
+
 // ---- registry ----
 
 namespace {

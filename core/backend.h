@@ -63,6 +63,20 @@ struct UpdateOptions {
   bool bias_correction = true;  // Adam, LAMB: by state[state_step], which counts from 1
 };
 
+// L residual layers of one width: x_{l+1} = x_l + g_l f(x_l W_l^T + b_l), g_l = gates[l].
+struct ResidualStack {
+  std::span<const Operand> weights;  // L of [width, width]
+  std::span<const Operand> biases;   // L of [width]
+  Operand gates;                     // [at least L]
+  Scalar f;
+  std::int64_t layers() const { return static_cast<std::int64_t>(weights.size()); }
+};
+struct ResidualStackGradients {
+  Target x;                                 // [rows, width], or null data
+  std::span<const Target> weights, biases;  // any may have null data
+  Target gates;                             // [at least L], or null data
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -184,6 +198,15 @@ class Backend {
   // d_f = g d_y;  d_gates[index] = <d_y, f>.  Either may have null data.
   virtual void residual_add_vjp(const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y,
                                 const Target& d_f, const Target& d_gates, Workspace& w);
+  // Whether the stack as one call is faster here than layer by layer: by extents alone.
+  virtual bool fuses_residual_stack(std::int64_t rows, std::int64_t width, DType type) const;
+  // What the vjp needs, in a layout of the backend's own.
+  virtual Shape residual_stack_kept(std::int64_t rows, std::int64_t width, std::int64_t layers, DType type) const;
+  // y = x_L from x = x_0 [rows, width].
+  virtual void residual_stack(const Operand& x, const ResidualStack& stack, const Target& y, const Target& kept,
+                              Workspace& w);
+  virtual void residual_stack_vjp(const ResidualStack& stack, const Operand& kept, const Operand& d_y,
+                                  const ResidualStackGradients& d, Workspace& w);
 };
 
 Backend& backend(Device device);  // Throws: device

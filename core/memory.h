@@ -91,6 +91,7 @@ class Workspace {
  public:
   explicit Workspace(Pool& pool) : pool_(pool) {}
   void* bytes(std::size_t count);
+  Pool& pool() const { return pool_; }
   template <class T>
   T* array(std::int64_t count) {
     return static_cast<T*>(bytes(static_cast<std::size_t>(count) * sizeof(T)));

@@ -424,41 +424,4 @@ Tensor dropout_mask(const RandomKey& key, const Tensor& state, double p, const S
   return mask;
 }
 
-// ---- residual ----
-
-namespace {
-void check_gate(const char* name, const Tensor& gates, std::int64_t index, const Tensor& f) {
-  check_dtype(name, gates, f);
-  RZ_CHECK(shape, gates.shape().rank() == 1 && index >= 0 && index < gates.shape()[0], "{}: there is no gate {} in {}",
-           name, index, gates.shape());
-}
-}  // namespace
-
-Tensor residual_add(const Tensor& x, const Tensor& f, const Tensor& gates, std::int64_t index) {
-  check_real("residual_add", x);
-  check_dtype("residual_add", x, f);
-  check_shape("residual_add", "the branch", f, x.shape());
-  check_gate("residual_add", gates, index, f);
-  Tensor y = like(x);
-  Workspace w(pool(x.device()));
-  begin("residual_add", {&x, &f, &gates}, y, 2 * x.elements())
-      .residual_add(x.operand(), f.operand(), gates.operand(), index, Destination{y}.target(), w);
-  return y;
-}
-
-void residual_add_vjp(const Tensor& f, const Tensor& gates, std::int64_t index, const Tensor& d_y,
-                      const Destination& d_f, const Destination& d_gates) {
-  check_real("residual_add_vjp", f);
-  check_dtype("residual_add_vjp", f, d_y);
-  check_shape("residual_add_vjp", "d_y", d_y, f.shape());
-  check_gate("residual_add_vjp", gates, index, f);
-  check_output("residual_add_vjp", "d_f", d_f, f.shape(), f);
-  check_output("residual_add_vjp", "d_gates", d_gates, gates.shape(), f);
-  Workspace w(pool(f.device()));
-  const Tensor& result = d_f.tensor.defined() ? d_f.tensor : d_y;
-  begin("residual_add_vjp", {&f, &d_y, &gates, if_defined(d_gates.tensor)}, result, 3 * f.elements())
-      .residual_add_vjp(f.operand(), gates.operand(), index, d_y.operand(), target_or_none(d_f, f.dtype()),
-                        target_or_none(d_gates, f.dtype()), w);
-}
-
 }  // namespace rz::ops

@@ -119,4 +119,23 @@ Tensor residual_add(const Tensor& x, const Tensor& f, const Tensor& gates, std::
 void residual_add_vjp(const Tensor& f, const Tensor& gates, std::int64_t index, const Tensor& d_y,
                       const Destination& d_f, const Destination& d_gates);
 
+// x_{l+1} = x_l + g_l f(x_l W_l^T + b_l), x [rows, width], g_l = gates[l].
+struct ResidualStackTensors {
+  std::span<const Tensor> weights, biases;  // [width, width] and [width], one per layer
+  Tensor gates;                             // [at least as many]
+  Scalar f;
+};
+struct ResidualStackForward {
+  Tensor y, kept;  // kept: what the vjp needs, in the backend's layout
+};
+struct ResidualStackDestinations {  // those without a tensor are not computed
+  Destination x;
+  std::span<const Destination> weights, biases;  // one per layer
+  Destination gates;
+};
+bool fuses_residual_stack(const Tensor& x);  // one call is faster here than layer by layer
+ResidualStackForward residual_stack(const ResidualStackTensors& stack, const Tensor& x);
+void residual_stack_vjp(const ResidualStackTensors& stack, const Tensor& kept, const Tensor& d_y,
+                        const ResidualStackDestinations& d);
+
 }  // namespace rz::ops

@@ -19,6 +19,8 @@ class Linear : public Module {
   Linear(ParameterStore& store, const std::string& name, const LinearOptions& options);
   Variable forward(const Variable& x) const override { return forward(x, ScalarFunction::identity); }
   Variable forward(const Variable& x, Scalar activation) const;
+  const Parameter& weight() const { return weight_; }
+  const Parameter& bias() const { return bias_; }
 
  private:
   Parameter weight_, bias_;

@@ -124,8 +124,17 @@ Variable Residual::before(const Variable& x, std::int64_t l) const {
   return biases_in_.defined() ? add(z, at_layer(biases_in_, l)) : z;
 }
 
+Variable Residual::gates_variable() const { return train_gates_ ? gates_.variable() : Variable(gates_.value()); }
+
+bool Residual::is_gated_sum() const {
+  const auto is_1 = [](const Constant& c) { return c.text == "1"; };
+  const bool bare = !norm_in_ && !norm_out_ && !norm_post_ && !biases_in_.defined() && !skips_.defined();
+  return !probe && bare && row_.join == Join::sum && gate_shape_ == GateShape::scalar &&
+         row_.gate_function == ScalarFunction::identity && is_1(row_.skip) && is_1(row_.branch) && is_1(row_.input);
+}
+
 Variable Residual::gate(std::int64_t l) const {
-  const Variable a = at_layer(train_gates_ ? gates_.variable() : Variable(gates_.value()), l);
+  const Variable a = at_layer(gates_variable(), l);
   return row_.gate_function == ScalarFunction::identity ? a : scalar(row_.gate_function, a);
 }
 
@@ -144,7 +153,7 @@ Variable Residual::joined(const Variable& x, const Variable& x_0, const Variable
   const Variable skip = skipped(x, x_0, l), branch = times(row_.branch.at(position(l)), f);
   if (!gates_.defined()) return skip.defined() ? add(skip, branch) : branch;
   if (gate_shape_ == GateShape::scalar && row_.gate_function == ScalarFunction::identity)
-    return residual_add(skip, branch, train_gates_ ? gates_.variable() : Variable(gates_.value()), l);
+    return residual_add(skip, branch, gates_variable(), l);
   return add(skip, multiply(branch, gate(l)));
 }
 

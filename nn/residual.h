@@ -40,6 +40,9 @@ class Residual {
     const Variable z = before(x, l);
     return join(x, x_0, z, branch(z), l);
   }
+  // x' = x + g F(x) with a number g as gate and no more, for every layer; and nobody watches single connections.
+  bool is_gated_sum() const;
+  Variable gates_variable() const;                    // as operations take them: a constant when they are not trained
   bool injects() const { return inputs_.defined(); }  // x' depends on x_0: the stack is no chain of functions of x
   const Parameter& gates() const { return gates_; }
   Position position(std::int64_t l) const;

@@ -1,6 +1,8 @@
-// The gated residual of ReZero.
+// The gated residual of ReZero: one, and a stack of fully connected layers.
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "autograd/ops.h"
 #include "autograd/ops/lift.h"
@@ -35,6 +37,72 @@ Variable residual_add(const Variable& x, const Variable& f, const Variable& gate
               return multiply(align_tangent(t_g, y), p[1]);
             });
       });
+}
+
+namespace {
+
+// The tensors of a stack, as its rule keeps them.
+struct KeptStack {
+  std::vector<Tensor> weights, biases;
+  Tensor gates;
+  Scalar f;
+  ops::ResidualStackTensors tensors() const { return {weights, biases, gates, f}; }
+};
+
+std::vector<Tensor> values(std::span<const Variable> variables) {
+  std::vector<Tensor> all;
+  all.reserve(variables.size());
+  for (const Variable& v : variables) all.push_back(v.value());
+  return all;
+}
+
+Variable layer_by_layer(const Variable& x, std::span<const Variable> weights, std::span<const Variable> biases,
+                        const Variable& gates, Scalar f) {
+  Variable h = x;
+  for (std::size_t l = 0; l < weights.size(); ++l)
+    h = residual_add(h, linear(h, weights[l], biases[l], f), gates, static_cast<std::int64_t>(l));
+  return h;
+}
+
+// Gradients of layers are written side by side, so each needs a destination of its own.
+bool all_differ(std::span<const Variable* const> inputs) {
+  std::vector<const void*> data;
+  data.reserve(inputs.size());
+  for (const Variable* v : inputs) data.push_back(v->value().raw());
+  std::ranges::sort(data);
+  return std::ranges::adjacent_find(data) == data.end();
+}
+
+}  // namespace
+
+bool fuses_residual_stack(const Variable& x) {
+  return Tape::active() && !x.tangent() && !operations_watched() && ops::fuses_residual_stack(x.value());
+}
+
+//   d_z_l = f'(z_l) g_l d_{l+1},   d_l = d_{l+1} + d_z_l W_l,   d_W_l = d_z_l^T x_l,   d_b_l = sum of d_z_l over rows,
+//   d_gates[l] = <d_{l+1}, f(z_l)>
+Variable residual_stack(const Variable& x, std::span<const Variable> weights, std::span<const Variable> biases,
+                        const Variable& gates, Scalar f) {
+  std::vector<const Variable*> inputs{&x, &gates};
+  inputs.reserve(2 + weights.size() + biases.size());
+  for (const Variable& v : weights) inputs.push_back(&v);
+  for (const Variable& v : biases) inputs.push_back(&v);
+  if (!fuses_residual_stack(x) || !detail::wants_rule(inputs) || detail::has_tangent(inputs) || !all_differ(inputs))
+    return layer_by_layer(x, weights, biases, gates, f);
+  KeptStack stack{values(weights), values(biases), gates.value(), f};
+  ops::ResidualStackForward forward = ops::residual_stack(stack.tensors(), x.value());
+  return record(
+      {"residual_stack", &f}, inputs, forward.y,
+      [stack = std::move(stack), kept = forward.kept](const Tensor& d_y, Gradients& d) {
+        const auto layers = static_cast<int>(stack.weights.size());
+        const auto wanted = [&d](int input) { return d.wanted(input) ? d.destination(input) : Destination{}; };
+        std::vector<Destination> d_weights, d_biases;
+        for (int l = 0; l < layers; ++l) d_weights.push_back(wanted(2 + l));
+        for (int l = 0; l < layers; ++l) d_biases.push_back(wanted(2 + layers + l));
+        ops::residual_stack_vjp(stack.tensors(), kept, d_y,
+                                {wanted(0), d_weights, d_biases, d.wanted(1) ? d.accumulator(1) : Destination{}});
+      },
+      [](const Primals&, const Tangents&) { return Variable(); });
 }
 
 }  // namespace rz

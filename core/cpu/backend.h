@@ -86,6 +86,14 @@ class CpuBackend final : public Backend {
   void residual_add_vjp(const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y,
                         const Target& d_f, const Target& d_gates, Workspace& w) override;
 
+  // stack.cpp
+  bool fuses_residual_stack(std::int64_t rows, std::int64_t width, DType type) const override;
+  Shape residual_stack_kept(std::int64_t rows, std::int64_t width, std::int64_t layers, DType type) const override;
+  void residual_stack(const Operand& x, const ResidualStack& stack, const Target& y, const Target& kept,
+                      Workspace& w) override;
+  void residual_stack_vjp(const ResidualStack& stack, const Operand& kept, const Operand& d_y,
+                          const ResidualStackGradients& d, Workspace& w) override;
+
  private:
   double squares(const Operand& x, Workspace& w) const;  // their sum
   const Kernels& kernels_;

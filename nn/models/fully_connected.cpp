@@ -125,10 +125,25 @@ Variable FullyConnected::layer(const Variable& x, const Variable& x_0, std::int6
   });
 }
 
-Variable FullyConnected::forward(const Variable& x) const {
-  const Variable x_0 = first(x);
+// All layers at once where that is faster (ReZero's form in training), else one after the other.
+Variable FullyConnected::hidden(const Variable& x_0) const {
+  if (fuses_residual_stack(x_0) && residual_->is_gated_sum() && dropouts_.empty() &&
+      options_.branch == Branch::activation_last) {
+    const Scope scope("linear_layers");
+    std::vector<Variable> weights, biases;
+    for (const Linear& linear : layers_) {
+      weights.push_back(linear.weight());
+      biases.push_back(linear.bias());
+    }
+    return residual_stack(x_0, weights, biases, residual_->gates_variable(), options_.activation);
+  }
   Variable h = x_0;
   for (std::int64_t i = 0; i < options_.depth; ++i) h = layer(h, x_0, i);
+  return h;
+}
+
+Variable FullyConnected::forward(const Variable& x) const {
+  const Variable h = hidden(first(x));
   const Scope scope("linear_output");
   return output_->forward(h);
 }
@@ -138,11 +153,7 @@ Stages FullyConnected::stages() const {
   chain.input = [this](const Variable& x) { return first(x); };
   chain.chain = !residual_->injects();
   if (!chain.chain) {
-    chain.stages.emplace_back([this](const Variable& x_0) {
-      Variable h = x_0;
-      for (std::int64_t i = 0; i < options_.depth; ++i) h = layer(h, x_0, i);
-      return h;
-    });
+    chain.stages.emplace_back([this](const Variable& x_0) { return hidden(x_0); });
   } else {
     for (std::int64_t i = 0; i < options_.depth; ++i)
       chain.stages.emplace_back([this, i](const Variable& x) { return layer(x, {}, i); });

@@ -60,7 +60,8 @@ class FullyConnected : public Model {
   const FullyConnectedOptions& options() const { return options_; }
 
  private:
-  Variable first(const Variable& x) const;  // the input layer
+  Variable first(const Variable& x) const;     // the input layer
+  Variable hidden(const Variable& x_0) const;  // x_0 to the last
   Variable layer(const Variable& x, const Variable& x_0, std::int64_t i) const;
   FullyConnectedOptions options_;
   std::unique_ptr<Linear> input_, output_;

@@ -32,6 +32,32 @@ std::vector<OpRow> residual_rows() {
       h = residual_add(h, linear(scale(0.1, h), x[1], {}, ScalarFunction::tanh), x[2], i);
     return h;
   });
+  const auto stack = [&](const char* detail, std::vector<Shape> small, std::vector<Shape> large, auto call) {
+    rows.push_back({.operation = "residual_stack",
+                    .detail = detail,
+                    .small = std::move(small),
+                    .large = std::move(large),
+                    .call = std::move(call),
+                    .fused = true,
+                    .fused_tolerance = 100});  // sums over width and rows, layer after layer
+  };
+  const auto layers = [](ScalarFunction f) {
+    return [=](Inputs x) {
+      const std::vector<Variable> weights{scale(0.2, x[2]), scale(0.2, x[3])}, biases{x[4], x[5]};
+      return residual_stack(x[0], weights, biases, x[1], f);
+    };
+  };
+  const auto shapes = [](std::int64_t samples, std::int64_t width) {
+    return std::vector<Shape>{{samples, width}, {3}, {width, width}, {width, width}, {width}, {width}};
+  };
+  stack("relu", shapes(17, 16), shapes(67, 131), layers(ScalarFunction::relu));
+  stack("needs z", shapes(16, 17), shapes(33, 257), layers(ScalarFunction::gelu));
+  stack("tanh, whole panels", shapes(32, 16), shapes(128, 256), layers(ScalarFunction::tanh));
+  stack("too small to fuse", shapes(2, 3), {}, layers(ScalarFunction::tanh));
+  stack("one weight twice", {{16, 16}, {2}, {16, 16}, {16}}, {}, [](Inputs x) {
+    const std::vector<Variable> weights{x[2], x[2]}, biases{x[3], x[3]};
+    return residual_stack(x[0], weights, biases, x[1], ScalarFunction::tanh);
+  });
   return rows;
 }
 

@@ -133,16 +133,27 @@ class DefaultBodies final : public ForwardingBackend {
                         const Target& d_f, const Target& d_gates, Workspace& w) override {
     Backend::residual_add_vjp(f, gates, index, d_y, d_f, d_gates, w);
   }
+  Shape residual_stack_kept(std::int64_t rows, std::int64_t width, std::int64_t layers, DType type) const override {
+    return Backend::residual_stack_kept(rows, width, layers, type);
+  }
+  void residual_stack(const Operand& x, const ResidualStack& stack, const Target& y, const Target& kept,
+                      Workspace& w) override {
+    Backend::residual_stack(x, stack, y, kept, w);
+  }
+  void residual_stack_vjp(const ResidualStack& stack, const Operand& kept, const Operand& d_y,
+                          const ResidualStackGradients& d, Workspace& w) override {
+    Backend::residual_stack_vjp(stack, kept, d_y, d, w);
+  }
 };
 
-// The first argument of every record("...") in the sources of a folder.
+// The first argument of every record("...") and record({"...", in the sources of a folder.
 std::set<std::string> recorded_in(const std::string& folder) {
   std::set<std::string> names;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(RZ_TEST_SOURCE_DIR "/../" + folder)) {
     if (entry.path().extension() != ".cpp") continue;
     std::ifstream stream(entry.path());
     std::string source((std::istreambuf_iterator<char>(stream)), {});
-    std::erase_if(source, [](char c) { return c == ' ' || c == '\n'; });  // the name may stand on the next line
+    std::erase_if(source, [](char c) { return c == ' ' || c == '\n' || c == '{'; });  // however it is laid out
     const std::string_view call = "record(\"";
     for (std::size_t at = source.find(call); at != std::string::npos; at = source.find(call, at)) {
       at += call.size();

@@ -17,7 +17,7 @@ namespace {
 const DType real_types[] = {DType::f32, DType::f64};
 
 double tolerance(DType dtype, std::int64_t k) {
-  return (dtype == DType::f32 ? 1e-6 : 2e-15) * (4 + std::sqrt(static_cast<double>(k)));
+  return (dtype == DType::f32 ? 1e-6 : 3e-15) * (4 + std::sqrt(static_cast<double>(k)));
 }
 
 std::vector<double> naive_product(Transpose op_a, const Tensor& a, Transpose op_b, const Tensor& b) {

@@ -108,7 +108,20 @@ class ForwardingBackend : public Backend {
              (const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y, const Target& d_f,
               const Target& d_gates, Workspace& w),
              (f, gates, index, d_y, d_f, d_gates, w))
+  RZ_FORWARD(residual_stack,
+             (const Operand& x, const ResidualStack& stack, const Target& y, const Target& kept, Workspace& w),
+             (x, stack, y, kept, w))
+  RZ_FORWARD(residual_stack_vjp,
+             (const ResidualStack& stack, const Operand& kept, const Operand& d_y, const ResidualStackGradients& d,
+              Workspace& w),
+             (stack, kept, d_y, d, w))
 #undef RZ_FORWARD
+  bool fuses_residual_stack(std::int64_t rows, std::int64_t width, DType type) const override {
+    return host_.fuses_residual_stack(rows, width, type);
+  }
+  Shape residual_stack_kept(std::int64_t rows, std::int64_t width, std::int64_t layers, DType type) const override {
+    return host_.residual_stack_kept(rows, width, layers, type);
+  }
 
  protected:
   virtual void enter() {}  // around every forwarded call
