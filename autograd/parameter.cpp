@@ -2,6 +2,7 @@
 
 #include "autograd/tape.h"
 #include "core/error.h"
+#include "core/parallel.h"
 
 namespace rz {
 
@@ -58,14 +59,14 @@ void ParameterStore::build(std::uint64_t seed, DType dtype, Device device) {
     range.count = flat_size_ - range.first;
   }
   Tensor host = Tensor::zeros({flat_size_}, dtype);
-  std::vector<double> values;
-  for (const Entry& entry : entries_) {
-    values.assign(static_cast<std::size_t>(entry.shape.elements()), 0);
+  parallel_for(size(), [&](std::int64_t i) {  // each draws from its own stream
+    const Entry& entry = entries_[static_cast<std::size_t>(i)];
+    std::vector<double> values(static_cast<std::size_t>(entry.shape.elements()));
     Random random(seed, stream_named("parameter/" + entry.name));
     entry.initializer(values, random);
     const Shape flat{entry.shape.elements()};
     host.flat_range(entry.offset, entry.shape.elements(), flat).copy_from(Tensor::of(flat, values, DType::f64));
-  }
+  });
   values_ = host.to(device);
 }
 

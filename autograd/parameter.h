@@ -22,7 +22,8 @@ inline constexpr Role all_roles[] = {Role::weight, Role::bias, Role::norm, Role:
 std::string_view name(Role role);
 Role role_named(std::string_view name);  // Throws: value
 
-// Writes the initial values, drawn on the host in f64 and then rounded, so that they agree on every device.
+// Writes the initial values, drawn on the host in f64 and then rounded, so that they agree on every device. Called from
+// several threads, for a parameter each.
 using Initializer = std::function<void(std::span<double> values, Random& random)>;
 
 class ParameterStore;
