@@ -75,8 +75,8 @@ Variable residual_add(const Variable& x, const Variable& f, const Variable& gate
 // (then f(x_l W_l^T + b_l) is on no tape and has no name), else residual_add and linear of each layer.
 Variable residual_stack(const Variable& x, std::span<const Variable> weights, std::span<const Variable> biases,
                         const Variable& gates, Scalar f);
-// Whether it would be one for this x: a tape records, nobody watches single operations, x has no tangent, and the
-// backend says so.
+// Whether it would be one for this x: a tape records and x has no tangent, or the reverse and x has one row; nobody
+// watches single operations; and the backend says so.
 bool fuses_residual_stack(const Variable& x);
 
 }  // namespace rz

@@ -124,6 +124,28 @@ void Backend::residual_stack_vjp(const ResidualStack& stack, const Operand& kept
   if (d.x.data) scale(1, read(d_x), d.x);
 }
 
+void Backend::residual_stack_jvp(const Operand& x, const ResidualStack& stack, const Operand& t_x, const Target& y,
+                                 const Target& t_y, Workspace& w) {
+  const Target h = scratch_like(x.shape, x.dtype, w), branch = scratch_like(x.shape, x.dtype, w),
+               slope = scratch_like(x.shape, x.dtype, w), t = scratch_like(t_x.shape, x.dtype, w),
+               product = scratch_like(t_x.shape, x.dtype, w);
+  convert(x, h);
+  convert(t_x, t);
+  for (std::int64_t l = 0; l < stack.layers(); ++l) {
+    const auto k = static_cast<std::size_t>(l);
+    Workspace scratch(w.pool());
+    linear(read(h), stack.weights[k], stack.biases[k], ScalarFunction::identity, branch, scratch);
+    scalar(stack.f, 1, read(branch), slope);
+    scalar(stack.f, 0, read(branch), branch);
+    gemm(Transpose::no, read(t), Transpose::yes, stack.weights[k], 1, product, scratch);
+    binary(Binary::multiply, read(product), read(slope), product);
+    residual_add(read(t), read(product), stack.gates, l, t, scratch);
+    residual_add(read(h), read(branch), stack.gates, l, h, scratch);
+  }
+  scale(1, read(h), y);
+  scale(1, read(t), t_y);
+}
+
 // ---- registry ----
 
 namespace {

@@ -207,6 +207,9 @@ class Backend {
                               Workspace& w);
   virtual void residual_stack_vjp(const ResidualStack& stack, const Operand& kept, const Operand& d_y,
                                   const ResidualStackGradients& d, Workspace& w);
+  // For x of one row: y = x_L, t_y = J t_x for k tangents t_x [k, width].
+  virtual void residual_stack_jvp(const Operand& x, const ResidualStack& stack, const Operand& t_x, const Target& y,
+                                  const Target& t_y, Workspace& w);
 };
 
 Backend& backend(Device device);  // Throws: device

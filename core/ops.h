@@ -133,9 +133,14 @@ struct ResidualStackDestinations {  // those without a tensor are not computed
   std::span<const Destination> weights, biases;  // one per layer
   Destination gates;
 };
-bool fuses_residual_stack(const Tensor& x);  // one call is faster here than layer by layer
+bool fuses_residual_stack(const Tensor& rows);  // x, or t_x: one call is faster here than layer by layer
 ResidualStackForward residual_stack(const ResidualStackTensors& stack, const Tensor& x);
 void residual_stack_vjp(const ResidualStackTensors& stack, const Tensor& kept, const Tensor& d_y,
                         const ResidualStackDestinations& d);
+struct ResidualStackTangents {
+  Tensor y, t_y;
+};
+// For x [1, width]: t_y = J t_x, t_x [k, width].
+ResidualStackTangents residual_stack_jvp(const ResidualStackTensors& stack, const Tensor& x, const Tensor& t_x);
 
 }  // namespace rz::ops

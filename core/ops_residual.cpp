@@ -83,8 +83,9 @@ std::int64_t products(const ResidualStackTensors& stack, const Tensor& x) {  // 
 
 }  // namespace
 
-bool fuses_residual_stack(const Tensor& x) {
-  return x.shape().rank() == 2 && backend(x.device()).fuses_residual_stack(x.shape()[0], x.shape()[1], x.dtype());
+bool fuses_residual_stack(const Tensor& rows) {
+  return rows.shape().rank() == 2 &&
+         backend(rows.device()).fuses_residual_stack(rows.shape()[0], rows.shape()[1], rows.dtype());
 }
 
 ResidualStackForward residual_stack(const ResidualStackTensors& stack, const Tensor& x) {
@@ -117,6 +118,20 @@ void residual_stack_vjp(const ResidualStackTensors& stack, const Tensor& kept, c
       .residual_stack_vjp({weights, biases, stack.gates.operand(), stack.f}, kept.operand(), d_y.operand(),
                           {target_or_none(d.x, d_y.dtype()), d_weights, d_biases, target_or_none(d.gates, d_y.dtype())},
                           w);
+}
+
+ResidualStackTangents residual_stack_jvp(const ResidualStackTensors& stack, const Tensor& x, const Tensor& t_x) {
+  check_stack("residual_stack_jvp", stack, x);
+  check_shape("residual_stack_jvp", "x", x, {1, x.shape()[1]});
+  check_dtype("residual_stack_jvp", x, t_x);
+  check_shape("residual_stack_jvp", "t_x", t_x, {t_x.shape()[0], x.shape()[1]});
+  const std::vector<Operand> weights = operands(stack.weights), biases = operands(stack.biases);
+  const ResidualStackTangents out{like(x), like(t_x)};
+  Workspace w(pool(x.device()));
+  begin("residual_stack_jvp", {&x, &t_x, &stack.weights[0], &stack.gates}, out.t_y, products(stack, t_x))
+      .residual_stack_jvp(x.operand(), {weights, biases, stack.gates.operand(), stack.f}, t_x.operand(),
+                          Destination{out.y}.target(), Destination{out.t_y}.target(), w);
+  return out;
 }
 
 }  // namespace rz::ops

@@ -22,6 +22,8 @@ struct Stages {
   std::vector<Function> stages;
   Function output;
   bool chain = true;  // a stage per layer
+  // Stages [first, last) one after the other, or faster and the same but for rounding.
+  std::function<Variable(const Variable& x, std::int64_t first, std::int64_t last)> run{};
 };
 
 class Module {

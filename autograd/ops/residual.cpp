@@ -75,21 +75,41 @@ bool all_differ(std::span<const Variable* const> inputs) {
 
 }  // namespace
 
+// The tangents of an x of one row as a matrix [k, width]; undefined for other x.
+Tensor tangent_rows(const Variable& x) {
+  const Shape& shape = x.shape();
+  if (!x.tangent() || shape.rank() != 2 || shape[0] != 1) return {};
+  const Tensor t = x.tangent()->value();
+  return t.reshape({t.shape()[0], shape[1]});
+}
+
 bool fuses_residual_stack(const Variable& x) {
-  return Tape::active() && !x.tangent() && !operations_watched() && ops::fuses_residual_stack(x.value());
+  if (operations_watched()) return false;
+  if (!x.tangent()) return Tape::active() && ops::fuses_residual_stack(x.value());
+  const Tensor rows = tangent_rows(x);
+  return !Tape::active() && rows.defined() && ops::fuses_residual_stack(rows);
 }
 
 //   d_z_l = f'(z_l) g_l d_{l+1},   d_l = d_{l+1} + d_z_l W_l,   d_W_l = d_z_l^T x_l,   d_b_l = sum of d_z_l over rows,
-//   d_gates[l] = <d_{l+1}, f(z_l)>
+//   d_gates[l] = <d_{l+1}, f(z_l)>;   t_{l+1} = t_l + g_l f'(z_l) t_l W_l^T
 Variable residual_stack(const Variable& x, std::span<const Variable> weights, std::span<const Variable> biases,
                         const Variable& gates, Scalar f) {
-  std::vector<const Variable*> inputs{&x, &gates};
+  std::vector<const Variable*> inputs;
   inputs.reserve(2 + weights.size() + biases.size());
+  inputs.push_back(&x);
+  inputs.push_back(&gates);
   for (const Variable& v : weights) inputs.push_back(&v);
   for (const Variable& v : biases) inputs.push_back(&v);
-  if (!fuses_residual_stack(x) || !detail::wants_rule(inputs) || detail::has_tangent(inputs) || !all_differ(inputs))
+  const bool tangents = x.tangent() != nullptr;
+  const std::span<const Variable* const> constants = std::span(inputs).subspan(1);
+  if (!fuses_residual_stack(x) || detail::has_tangent(constants) ||
+      (!tangents && (!detail::wants_rule(inputs) || !all_differ(inputs))))
     return layer_by_layer(x, weights, biases, gates, f);
   KeptStack stack{values(weights), values(biases), gates.value(), f};
+  if (tangents) {
+    const auto [y, t_y] = ops::residual_stack_jvp(stack.tensors(), x.value(), tangent_rows(x));
+    return detail::attach_tangent(Variable(y), Variable(t_y.reshape(x.tangent()->shape())));
+  }
   ops::ResidualStackForward forward = ops::residual_stack(stack.tensors(), x.value());
   return record(
       {"residual_stack", &f}, inputs, forward.y,
@@ -97,6 +117,8 @@ Variable residual_stack(const Variable& x, std::span<const Variable> weights, st
         const auto layers = static_cast<int>(stack.weights.size());
         const auto wanted = [&d](int input) { return d.wanted(input) ? d.destination(input) : Destination{}; };
         std::vector<Destination> d_weights, d_biases;
+        d_weights.reserve(stack.weights.size());
+        d_biases.reserve(stack.biases.size());
         for (int l = 0; l < layers; ++l) d_weights.push_back(wanted(2 + l));
         for (int l = 0; l < layers; ++l) d_biases.push_back(wanted(2 + layers + l));
         ops::residual_stack_vjp(stack.tensors(), kept, d_y,

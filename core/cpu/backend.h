@@ -93,8 +93,16 @@ class CpuBackend final : public Backend {
                       Workspace& w) override;
   void residual_stack_vjp(const ResidualStack& stack, const Operand& kept, const Operand& d_y,
                           const ResidualStackGradients& d, Workspace& w) override;
+  void residual_stack_jvp(const Operand& x, const ResidualStack& stack, const Operand& t_x, const Target& y,
+                          const Target& t_y, Workspace& w) override;
 
  private:
+  struct Slopes {         // of a stack at one input
+    std::int64_t* rows;   // [layers, width]: of each layer the `count` units whose slope is not 0
+    std::int64_t* count;  // [layers]
+    void* values;         // [layers, width]: their g f'(z)
+  };
+  Slopes slopes_of(const Operand& x, const ResidualStack& stack, const Target& y, Workspace& w);
   double squares(const Operand& x, Workspace& w) const;  // their sum
   const Kernels& kernels_;
 };

@@ -137,6 +137,7 @@ void multiply_packed(const Product& p, const ProductTile& tile) {
   const GemmBlock block = {.a = part(p.a, p.op_a, p.a_row, tile.row, 0, p.type),
                            .panels = at(p.panels, tile.column * p.k, p.type),
                            .row_start = nullptr,
+                           .a_rows = nullptr,
                            .c = at(p.c, tile.row * p.c_row + tile.column, p.type),
                            .a_row = p.a_row,
                            .c_row = p.c_row,
@@ -149,10 +150,29 @@ void multiply_packed(const Product& p, const ProductTile& tile) {
   kernels().gemm->multiply[real_index(p.type)](block);
 }
 
+// One row of c: OpenBLAS's gemm would first pack all of b.
+void multiply_row(const Product& p, const ProductTile& tile) {
+  const bool across = p.op_b == Transpose::yes;  // a row of b for each element of c
+  const blasint rows = narrow(across ? tile.columns : p.k), columns = narrow(across ? p.k : tile.columns);
+  const blasint ldb = narrow(p.b_row), step = p.op_a == Transpose::no ? 1 : narrow(p.a_row);
+  const CBLAS_TRANSPOSE op = across ? CblasNoTrans : CblasTrans;
+  const void* a = part(p.a, p.op_a, p.a_row, tile.row, 0, p.type);
+  const void* b = part(p.b, p.op_b, p.b_row, 0, tile.column, p.type);
+  void* c = at(p.c, tile.row * p.c_row + tile.column, p.type);
+  if (p.type == DType::f32) {
+    cblas_sgemv(CblasRowMajor, op, rows, columns, static_cast<float>(p.alpha), static_cast<const float*>(b), ldb,
+                static_cast<const float*>(a), step, p.accumulate ? 1.0F : 0.0F, static_cast<float*>(c), 1);
+  } else {
+    cblas_dgemv(CblasRowMajor, op, rows, columns, p.alpha, static_cast<const double*>(b), ldb,
+                static_cast<const double*>(a), step, p.accumulate ? 1.0 : 0.0, static_cast<double*>(c), 1);
+  }
+}
+
 }  // namespace
 
 void multiply(const Product& p, const ProductTile& tile) {
   if (p.panels) return multiply_packed(p, tile);
+  if (p.m == 1) return multiply_row(p, tile);
   const blasint m = narrow(tile.rows), n = narrow(tile.columns), k = narrow(p.k);
   const blasint lda = narrow(p.a_row), ldb = narrow(p.b_row), ldc = narrow(p.c_row);
   const void* a = part(p.a, p.op_a, p.a_row, tile.row, 0, p.type);

@@ -60,6 +60,7 @@ void multiply_panels(const Kernels& k, const Layout& s, const void* weight, bool
   k.gemm->multiply[s.real]({.a = weight,
                             .panels = x,
                             .row_start = bias,
+                            .a_rows = nullptr,
                             .c = y,
                             .a_row = s.width,
                             .c_row = s.lanes,
@@ -160,6 +161,7 @@ void CpuBackend::residual_stack_vjp(const ResidualStack& stack, const Operand& k
       kernels_.gemm->multiply[s.real]({.a = d_z,
                                        .panels = at(kept.data, s.kept_x(l), s.type),
                                        .row_start = nullptr,
+                                       .a_rows = nullptr,
                                        .c = at(d_weight.data, row * s.width, s.type),
                                        .a_row = s.padded(),
                                        .c_row = s.width,
@@ -202,6 +204,76 @@ void CpuBackend::residual_stack_vjp(const ResidualStack& stack, const Operand& k
     for (std::int64_t p = 0; p < s.panels; ++p) sum += d_gates[l * s.panels + p];
     write_real(d.gates.data, l, d.gates.dtype, sum, d.gates.accumulate);
   }
+}
+
+// Tangents in the lanes. Only rows of W whose unit has a slope are multiplied: half of them, where f is relu.
+void CpuBackend::residual_stack_jvp(const Operand& x, const ResidualStack& stack, const Operand& t_x, const Target& y,
+                                    const Target& t_y, Workspace& w) {
+  if (!fuses_residual_stack(t_x.shape[0], t_x.shape[1], x.dtype))
+    return Backend::residual_stack_jvp(x, stack, t_x, y, t_y, w);
+  const Layout s(kernels_, x.dtype, t_x.shape[0], t_x.shape[1], stack.layers());
+  const Slopes slopes = slopes_of(x, stack, y, w);
+  const auto bytes = static_cast<std::size_t>(s.array()) * size_of(s.type);
+  void* const t_panels = w.bytes(bytes);
+  void* const product = w.bytes(bytes);
+  const auto layer = [&](std::int64_t l, std::int64_t begin, std::int64_t end) {
+    const std::int64_t *const rows = slopes.rows + l * s.width, count = slopes.count[l];
+    kernels_.gemm->multiply[s.real]({.a = stack.weights[static_cast<std::size_t>(l)].data,
+                                     .panels = at(t_panels, begin * s.panel, s.type),
+                                     .row_start = nullptr,
+                                     .a_rows = rows,
+                                     .c = at(product, begin * s.panel, s.type),
+                                     .a_row = s.width,
+                                     .c_row = s.lanes,
+                                     .c_panel = s.panel,
+                                     .rows = count,
+                                     .columns = (end - begin) * s.lanes,
+                                     .k = s.width,
+                                     .a_transposed = false,
+                                     .accumulate = false});
+    for (std::int64_t p = begin; p < end; ++p)
+      kernels_.residual->add_rows[s.real](at(product, p * s.panel, s.type), at(slopes.values, l * s.width, s.type),
+                                          rows, count, s.lanes, at(t_panels, p * s.panel, s.type));
+  };
+  for_ranges(s.type, s.panels, panels_together(s), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t p = begin; p < end; ++p) into_panel(kernels_, s, t_x.data, p, at(t_panels, p * s.panel, s.type));
+    for (std::int64_t l = 0; l < s.layers; ++l) layer(l, begin, end);
+    for (std::int64_t p = begin; p < end; ++p) out_of_panel(kernels_, s, at(t_panels, p * s.panel, s.type), p, t_y);
+  });
+}
+
+// Takes x [1, width] through all layers; g_l f'(z_l) of the units where it is not 0, layer after layer.
+CpuBackend::Slopes CpuBackend::slopes_of(const Operand& x, const ResidualStack& stack, const Target& y, Workspace& w) {
+  const std::int64_t width = x.shape[1], layers = stack.layers();
+  const std::size_t real = real_index(x.dtype);
+  const ScalarKernel& f = kernels_.scalar[static_cast<std::size_t>(stack.f.function)];
+  const auto bytes = static_cast<std::size_t>(width) * size_of(x.dtype);
+  Slopes slopes{w.array<std::int64_t>(layers * width), w.array<std::int64_t>(layers),
+                w.bytes(bytes * static_cast<std::size_t>(layers))};
+  char* const scratch = static_cast<char*>(w.bytes(3 * bytes));
+  void *const h = scratch, *const branch = scratch + bytes, *const slope = scratch + 2 * bytes;
+  std::memcpy(h, x.data, bytes);
+  for (std::int64_t l = 0; l < layers; ++l) {
+    const auto k = static_cast<std::size_t>(l);
+    Workspace products(w.pool());
+    linear({h, x.shape, x.dtype}, stack.weights[k], stack.biases[k], ScalarFunction::identity,
+           {branch, x.shape, x.dtype, false}, products);
+    const FlushDenormals flush(x.dtype == DType::f32);
+    f.value[1][real](branch, slope, width, stack.f.parameter, false);
+    f.value[0][real](branch, branch, width, stack.f.parameter, false);
+    const double gate = read_real(stack.gates.data, l, stack.gates.dtype);
+    std::int64_t count = 0;
+    for (std::int64_t i = 0; i < width; ++i) {
+      const double value = gate * read_real(slope, i, x.dtype);
+      if (value == 0) continue;
+      slopes.rows[l * width + count] = i;
+      write_real(slopes.values, l * width + count++, x.dtype, value, false);
+    }
+    slopes.count[l] = count;
+    kernels_.residual->add[real](h, branch, gate, h, width, false);
+  }
+  convert({h, x.shape, x.dtype}, y);
+  return slopes;
 }
 
 }  // namespace rz::cpu

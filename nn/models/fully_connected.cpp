@@ -125,20 +125,25 @@ Variable FullyConnected::layer(const Variable& x, const Variable& x_0, std::int6
   });
 }
 
-// All layers at once where that is faster (ReZero's form in training), else one after the other.
-Variable FullyConnected::hidden(const Variable& x_0) const {
-  if (fuses_residual_stack(x_0) && residual_->is_gated_sum() && dropouts_.empty() &&
+// Layers [first, last) from the hidden state x, at once where that is faster, else one after the other.
+Variable FullyConnected::layers(const Variable& x, std::int64_t first, std::int64_t last) const {
+  if (fuses_residual_stack(x) && residual_->is_gated_sum() && dropouts_.empty() &&
       options_.branch == Branch::activation_last) {
     const Scope scope("linear_layers");
     std::vector<Variable> weights, biases;
-    for (const Linear& linear : layers_) {
+    weights.reserve(static_cast<std::size_t>(last - first));
+    biases.reserve(static_cast<std::size_t>(last - first));
+    for (std::int64_t i = first; i < last; ++i) {
+      const Linear& linear = layers_[static_cast<std::size_t>(i)];
       weights.push_back(linear.weight());
       biases.push_back(linear.bias());
     }
-    return residual_stack(x_0, weights, biases, residual_->gates_variable(), options_.activation);
+    const Variable gates = residual_->gates_variable();
+    return residual_stack(x, weights, biases, first == 0 ? gates : slice(gates, 0, first, last - first),
+                          options_.activation);
   }
-  Variable h = x_0;
-  for (std::int64_t i = 0; i < options_.depth; ++i) h = layer(h, x_0, i);
+  Variable h = x;
+  for (std::int64_t i = first; i < last; ++i) h = layer(h, x, i);
   return h;
 }
 
@@ -157,6 +162,7 @@ Stages FullyConnected::stages() const {
   } else {
     for (std::int64_t i = 0; i < options_.depth; ++i)
       chain.stages.emplace_back([this, i](const Variable& x) { return layer(x, {}, i); });
+    chain.run = [this](const Variable& x, std::int64_t first, std::int64_t last) { return layers(x, first, last); };
   }
   chain.output = [this](const Variable& x) { return output_->forward(x); };
   return chain;

@@ -60,8 +60,9 @@ class FullyConnected : public Model {
   const FullyConnectedOptions& options() const { return options_; }
 
  private:
-  Variable first(const Variable& x) const;     // the input layer
-  Variable hidden(const Variable& x_0) const;  // x_0 to the last
+  Variable first(const Variable& x) const;                                               // the input layer
+  Variable hidden(const Variable& x_0) const { return layers(x_0, 0, options_.depth); }  // the last from the first
+  Variable layers(const Variable& x, std::int64_t first, std::int64_t last) const;
   Variable layer(const Variable& x, const Variable& x_0, std::int64_t i) const;
   FullyConnectedOptions options_;
   std::unique_ptr<Linear> input_, output_;

@@ -144,6 +144,10 @@ class DefaultBodies final : public ForwardingBackend {
                           const ResidualStackGradients& d, Workspace& w) override {
     Backend::residual_stack_vjp(stack, kept, d_y, d, w);
   }
+  void residual_stack_jvp(const Operand& x, const ResidualStack& stack, const Operand& t_x, const Target& y,
+                          const Target& t_y, Workspace& w) override {
+    Backend::residual_stack_jvp(x, stack, t_x, y, t_y, w);
+  }
 };
 
 // The first argument of every record("...") and record({"...", in the sources of a folder.

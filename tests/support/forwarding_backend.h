@@ -115,6 +115,10 @@ class ForwardingBackend : public Backend {
              (const ResidualStack& stack, const Operand& kept, const Operand& d_y, const ResidualStackGradients& d,
               Workspace& w),
              (stack, kept, d_y, d, w))
+  RZ_FORWARD(residual_stack_jvp,
+             (const Operand& x, const ResidualStack& stack, const Operand& t_x, const Target& y, const Target& t_y,
+              Workspace& w),
+             (x, stack, t_x, y, t_y, w))
 #undef RZ_FORWARD
   bool fuses_residual_stack(std::int64_t rows, std::int64_t width, DType type) const override {
     return host_.fuses_residual_stack(rows, width, type);

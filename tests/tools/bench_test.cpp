@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/backend.h"
 #include "support/close.h"
 #include "support/command.h"
 #include "support/sanitizers.h"
@@ -47,8 +48,9 @@ TEST_CASE("bench: a training step") {
   CHECK(r["tensor_allocations_per_step"].is_number());
 #if !RZ_ADDRESS_SANITIZER && !RZ_THREAD_SANITIZER
   CHECK(r["tensor_allocations_per_step"] == 0);
-  CHECK(r["operations_per_step"] == 1 + 2 * 4 + 1 + 1);
-  CHECK(r["heap_allocations_per_step"] <= r["operations_per_step"]);
+  const bool fused = rz::backend(rz::Device::cpu()).fuses_residual_stack(16, 32, rz::DType::f32);
+  CHECK(r["operations_per_step"] == 1 + (fused ? 1 : 2 * 4) + 1 + 1);
+  CHECK(r["heap_allocations_per_step"] <= 24);  // of any depth
 #endif
 }
 

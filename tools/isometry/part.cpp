@@ -18,6 +18,8 @@ Part stack_part(const nn::Model& model, std::optional<std::int64_t> from, std::o
   Part part{.of = "stack", .from = first, .to = end, .before = {std::move(chain.input)}};
   for (std::int64_t l = 0; l < end; ++l)
     (l < first ? part.before : part.stages).push_back(std::move(chain.stages[static_cast<std::size_t>(l)]));
+  if (chain.run)
+    part.whole = [run = std::move(chain.run), first, end](const Variable& x) { return run(x, first, end); };
   return part;
 }
 
@@ -29,6 +31,11 @@ void require_chain(const nn::Model& model, std::string_view why) {
 Part network_part(const nn::Model& model) {
   nn::Stages chain = model.stages();
   Part part{.of = "network", .to = std::ssize(chain.stages)};
+  if (chain.run) {
+    part.whole = [run = chain.run, input = chain.input, output = chain.output, last = part.to](const Variable& x) {
+      return output(run(input(x), 0, last));
+    };
+  }
   part.stages.push_back(std::move(chain.input));
   for (Function& stage : chain.stages) part.stages.push_back(std::move(stage));
   part.stages.push_back(std::move(chain.output));
@@ -42,6 +49,7 @@ Tensor input_of(const Part& part, const Tensor& x) {
 }
 
 Variable apply(const Part& part, const Variable& x) {
+  if (part.whole) return part.whole(x);
   Variable value = x;
   for (const Function& f : part.stages) value = f(value);
   return value;

@@ -17,6 +17,7 @@ struct Part {
   std::int64_t from = 0, to = 0;   // hidden states of a stack: d x_to / d x_from
   std::vector<Function> before{};  // from the model's input to the part's
   std::vector<Function> stages{};  // the part: the product of their Jacobians is its own
+  Function whole{};                // all stages at once; undefined: one after the other
 };
 
 // By default from the first hidden state to the last. The model must outlive the part.

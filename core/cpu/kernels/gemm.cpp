@@ -208,20 +208,26 @@ void fetch(const Group<T>& group, std::int64_t share, std::int64_t shares) {
   }
 }
 
-// Puts the columns of a that a group reads side by side: where rows are a power of two apart they share a few lines of
-// the first-level cache.
+// Puts what a group reads of a side by side: its columns, since where rows are a power of two apart they share a few
+// lines of the first-level cache; or rows that stand anywhere.
 template <class T>
-void pack_group(Group<T>& group, T* packed) {
+void pack_group(Group<T>& group, const std::int64_t* rows, T* packed) {
   constexpr std::int64_t most = 2 * most_rows;
-  for (std::int64_t i = 0; i < group.k; ++i) {
-    if (group.rows == most) {
-      __builtin_memcpy(packed + i * most, group.a + i * group.a_row, most * sizeof(T));
-    } else {
-      for (std::int64_t r = 0; r < group.rows; ++r) packed[i * most + r] = group.a[i * group.a_row + r];
+  if (!group.transposed) {
+    for (std::int64_t r = 0; r < group.rows; ++r)
+      __builtin_memcpy(packed + r * group.k, group.a + rows[r] * group.a_row,
+                       static_cast<std::size_t>(group.k) * sizeof(T));
+  } else {
+    for (std::int64_t i = 0; i < group.k; ++i) {
+      if (group.rows == most) {
+        __builtin_memcpy(packed + i * most, group.a + i * group.a_row, most * sizeof(T));
+      } else {
+        for (std::int64_t r = 0; r < group.rows; ++r) packed[i * most + r] = group.a[i * group.a_row + r];
+      }
     }
   }
   group.a = packed;
-  group.a_row = most;
+  group.a_row = group.transposed ? most : group.k;
 }
 
 template <class T>
@@ -265,16 +271,20 @@ void multiply(const GemmBlock& block) {
   for (std::int64_t first = 0; first < block.k; first += k_block) {
     const auto group_from = [&](std::int64_t index) {  // of equal heights, or one less
       const std::int64_t row = index * block.rows / groups, end = (index + 1) * block.rows / groups;
-      const std::int64_t offset = block.a_transposed ? first * block.a_row + row : row * block.a_row + first;
+      const std::int64_t offset = block.a_transposed ? first * block.a_row + row
+                                  : block.a_rows     ? first
+                                                     : row * block.a_row + first;
       return Group<T>{static_cast<const T*>(block.a) + offset, block.a_row, index < groups ? end - row : 0,
                       block.k - first < k_block ? block.k - first : k_block, block.a_transposed};
     };
     for (std::int64_t index = 0; index < groups; ++index) {
       Group<T> group = group_from(index);
-      if (group.transposed && block.columns > width<T>) pack_group(group, packed);
+      const std::int64_t row = index * block.rows / groups;
+      if (block.a_rows || (group.transposed && block.columns > width<T>))
+        pack_group(group, block.a_rows ? block.a_rows + row : nullptr, packed);
       Group<T> next = group_from(index + 1);
-      if (index + 1 == groups) next.k = 0;
-      multiply_group(block, first, index * block.rows / groups, group, next);
+      if (index + 1 == groups || block.a_rows) next.k = 0;  // rows that stand anywhere are fetched when they are packed
+      multiply_group(block, first, row, group, next);
     }
   }
 }

@@ -125,6 +125,9 @@ struct ResidualKernels {
   void (*add[real_types])(const void* x, const void* f, double gate, void* y, std::int64_t n, bool accumulate);
   // d_f = gate d_y (d_f may be null); returns <d_y, f>
   double (*vjp[real_types])(const void* f, const void* d_y, double gate, void* d_f, std::int64_t n, bool accumulate);
+  // row indices[i] of y [any, columns] += scales[i] (row i of x [rows, columns])
+  void (*add_rows[real_types])(const void* x, const void* scales, const std::int64_t* indices, std::int64_t rows,
+                               std::int64_t columns, void* y);
 };
 
 struct PackBlock {  // b [k, columns], or its transpose [columns, k], rows b_row apart
@@ -136,6 +139,7 @@ struct PackBlock {  // b [k, columns], or its transpose [columns, k], rows b_row
 
 struct GemmBlock {  // c [rows, columns] = op(a) b, + c if accumulate, + row_start[r] if given.   op(a) [rows, k]
   const void *a, *panels, *row_start;
+  const std::int64_t* a_rows;  // or null: row r of op(a) = a is a's row a_rows[r]
   void* c;
   std::int64_t a_row, c_row, c_panel;  // c_panel: elements from one panel of c to the next, its width if c is row-major
   std::int64_t rows, columns, k;

@@ -46,12 +46,24 @@ double vjp(const void* f_data, const void* d_y_data, double gate, void* d_f_data
   return total;
 }
 
+template <class T>
+void add_rows(const void* x_data, const void* scales_data, const std::int64_t* indices, std::int64_t rows,
+              std::int64_t columns, void* y_data) {
+  const T *x = static_cast<const T*>(x_data), *scales = static_cast<const T*>(scales_data);
+  for (std::int64_t i = 0; i < rows; ++i, x += columns) {
+    T* y = static_cast<T*>(y_data) + indices[i] * columns;
+    RZ_INDEPENDENT
+    for (std::int64_t j = 0; j < columns; ++j) y[j] += scales[i] * x[j];
+  }
+}
+
 }  // namespace
 
 namespace RZ_ISA {
 constinit const ResidualKernels residual_kernels = {
     .add = {add<float>, add<double>},
     .vjp = {vjp<float>, vjp<double>},
+    .add_rows = {add_rows<float>, add_rows<double>},
 };
 }  // namespace RZ_ISA
 }  // namespace rz::cpu
