@@ -11,7 +11,7 @@
 namespace rz {
 namespace {
 
-LabelledArrays read(const std::string& path, const CsvTable& table) {
+LabelledArrays labelled_arrays(const std::string& path, const CsvTable& table) {
   RZ_CHECK(file, table.columns >= 2, "{}: has one column, features and a label are needed", path);
   LabelledArrays arrays;
   arrays.file = path;
@@ -47,9 +47,9 @@ DataSplits load_csv_dataset(std::string_view folder, const CsvColumn& label, std
     const CsvTable table = parse_csv(read_file(second), second, label);
     RZ_CHECK(file, train.header == table.header || !std::ranges::is_permutation(train.header, table.header),
              "{}: has the columns of {} in another order", second, first);
-    validation = read(second, table);
+    validation = labelled_arrays(second, table);
   }
-  return make_splits("csv", read(first, train), std::move(validation), classes);
+  return make_splits("csv", labelled_arrays(first, train), std::move(validation), classes);
 }
 
 }  // namespace rz

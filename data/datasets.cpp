@@ -15,12 +15,12 @@
 namespace rz {
 namespace {
 
-struct Entry {
+struct DatasetEntry {
   DatasetDescription description;
   DataSplits (*load)(const DatasetOptions& options);
 };
 
-const Entry entries[] = {
+const DatasetEntry entries[] = {
     {{"shapes", false, "drawn shapes, made by the program", {3, 32, 32}, 10},
      [](const DatasetOptions& options) { return make_shapes(options.shapes); }},
     {{"cifar10",
@@ -45,9 +45,9 @@ const Entry entries[] = {
      }},
 };
 
-const Entry& entry_named(std::string_view name) {
+const DatasetEntry& entry_named(std::string_view name) {
   std::vector<std::string_view> names;
-  for (const Entry& entry : entries) {
+  for (const DatasetEntry& entry : entries) {
     if (entry.description.name == name) return entry;
     names.push_back(entry.description.name);
   }
@@ -59,7 +59,7 @@ const Entry& entry_named(std::string_view name) {
 std::span<const DatasetDescription> dataset_list() {
   static const std::vector<DatasetDescription> list = [] {
     std::vector<DatasetDescription> out;
-    for (const Entry& entry : entries) out.push_back(entry.description);
+    for (const DatasetEntry& entry : entries) out.push_back(entry.description);
     return out;
   }();
   return list;
@@ -78,7 +78,7 @@ DatasetDescription describe_dataset(const DatasetOptions& options) {
 }
 
 DataSplits load_dataset(const DatasetOptions& options) {
-  const Entry& entry = entry_named(options.name);
+  const DatasetEntry& entry = entry_named(options.name);
   const bool given = !options.path.empty(), needed = entry.description.needs_path;
   const std::string fetch = describe_dataset(options).known() ? " (" + fetch_command(options.name, "DIR") + ")" : "";
   RZ_CHECK(value, given || !needed, "data: {} needs a path: the folder of its files{}", options.name, fetch);

@@ -11,9 +11,9 @@ namespace rz {
 namespace {
 
 // The contents of a file, plain or compressed, from the front.
-class Source {
+class Contents {
  public:
-  Source(std::string_view bytes, std::string_view what) : rest_(bytes), what_(what) {
+  Contents(std::string_view bytes, std::string_view what) : rest_(bytes), what_(what) {
     if (is_gzip(bytes)) gzip_.emplace(bytes, what);
   }
   std::string read(std::size_t bytes) {
@@ -39,7 +39,7 @@ std::uint8_t byte_at(std::string_view text, std::size_t at) { return static_cast
 
 IdxArray parse_idx(std::string_view bytes, std::string_view what) {
   RZ_CHECK(file, !bytes.empty(), "{}: is empty", what);
-  Source source(bytes, what);
+  Contents source(bytes, what);
   const std::string start = source.read(4);
   RZ_CHECK(file, start.size() == 4, "{}: is cut off within its IDX header", what);
   RZ_CHECK(file, start[0] == 0 && start[1] == 0, "{}: is no IDX file: it starts with {}", what, printable(start));

@@ -27,7 +27,7 @@ std::string find(const std::string& folder, const std::string& stem, int dimensi
           fetch_command(variant.name, folder));
 }
 
-IdxArray read(const std::string& path, std::size_t dimensions) {
+IdxArray read_idx(const std::string& path, std::size_t dimensions) {
   IdxArray array = parse_idx(read_file(path), path);
   RZ_CHECK(file, array.extents.size() == dimensions, "{}: has {} dimensions, {} have {} (is it another file?)", path,
            array.extents.size(), dimensions == 3 ? "images" : "labels", dimensions);
@@ -37,7 +37,7 @@ IdxArray read(const std::string& path, std::size_t dimensions) {
 Dataset load_split(const std::string& folder, const std::string& stem, const char* split, const Variant& variant) {
   const std::string image_path = find(folder, stem + "-images", 3, variant);
   const std::string label_path = find(folder, stem + "-labels", 1, variant);
-  const IdxArray images = read(image_path, 3), labels = read(label_path, 1);
+  const IdxArray images = read_idx(image_path, 3), labels = read_idx(label_path, 1);
   const std::int64_t size = images.extents[0];
   RZ_CHECK(file, size > 0, "{}: holds no image", image_path);
   RZ_CHECK(file, images.extents[1] == 28 && images.extents[2] == 28,

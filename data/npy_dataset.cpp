@@ -39,7 +39,7 @@ void check_inputs(const Tensor& x, const std::string& path) {
   if (x.dtype() == DType::f64) check_values<double>(x, path);
 }
 
-LabelledArrays read(const std::string& folder, const std::string& suffix) {
+LabelledArrays read_arrays(const std::string& folder, const std::string& suffix) {
   LabelledArrays arrays;
   arrays.file = folder + "/x" + suffix + ".npy";
   const std::string path = folder + "/y" + suffix + ".npy";
@@ -63,8 +63,8 @@ DataSplits load_npy_dataset(std::string_view folder, std::int64_t classes) {
   const bool x = is_file(full + "/x_validation.npy"), y = is_file(full + "/y_validation.npy");
   RZ_CHECK(file, x == y, "{}/{}_validation.npy: is not there, but {}_validation.npy is (the two belong together)", full,
            x ? "y" : "x", x ? "x" : "y");
-  LabelledArrays train = read(full, "");
-  if (x) validation = read(full, "_validation");
+  LabelledArrays train = read_arrays(full, "");
+  if (x) validation = read_arrays(full, "_validation");
   return make_splits("npy", std::move(train), std::move(validation), classes);
 }
 

@@ -14,6 +14,7 @@
 #include "core/memory.h"
 #include "core/ops.h"
 #include "core/step.h"
+#include "support/initializers.h"
 #include "support/inputs.h"
 #include "support/sanitizers.h"
 
@@ -43,12 +44,6 @@ using namespace rz;
 using namespace rz::test;
 
 namespace {
-
-Initializer normal(double deviation) {
-  return [deviation](std::span<double> values, Random& random) {
-    for (double& v : values) v = deviation * random.normal();
-  };
-}
 
 // A fully connected ReZero network and its training step.
 struct Training {

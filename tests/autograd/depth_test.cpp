@@ -10,6 +10,7 @@
 #include "autograd/transforms.h"
 #include "core/ops.h"
 #include "support/close.h"
+#include "support/initializers.h"
 #include "support/inputs.h"
 #include "support/small_stack.h"
 
@@ -23,12 +24,6 @@ constexpr int operations = 100000;
 Variable long_chain(Variable x) {
   for (int i = 0; i < operations; ++i) x = scale(i % 2 ? 2 : 0.5, x);
   return x;
-}
-
-Initializer normal(double deviation) {
-  return [deviation](std::span<double> values, Random& random) {
-    for (double& v : values) v = deviation * random.normal();
-  };
 }
 
 // x + a relu(W x + b), `depth` times, width 4.

@@ -22,9 +22,9 @@ void add_scalar(std::vector<OpRow>& rows, Scalar f, const std::string& detail) {
   rows.push_back(row);
 }
 
-using Binary = Variable (*)(const Variable&, const Variable&);
+using BinaryFunction = Variable (*)(const Variable&, const Variable&);
 
-void add_binary(std::vector<OpRow>& rows, const std::string& operation, Binary f, bool positive) {
+void add_binary(std::vector<OpRow>& rows, const std::string& operation, BinaryFunction f, bool positive) {
   const auto row = [&](const char* detail, std::vector<Shape> small, std::vector<Shape> large) {
     rows.push_back({.operation = operation,
                     .detail = detail,

@@ -10,6 +10,7 @@
 #include "core/ops.h"
 #include "support/close.h"
 #include "support/guarded_device.h"
+#include "support/initializers.h"
 #include "support/inputs.h"
 
 using namespace rz;
@@ -19,15 +20,12 @@ namespace {
 
 constexpr std::int64_t rows = 10;
 
-struct Net {
+struct LinearNet {
   ParameterStore store;
   Parameter weight, bias;
-  explicit Net(DType dtype, Device device = {}) {
-    const Initializer normal = [](std::span<double> values, Random& random) {
-      for (double& v : values) v = random.normal();
-    };
-    weight = store.declare("weight", {4, 3}, Role::weight, normal);
-    bias = store.declare("bias", {4}, Role::bias, normal);
+  explicit LinearNet(DType dtype, Device device = {}) {
+    weight = store.declare("weight", {4, 3}, Role::weight, normal());
+    bias = store.declare("bias", {4}, Role::bias, normal());
     store.build(1, dtype, device);
   }
 };
@@ -38,7 +36,7 @@ struct Result {
 };
 
 // Parts of these sizes, one after the other; one part takes the loss of whole batches.
-Result in_parts(Net& net, const std::vector<std::int64_t>& labels, const std::vector<std::int64_t>& sizes) {
+Result in_parts(LinearNet& net, const std::vector<std::int64_t>& labels, const std::vector<std::int64_t>& sizes) {
   const Device device = net.store.device();
   const CrossEntropyOptions options{.label_smoothing = 0.1};
   const Tensor x = normal_input({rows, 3}, "x", net.store.dtype(), device);
@@ -66,7 +64,7 @@ Result in_parts(Net& net, const std::vector<std::int64_t>& labels, const std::ve
 TEST_SUITE("autograd/micro_batches") {
   TEST_CASE("micro-batches: parts weigh by the rows that count, also where a part has none") {
     for (const DType dtype : {DType::f64, DType::f32}) {
-      Net net(dtype);
+      LinearNet net(dtype);
       const double tolerance = dtype == DType::f64 ? 1e-15 : 1e-6;
       for (const std::vector<std::int64_t>& labels :
            {std::vector<std::int64_t>{0, 1, 2, 3, 0, 1, 2, 3, 0, 1},
@@ -88,7 +86,7 @@ TEST_SUITE("autograd/micro_batches") {
 
   TEST_CASE("micro-batches: on a device whose memory the host cannot touch") {
     const std::vector<std::int64_t> labels{-100, 1, 2, 3, 0, -100, 2, 3, -100, 1};
-    Net host(DType::f32), device(DType::f32, use_guarded_device());
+    LinearNet host(DType::f32), device(DType::f32, use_guarded_device());
     const Result a = in_parts(host, labels, {4, 6}), b = in_parts(device, labels, {4, 6});
     CHECK(a.gradients == b.gradients);
     const Tensor all = Tensor::of_integers({rows}, labels);

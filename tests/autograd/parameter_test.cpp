@@ -9,17 +9,12 @@
 #include "core/ops.h"
 #include "support/close.h"
 #include "support/guarded_device.h"
+#include "support/initializers.h"
 
 using namespace rz;
 using namespace rz::test;
 
 namespace {
-
-Initializer normal() {
-  return [](std::span<double> values, Random& random) {
-    for (double& v : values) v = random.normal();
-  };
-}
 
 // Declared out of the order of roles.
 struct Model {

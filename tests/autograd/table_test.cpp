@@ -37,8 +37,6 @@ const std::vector<OpRow>& table() {
   return rows;
 }
 
-constexpr DType real_types[] = {DType::f32, DType::f64};
-
 // Numbers in [-2, 2) from a name. Normal ones would take most of the time of these tests.
 Tensor noise(const Shape& shape, const std::string& name, DType dtype = DType::f64, Device device = {}) {
   std::uint64_t state = stream_named(name) ^ seed();

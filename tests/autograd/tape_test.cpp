@@ -8,18 +8,13 @@
 #include "autograd/record.h"
 #include "core/ops.h"
 #include "support/close.h"
+#include "support/initializers.h"
 #include "support/inputs.h"
 
 using namespace rz;
 using namespace rz::test;
 
 namespace {
-
-Initializer normal() {
-  return [](std::span<double> values, Random& random) {
-    for (double& v : values) v = random.normal();
-  };
-}
 
 // x -> f64 loss of a linear layer, mean over rows.
 struct Layer {

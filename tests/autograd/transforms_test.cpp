@@ -10,18 +10,13 @@
 #include "core/ops.h"
 #include "core/step.h"
 #include "support/close.h"
+#include "support/initializers.h"
 #include "support/inputs.h"
 
 using namespace rz;
 using namespace rz::test;
 
 namespace {
-
-Initializer normal(double deviation) {
-  return [deviation](std::span<double> values, Random& random) {
-    for (double& v : values) v = deviation * random.normal();
-  };
-}
 
 // Two gated layers and a norm: [rows, 5] -> [rows, outputs].
 struct Net {

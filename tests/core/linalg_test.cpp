@@ -36,9 +36,7 @@ extern "C" void dgesdd_(const char* job, const int* m, const int* n, double* a, 
 namespace {
 
 const Shape shapes[] = {{1, 1}, {5, 3}, {3, 5}, {40, 40}, {131, 70}, {17, 120}, {1, 6}, {6, 1}};
-const DType real_types[] = {DType::f32, DType::f64};
-
-double tolerance(DType dtype) { return dtype == DType::f32 ? 2e-5 : 1e-13; }
+double linalg_tolerance(DType dtype) { return dtype == DType::f32 ? 2e-5 : 1e-13; }
 
 Tensor product(const Tensor& a, const Tensor& b) { return ops::gemm(Transpose::no, a, Transpose::no, b); }
 Tensor gram(const Tensor& a) { return ops::gemm(Transpose::yes, a, Transpose::no, a); }
@@ -53,11 +51,11 @@ Tensor diagonal(const std::vector<double>& values, DType dtype) {
 
 void check_svd(const Tensor& a) {
   const Svd result = svd(a);
-  const double eps = tolerance(a.dtype()) * std::max(1.0, result.sigma.empty() ? 0.0 : result.sigma[0]);
+  const double eps = linalg_tolerance(a.dtype()) * std::max(1.0, result.sigma.empty() ? 0.0 : result.sigma[0]);
   CHECK(close(product(result.u, product(diagonal(result.sigma, a.dtype()), result.vt)), a, eps));
-  CHECK(close(gram(result.u), identity_like(result.u), tolerance(a.dtype())));
+  CHECK(close(gram(result.u), identity_like(result.u), linalg_tolerance(a.dtype())));
   const int swap[] = {1, 0};
-  CHECK(close(gram(ops::permute(result.vt, swap)), identity_like(result.u), tolerance(a.dtype())));
+  CHECK(close(gram(ops::permute(result.vt, swap)), identity_like(result.u), linalg_tolerance(a.dtype())));
   CHECK(std::is_sorted(result.sigma.rbegin(), result.sigma.rend()));
   CHECK((result.sigma.empty() || result.sigma.back() >= 0));
   CHECK(close(svdvals(a), result.sigma, eps));
@@ -136,8 +134,8 @@ TEST_SUITE("core/linalg") {
         const Tensor a = normal_input(shape, "qr", dtype);
         const Qr factors = qr(a);
         CHECK(factors.pivots.empty());
-        CHECK(close(product(factors.q, factors.r), a, 20 * tolerance(dtype)));
-        CHECK(close(gram(factors.q), identity_like(factors.q), tolerance(dtype)));
+        CHECK(close(product(factors.q, factors.r), a, 20 * linalg_tolerance(dtype)));
+        CHECK(close(gram(factors.q), identity_like(factors.q), linalg_tolerance(dtype)));
         const std::vector<double> r = factors.r.to_vector();
         const std::size_t rows = static_cast<std::size_t>(factors.r.shape()[0]),
                           columns = static_cast<std::size_t>(shape[1]);
@@ -158,8 +156,8 @@ TEST_SUITE("core/linalg") {
         const int swap[] = {1, 0};
         const Tensor order = Tensor::of_integers({shape[1]}, factors.pivots);
         const Tensor moved = ops::permute(ops::gather_rows(ops::permute(a, swap), order), swap);
-        CHECK(close(product(factors.q, factors.r), moved, 20 * tolerance(dtype)));
-        CHECK(close(gram(factors.q), identity_like(factors.q), tolerance(dtype)));
+        CHECK(close(product(factors.q, factors.r), moved, 20 * linalg_tolerance(dtype)));
+        CHECK(close(gram(factors.q), identity_like(factors.q), linalg_tolerance(dtype)));
         std::vector<std::int64_t> pivots = factors.pivots;
         std::sort(pivots.begin(), pivots.end());
         for (std::size_t j = 0; j < pivots.size(); ++j) REQUIRE(pivots[j] == static_cast<std::int64_t>(j));
@@ -184,10 +182,10 @@ TEST_SUITE("core/linalg") {
         expected.push_back(2 - 2 * std::cos(static_cast<double>(i + 1) * std::acos(-1.0) / static_cast<double>(n + 1)));
       }
       const Eigh result = eigh(Tensor::of({n, n}, lower, dtype));
-      CHECK(close(result.values, expected, 20 * tolerance(dtype)));
-      CHECK(close(gram(result.vectors), identity_like(result.vectors), tolerance(dtype)));
+      CHECK(close(result.values, expected, 20 * linalg_tolerance(dtype)));
+      CHECK(close(gram(result.vectors), identity_like(result.vectors), linalg_tolerance(dtype)));
       const Tensor scaled = product(result.vectors, diagonal(result.values, dtype));
-      CHECK(close(product(Tensor::of({n, n}, full, dtype), result.vectors), scaled, 20 * tolerance(dtype)));
+      CHECK(close(product(Tensor::of({n, n}, full, dtype), result.vectors), scaled, 20 * linalg_tolerance(dtype)));
     }
   }
 

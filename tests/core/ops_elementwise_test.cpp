@@ -16,9 +16,7 @@ using namespace rz::test;
 
 namespace {
 
-const DType real_types[] = {DType::f32, DType::f64};
-
-double tolerance(DType dtype) { return dtype == DType::f32 ? 3e-6 : 1e-14; }
+double elementwise_tolerance(DType dtype) { return dtype == DType::f32 ? 3e-6 : 1e-14; }
 
 // The element of x that broadcasting puts at `flat` of `result`.
 std::size_t source_of(std::int64_t flat, const Shape& result, const Shape& x) {
@@ -65,12 +63,12 @@ TEST_SUITE("core/ops_elementwise") {
       }
       const Tensor sum = y.clone();
       ops::add_to(x, {sum, true});
-      CHECK(close(sum, added, tolerance(dtype)));
+      CHECK(close(sum, added, elementwise_tolerance(dtype)));
       ops::add_to(x, {sum, false});
       CHECK(identical(sum, x));
       const Tensor result = y.clone();
       ops::scale(1.75, x, {result, true});
-      CHECK(close(result, scaled, tolerance(dtype)));
+      CHECK(close(result, scaled, elementwise_tolerance(dtype)));
       const Tensor doubled = ops::scale(2, x);
       ops::scale(2, x, {x});
       CHECK(identical(x, doubled));
@@ -95,17 +93,17 @@ TEST_SUITE("core/ops_elementwise") {
         std::vector<double> expected[3];
         for (int order = 0; order < 3; ++order) {
           for (double value : at) expected[order].push_back(evaluate(f, order, value));
-          CHECK(close(ops::scalar(f, order, x), expected[order], 4 * tolerance(dtype)));
+          CHECK(close(ops::scalar(f, order, x), expected[order], 4 * elementwise_tolerance(dtype)));
         }
         const Tensor d_y = normal_input({1037}, "d_y", dtype), old = normal_input({1037}, "old", dtype);
         const std::vector<double> given = d_y.to_vector();
         for (std::size_t i = 0; i < given.size(); ++i) expected[1][i] *= given[i];
         const Tensor kept = info(f).uses_output ? ops::scalar(f, 0, x) : x;
         const Tensor d_x = ops::scalar_vjp(f, kept, d_y);
-        CHECK(close(d_x, expected[1], 10 * tolerance(dtype)));
+        CHECK(close(d_x, expected[1], 10 * elementwise_tolerance(dtype)));
         const Tensor accumulated = old.clone();
         ops::scalar_vjp(f, kept, d_y, {accumulated, true});
-        CHECK(close(ops::subtract(accumulated, old), d_x, 100 * tolerance(dtype)));
+        CHECK(close(ops::subtract(accumulated, old), d_x, 100 * elementwise_tolerance(dtype)));
       }
       const Tensor x = Tensor::of({2}, std::vector{-2.0, 2.0}, dtype);
       CHECK(close(ops::scalar({ScalarFunction::leaky_relu, 0.25}, 0, x), {-0.5, 2}, 0));
@@ -140,10 +138,10 @@ TEST_SUITE("core/ops_elementwise") {
                   apply(op, values_a[source_of(i, result, a.shape())], values_b[source_of(i, result, b.shape())]));
             const Tensor y = ops::binary(op, a, b);
             CHECK(y.shape() == result);
-            CHECK(close(y, expected, tolerance(dtype)));
+            CHECK(close(y, expected, elementwise_tolerance(dtype)));
             const Tensor old = normal_input(result, "old", dtype), accumulated = old.clone();
             ops::binary(op, a, b, {accumulated, true});
-            CHECK(close(accumulated, ops::add(old, y), 2 * tolerance(dtype)));
+            CHECK(close(accumulated, ops::add(old, y), 2 * elementwise_tolerance(dtype)));
           }
         }
       }
@@ -180,15 +178,15 @@ TEST_SUITE("core/ops_elementwise") {
         dot += d_f[i] * branch[i];
         d_f[i] *= -0.75;
       }
-      CHECK(close(ops::residual_add(x, f, gates, 1), y, tolerance(dtype)));
+      CHECK(close(ops::residual_add(x, f, gates, 1), y, elementwise_tolerance(dtype)));
       const Tensor got({9, 301}, dtype), d_gates = Tensor::full({3}, 2, dtype);
       ops::residual_add_vjp(f, gates, 1, d_y, {got}, {d_gates});
-      CHECK(close(got, d_f, tolerance(dtype)));
-      CHECK(close(d_gates, {2, dot, 2}, 20 * tolerance(dtype)));
+      CHECK(close(got, d_f, elementwise_tolerance(dtype)));
+      CHECK(close(d_gates, {2, dot, 2}, 20 * elementwise_tolerance(dtype)));
       ops::residual_add_vjp(f, gates, 1, d_y, {}, {d_gates, true});
-      CHECK(close(d_gates, {2, 2 * dot, 2}, 20 * tolerance(dtype)));
+      CHECK(close(d_gates, {2, 2 * dot, 2}, 20 * elementwise_tolerance(dtype)));
       ops::residual_add_vjp(f, gates, 1, d_y, {got, true}, {});
-      CHECK(close(got, ops::scale(2, Tensor::of({9, 301}, d_f, dtype)), tolerance(dtype)));
+      CHECK(close(got, ops::scale(2, Tensor::of({9, 301}, d_f, dtype)), elementwise_tolerance(dtype)));
     }
   }
 
@@ -208,17 +206,17 @@ TEST_SUITE("core/ops_elementwise") {
         const auto z = pair_of(normal_input({37, 65}, "z", dtype));
         cpu.residual_add(x.operand(), f.operand(), gates.operand(), 2, y[0].target(), scratch);
         cpu.Backend::residual_add(x.operand(), f.operand(), gates.operand(), 2, y[1].target(), default_scratch);
-        CHECK(close(y[0].tensor, y[1].tensor, tolerance(dtype)));
+        CHECK(close(y[0].tensor, y[1].tensor, elementwise_tolerance(dtype)));
         cpu.residual_add_vjp(f.operand(), gates.operand(), 2, x.operand(), d_f[0].target(), d_gates[0].target(),
                              scratch);
         cpu.Backend::residual_add_vjp(f.operand(), gates.operand(), 2, x.operand(), d_f[1].target(),
                                       d_gates[1].target(), default_scratch);
-        CHECK(close(d_f[0].tensor, d_f[1].tensor, tolerance(dtype)));
-        CHECK(close(d_gates[0].tensor, d_gates[1].tensor, 20 * tolerance(dtype)));
+        CHECK(close(d_f[0].tensor, d_f[1].tensor, elementwise_tolerance(dtype)));
+        CHECK(close(d_gates[0].tensor, d_gates[1].tensor, 20 * elementwise_tolerance(dtype)));
         cpu.linear(x.operand(), weight.operand(), bias.operand(), ScalarFunction::tanh, z[0].target(), scratch);
         cpu.Backend::linear(x.operand(), weight.operand(), bias.operand(), ScalarFunction::tanh, z[1].target(),
                             default_scratch);
-        CHECK(close(z[0].tensor, z[1].tensor, 4 * tolerance(dtype)));
+        CHECK(close(z[0].tensor, z[1].tensor, 4 * elementwise_tolerance(dtype)));
       }
     }
   }

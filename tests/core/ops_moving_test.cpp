@@ -15,7 +15,7 @@ namespace {
 
 const DType all_types[] = {DType::f32, DType::f64, DType::bf16, DType::i32, DType::i64, DType::u8};
 
-Tensor counting(const Shape& shape, DType dtype) {
+Tensor counting_to_250(const Shape& shape, DType dtype) {
   std::vector<std::int64_t> values(static_cast<std::size_t>(shape.elements()));
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<std::int64_t>(i % 251);
   return Tensor::of_integers(shape, values, dtype);
@@ -54,14 +54,14 @@ TEST_SUITE("core/ops_moving") {
     do {
       for (DType dtype : all_types) {
         INFO(axes[0], axes[1], axes[2], axes[3], " ", std::string(name(dtype)));
-        const Tensor x = counting({3, 4, 5, 6}, dtype);
+        const Tensor x = counting_to_250({3, 4, 5, 6}, dtype);
         CHECK(close(ops::permute(x, axes), naive_permute(x, axes), 0));
       }
     } while (std::next_permutation(axes.begin(), axes.end()));
     const Tensor large = normal_input({129, 67}, "large");
     CHECK(close(ops::permute(large, std::vector{1, 0}), naive_permute(large, {1, 0}), 0));
     CHECK(identical(ops::permute(large, std::vector{-1, -2}), ops::permute(large, std::vector{1, 0})));
-    const Tensor six = counting({2, 3, 1, 2, 3, 2}, DType::f32);
+    const Tensor six = counting_to_250({2, 3, 1, 2, 3, 2}, DType::f32);
     CHECK(close(ops::permute(six, std::vector{5, 3, 1, 4, 2, 0}), naive_permute(six, {5, 3, 1, 4, 2, 0}), 0));
     CHECK(ops::permute(Tensor({0, 3}), std::vector{1, 0}).shape() == Shape{3, 0});
   }
@@ -75,7 +75,7 @@ TEST_SUITE("core/ops_moving") {
 
   TEST_CASE("ops: slices, padding and concatenation along every axis") {
     for (DType dtype : all_types) {
-      const Tensor x = counting({4, 5, 6}, dtype);
+      const Tensor x = counting_to_250({4, 5, 6}, dtype);
       for (int axis = 0; axis < 3; ++axis) {
         INFO(axis, " ", std::string(name(dtype)));
         const std::int64_t n = x.shape()[axis];
@@ -118,7 +118,7 @@ TEST_SUITE("core/ops_moving") {
       CHECK(identical(sums.rows(3, 1), table.rows(3, 1)));
       CHECK(close(sums.rows(4, 5), std::vector<double>(30), 0));
     }
-    const Tensor pixels = counting({5, 7}, DType::u8);
+    const Tensor pixels = counting_to_250({5, 7}, DType::u8);
     CHECK(
         identical(ops::gather_rows(pixels, Tensor::of_integers({1}, std::vector<std::int64_t>{2})), pixels.rows(2, 1)));
   }

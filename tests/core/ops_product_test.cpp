@@ -14,9 +14,7 @@ using namespace rz::test;
 
 namespace {
 
-const DType real_types[] = {DType::f32, DType::f64};
-
-double tolerance(DType dtype, std::int64_t k) {
+double product_tolerance(DType dtype, std::int64_t k) {
   return (dtype == DType::f32 ? 1e-6 : 3e-15) * (4 + std::sqrt(static_cast<double>(k)));
 }
 
@@ -64,7 +62,7 @@ TEST_SUITE("core/ops_product") {
             const Tensor a = normal_input(oriented(op_a, shape_a), "a", dtype),
                          b = normal_input(oriented(op_b, shape_b), "b", dtype);
             const std::vector<double> expected = naive_product(op_a, a, op_b, b);
-            const double eps = tolerance(dtype, shape_a[-1]);
+            const double eps = product_tolerance(dtype, shape_a[-1]);
             const Tensor c = ops::gemm(op_a, a, op_b, b);
             CHECK(close(c, expected, eps));
             const Tensor old = normal_input(c.shape(), "c", dtype), accumulated = old.clone();
@@ -114,8 +112,9 @@ TEST_SUITE("core/ops_product") {
           const Tensor product = ops::gemm(Transpose::no, x.reshape({shape.rows(), 33}), Transpose::yes, weight);
           const Tensor y = ops::linear(x, weight, bias, f);
           CHECK(y.shape() == shape.with(-1, 65));
-          CHECK(close(y, ops::scalar(f, 0, ops::add(product, bias)).to_vector(), tolerance(dtype, 33)));
-          CHECK(close(ops::linear(x, weight, {}, f), ops::scalar(f, 0, product).to_vector(), tolerance(dtype, 33)));
+          CHECK(close(y, ops::scalar(f, 0, ops::add(product, bias)).to_vector(), product_tolerance(dtype, 33)));
+          CHECK(close(ops::linear(x, weight, {}, f), ops::scalar(f, 0, product).to_vector(),
+                      product_tolerance(dtype, 33)));
         }
       }
     }

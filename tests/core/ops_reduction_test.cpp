@@ -14,9 +14,7 @@ using namespace rz::test;
 
 namespace {
 
-const DType real_types[] = {DType::f32, DType::f64};
-
-double tolerance(DType dtype) { return dtype == DType::f32 ? 3e-6 : 1e-14; }
+double reduction_tolerance(DType dtype) { return dtype == DType::f32 ? 3e-6 : 1e-14; }
 
 // Reduces the axes whose bit is set, in f64.
 std::vector<double> naive_reduce(Reduction op, const Tensor& x, unsigned axes) {
@@ -60,7 +58,7 @@ TEST_SUITE("core/ops_reduction") {
           for (Reduction op : {Reduction::sum, Reduction::max}) {
             INFO(text(shape), " ", axes, " ", static_cast<int>(op));
             const Tensor y = ops::reduce(op, x, axes_of(axes), true);
-            CHECK(close(y, naive_reduce(op, x, axes), 50 * tolerance(dtype)));
+            CHECK(close(y, naive_reduce(op, x, axes), 50 * reduction_tolerance(dtype)));
             CHECK(close(ops::reduce(op, x, axes_of(axes)), y.to_vector(), 0));
           }
         }
@@ -109,10 +107,10 @@ TEST_SUITE("core/ops_reduction") {
         ops::broadcast_to(s, {broadcast});
         ops::sum_to(x, {y});
         const double left = ops::sum(ops::multiply(broadcast, x)).item(), right = ops::sum(ops::multiply(s, y)).item();
-        CHECK(close(left, right, 10 * tolerance(dtype)));
+        CHECK(close(left, right, 10 * reduction_tolerance(dtype)));
         const Tensor accumulated = s.clone();
         ops::sum_to(x, {accumulated, true});
-        CHECK(close(accumulated, ops::add(s, y), 2 * tolerance(dtype)));
+        CHECK(close(accumulated, ops::add(s, y), 2 * reduction_tolerance(dtype)));
       }
     }
   }

@@ -14,10 +14,9 @@ using namespace rz::test;
 
 namespace {
 
-const DType real_types[] = {DType::f32, DType::f64};
-constexpr std::int64_t size = 1037;
+constexpr std::int64_t length = 1037;
 
-double tolerance(DType dtype) { return dtype == DType::f32 ? 2e-6 : 1e-14; }
+double update_tolerance(DType dtype) { return dtype == DType::f32 ? 2e-6 : 1e-14; }
 
 void set_slot(const StepState& state, StepStateSlot slot, double value) { state.tensor().data<double>()[slot] = value; }
 
@@ -31,12 +30,12 @@ TEST_SUITE("core/ops_update") {
                                   {.momentum = 0.9, .nesterov = true}};
     for (DType dtype : real_types) {
       for (const UpdateOptions& o : rows) {
-        const Tensor value = normal_input({size}, "value", dtype),
-                     momentum = o.momentum > 0 ? Tensor::zeros({size}, dtype) : Tensor();
-        std::vector<double> v = value.to_vector(), m(size);
+        const Tensor value = normal_input({length}, "value", dtype),
+                     momentum = o.momentum > 0 ? Tensor::zeros({length}, dtype) : Tensor();
+        std::vector<double> v = value.to_vector(), m(length);
         StepState state;
         for (int step = 0; step < 3; ++step) {
-          const Tensor gradient = normal_input({size}, step == 1 ? "g1" : "g2", dtype);
+          const Tensor gradient = normal_input({length}, step == 1 ? "g1" : "g2", dtype);
           const std::vector<double> g = gradient.to_vector();
           state.set(step, 0.1 + step);
           set_slot(state, state_gradient_scale, 0.25);
@@ -47,7 +46,7 @@ TEST_SUITE("core/ops_update") {
             v[i] -= o.rate_factor * (0.1 + step) * (o.nesterov ? d + o.momentum * m[i] : m[i]);
           }
         }
-        CHECK(close(value, v, 4 * tolerance(dtype)));
+        CHECK(close(value, v, 4 * update_tolerance(dtype)));
       }
     }
   }
@@ -55,11 +54,11 @@ TEST_SUITE("core/ops_update") {
   TEST_CASE("ops: adagrad by its definition over three steps") {
     for (DType dtype : real_types) {
       const UpdateOptions o{.rate_factor = 0.5, .weight_decay = 0.1, .eps = 1e-3};
-      const Tensor value = normal_input({size}, "value", dtype), sum = Tensor::full({size}, 0.5, dtype);
-      std::vector<double> v = value.to_vector(), s(size, 0.5);
+      const Tensor value = normal_input({length}, "value", dtype), sum = Tensor::full({length}, 0.5, dtype);
+      std::vector<double> v = value.to_vector(), s(length, 0.5);
       StepState state;
       for (int step = 0; step < 3; ++step) {
-        const Tensor gradient = normal_input({size}, step == 1 ? "g1" : "g2", dtype);
+        const Tensor gradient = normal_input({length}, step == 1 ? "g1" : "g2", dtype);
         const std::vector<double> g = gradient.to_vector();
         state.set(step, 0.1);
         ops::adagrad(o, state.tensor(), gradient, value, sum);
@@ -69,16 +68,16 @@ TEST_SUITE("core/ops_update") {
           v[i] -= o.rate_factor * 0.1 * d / (std::sqrt(s[i]) + o.eps);
         }
       }
-      CHECK(close(value, v, 4 * tolerance(dtype)));
-      CHECK(close(sum, s, 4 * tolerance(dtype)));
+      CHECK(close(value, v, 4 * update_tolerance(dtype)));
+      CHECK(close(sum, s, 4 * update_tolerance(dtype)));
     }
   }
 
   TEST_CASE("ops: a gradient scale that is not finite leaves value and slots as they are") {
     for (DType dtype : real_types) {
       for (double scale : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-        const Tensor value = normal_input({size}, "value", dtype), slot = normal_input({size}, "slot", dtype),
-                     gradient = normal_input({size}, "g", dtype);
+        const Tensor value = normal_input({length}, "value", dtype), slot = normal_input({length}, "slot", dtype),
+                     gradient = normal_input({length}, "g", dtype);
         const Tensor old_value = value.clone(), old_slot = slot.clone();
         StepState state;
         state.set(0, 1);

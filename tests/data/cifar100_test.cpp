@@ -25,7 +25,7 @@ void write_cifar100(const TemporaryFolder& folder) {
   write_atomically(folder / "test.bin", record(4, 0));
 }
 
-std::string refused(const std::string& path) {
+std::string cifar100_refusal(const std::string& path) {
   return message_of(ErrorCode::file, [&] { load_cifar100(path); });
 }
 
@@ -63,7 +63,7 @@ TEST_SUITE("data/cifar100") {
     write_cifar100(folder);
     const auto with = [&](const std::string& bytes) {
       write_atomically(folder / "train.bin", bytes);
-      return refused(folder.path());
+      return cifar100_refusal(folder.path());
     };
     const std::string file = folder / "train.bin";
     CHECK(mentions(with(record(20, 3)), {file + ": record 0 has coarse label 20, labels are 0 to 19"}));
@@ -72,10 +72,11 @@ TEST_SUITE("data/cifar100") {
     CHECK(mentions(with(std::string(2 * 3073, '\1')),
                    {"CIFAR-100", "(it is a CIFAR-10 file, of records of 3,073: data.name = \"cifar10\")"}));
     std::filesystem::remove(folder / "train.bin");
-    CHECK(mentions(refused(folder.path()), {file + ": cannot be read: No such file",
-                                            "(rezero data fetch cifar100 --out " + folder.path() + ")"}));
+    CHECK(mentions(cifar100_refusal(folder.path()), {file + ": cannot be read: No such file",
+                                                     "(rezero data fetch cifar100 --out " + folder.path() + ")"}));
     write_atomically(folder / "data_batch_1.bin", std::string(3073, '\1'));
-    CHECK(mentions(refused(folder.path()), {"data_batch_1.bin", "as CIFAR-10 does", "data.name = \"cifar10\""}));
+    CHECK(
+        mentions(cifar100_refusal(folder.path()), {"data_batch_1.bin", "as CIFAR-10 does", "data.name = \"cifar10\""}));
   }
 
   TEST_CASE("cifar10: a file of CIFAR-100, or its folder, is recognised") {

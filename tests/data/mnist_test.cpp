@@ -32,7 +32,7 @@ void write_mnist(const TemporaryFolder& folder) {
   write_atomically(folder / "t10k-labels-idx1-ubyte", labels("\x05\x03"));
 }
 
-std::string refused(const TemporaryFolder& folder) {
+std::string mnist_refusal(const TemporaryFolder& folder) {
   return message_of(ErrorCode::file, [&] { load_mnist(folder.path()); });
 }
 std::string unreadable(const std::string& bytes) {
@@ -71,7 +71,7 @@ TEST_SUITE("data/mnist") {
     const auto with = [&](const std::string& name, const std::string& bytes) {
       write_mnist(folder);
       write_atomically(folder / name, bytes);
-      return refused(folder);
+      return mnist_refusal(folder);
     };
     const std::string train_images = folder / "train-images-idx3-ubyte",
                       train_labels = folder / "train-labels-idx1-ubyte";
@@ -88,8 +88,8 @@ TEST_SUITE("data/mnist") {
     CHECK(mentions(with("train-images-idx3-ubyte", images(0)), {"holds no image"}));
     write_mnist(folder);
     std::filesystem::remove(train_labels);
-    CHECK(mentions(refused(folder), {train_labels + ": is not there, and neither is it with .gz",
-                                     "(rezero data fetch mnist --out " + folder.path() + ")"}));
+    CHECK(mentions(mnist_refusal(folder), {train_labels + ": is not there, and neither is it with .gz",
+                                           "(rezero data fetch mnist --out " + folder.path() + ")"}));
     CHECK(mentions(message_of(ErrorCode::file, [&] { load_fashion_mnist(folder / "none"); }),
                    {folder / "none: is no folder", "rezero data fetch fashion_mnist --out "}));
   }

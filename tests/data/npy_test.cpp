@@ -56,7 +56,7 @@ std::string zip64_archive(const std::string& name, const std::string& data) {
   return out + "PK\5\6" + std::string(4, '\0') + std::string(4, '\xFF') + ones + ones + std::string(2, '\0');
 }
 
-std::string refused(const std::string& bytes) {
+std::string npy_refusal(const std::string& bytes) {
   return message_of(ErrorCode::file, [&] { parse_npy(bytes, "f"); });
 }
 
@@ -130,7 +130,8 @@ TEST_SUITE("data/npy") {
       const std::string reversed(minus_two.rbegin(), minus_two.rend());
       CHECK(read(">i" + digit, reversed + std::string(five.rbegin(), five.rend())) == Integers{-2, 5});
     }
-    CHECK(mentions(refused(file_of(header("<u8", "(1,)"), std::string(8, '\xff'))), {"f: holds a u8 of 2^63 or more"}));
+    CHECK(mentions(npy_refusal(file_of(header("<u8", "(1,)"), std::string(8, '\xff'))),
+                   {"f: holds a u8 of 2^63 or more"}));
   }
 
   TEST_CASE("npy: a header that is longer than usual") {
@@ -143,28 +144,29 @@ TEST_SUITE("data/npy") {
 
   TEST_CASE("npy: what is no such file, or a damaged one") {
     const std::string good = npy_bytes(normal_input({2, 2}, "npy damage"));
-    for (std::size_t size = 0; size < good.size(); ++size) CHECK(!refused(good.substr(0, size)).empty());
-    CHECK(mentions(refused(good.substr(0, good.size() - 1)), {"holds 31 bytes", "shape [2, 2] of f8 needs 32"}));
-    CHECK(mentions(refused(good + "x"), {"holds 33 bytes"}));
-    CHECK(mentions(refused("PK\x03\x04 something"), {"is no .npy file"}));
-    CHECK(mentions(refused(file_of("{}", "", 4)), {"version 4"}));
-    CHECK(mentions(refused(file_of(header(">f8", "(1,)"), "1234567")), {"holds 7 bytes", "shape [1] of f8 needs 8"}));
-    CHECK(mentions(refused(file_of(header("<f2", "(3,)"), "12345")), {"holds 5 bytes", "shape [3] of f2 needs 6"}));
-    CHECK(mentions(refused(file_of(header("<f16", "(1,)"), "")), {"type <f16, which is not read"}));
-    CHECK(mentions(refused(file_of(header("=f8", "(1,)"), "")), {"type =f8, which is not read"}));
-    CHECK(mentions(refused(file_of(header("|f8", "(1,)"), "")), {"type |f8, which is not read"}));
-    CHECK(mentions(refused(file_of(header("", "(1,)"), "")), {"type , which is not read"}));
-    CHECK(mentions(refused(file_of(header("|O", "(1,)"), "")), {"type |O"}));
-    CHECK(mentions(refused(file_of("{'descr': [('a', '<f8')], ", "")), {"records with fields"}));
-    CHECK(mentions(refused(file_of(header("<f8", "(9223372036854775807, 2)"), "")), {"64 bits"}));
-    CHECK(mentions(refused(file_of(header("<f8", "(99999999999999999999,)"), "")), {"64 bits"}));
-    CHECK(mentions(refused(file_of(header("<f8", "(0, 4294967296, 4294967296)"), "")), {"64 bits"}));
-    CHECK(mentions(refused(file_of(header("<f8", "(1,1,1,1,1,1,1)"), "12345678")), {"7 dimensions"}));
+    for (std::size_t size = 0; size < good.size(); ++size) CHECK(!npy_refusal(good.substr(0, size)).empty());
+    CHECK(mentions(npy_refusal(good.substr(0, good.size() - 1)), {"holds 31 bytes", "shape [2, 2] of f8 needs 32"}));
+    CHECK(mentions(npy_refusal(good + "x"), {"holds 33 bytes"}));
+    CHECK(mentions(npy_refusal("PK\x03\x04 something"), {"is no .npy file"}));
+    CHECK(mentions(npy_refusal(file_of("{}", "", 4)), {"version 4"}));
+    CHECK(
+        mentions(npy_refusal(file_of(header(">f8", "(1,)"), "1234567")), {"holds 7 bytes", "shape [1] of f8 needs 8"}));
+    CHECK(mentions(npy_refusal(file_of(header("<f2", "(3,)"), "12345")), {"holds 5 bytes", "shape [3] of f2 needs 6"}));
+    CHECK(mentions(npy_refusal(file_of(header("<f16", "(1,)"), "")), {"type <f16, which is not read"}));
+    CHECK(mentions(npy_refusal(file_of(header("=f8", "(1,)"), "")), {"type =f8, which is not read"}));
+    CHECK(mentions(npy_refusal(file_of(header("|f8", "(1,)"), "")), {"type |f8, which is not read"}));
+    CHECK(mentions(npy_refusal(file_of(header("", "(1,)"), "")), {"type , which is not read"}));
+    CHECK(mentions(npy_refusal(file_of(header("|O", "(1,)"), "")), {"type |O"}));
+    CHECK(mentions(npy_refusal(file_of("{'descr': [('a', '<f8')], ", "")), {"records with fields"}));
+    CHECK(mentions(npy_refusal(file_of(header("<f8", "(9223372036854775807, 2)"), "")), {"64 bits"}));
+    CHECK(mentions(npy_refusal(file_of(header("<f8", "(99999999999999999999,)"), "")), {"64 bits"}));
+    CHECK(mentions(npy_refusal(file_of(header("<f8", "(0, 4294967296, 4294967296)"), "")), {"64 bits"}));
+    CHECK(mentions(npy_refusal(file_of(header("<f8", "(1,1,1,1,1,1,1)"), "12345678")), {"7 dimensions"}));
     for (const std::string& dict : {std::string("{}"), std::string("{'descr': '<f8'"), header("<f8", "(-1,)"),
                                     header("<f8", "(1 1)"), header("<f8", "(1"), header("<f8", "(1,)", "Maybe"),
                                     header("<f8", "(1,)") + "x", "{'descr': '<f8', " + header("<f8", "(1,)").substr(1),
                                     std::string("{'other': 1}"), std::string("{'descr': '<f8")}) {
-      CHECK(mentions(refused(file_of(dict, "12345678")), {"f: has no valid .npy header"}));
+      CHECK(mentions(npy_refusal(file_of(dict, "12345678")), {"f: has no valid .npy header"}));
     }
     CHECK(mentions(message_of(ErrorCode::file, [] { load_npy("none.npy"); }), {"/none.npy: cannot be read"}));
   }

@@ -35,10 +35,12 @@ std::string file_of(const std::string& header, std::size_t data_bytes) {
   return bytes + header + std::string(data_bytes, '\x01');
 }
 
-std::string refused(const std::string& bytes) {
+std::string safetensors_refusal(const std::string& bytes) {
   return message_of(ErrorCode::file, [&] { parse_safetensors(bytes, "f"); });
 }
-std::string refused(const std::string& header, std::size_t data_bytes) { return refused(file_of(header, data_bytes)); }
+std::string safetensors_refusal(const std::string& header, std::size_t data_bytes) {
+  return safetensors_refusal(file_of(header, data_bytes));
+}
 
 std::string one(const std::string& dtype, const std::string& shape, const std::string& offsets) {
   return R"({"w":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":)" + offsets + "}}";
@@ -121,7 +123,7 @@ TEST_SUITE("data/safetensors") {
     for (std::size_t k = start; k < good.size(); ++k) {
       std::string bad = good;
       bad[k] = static_cast<char>(bad[k] ^ 1 << k % 8);
-      CHECK(mentions(refused(bad), {"f: is damaged: the checksum"}));
+      CHECK(mentions(safetensors_refusal(bad), {"f: is damaged: the checksum"}));
     }
     write_atomically(folder / "a", good.substr(0, start) + std::string(32, '\x7F'));
     CHECK(mentions(message_of(ErrorCode::file, [&] { load_safetensors(folder / "a"); }), {folder / "a", "is damaged"}));
@@ -131,11 +133,11 @@ TEST_SUITE("data/safetensors") {
     const TemporaryFolder folder;
     save_safetensors(folder / "a", std::vector<NamedTensor>{{"w", normal_input({4}, "cut")}});
     const std::string good = read_file(folder / "a");
-    for (std::size_t size = 0; size < good.size(); ++size) CHECK(!refused(good.substr(0, size)).empty());
-    CHECK(mentions(refused(good.substr(0, 7)), {"is no safetensors file", "7 bytes"}));
-    CHECK(mentions(refused(good.substr(0, 20)), {"cut off", "only 12 follow"}));
-    CHECK(mentions(refused(good.substr(0, good.size() - 1)), {"'w' ends at byte 32", "only 31"}));
-    CHECK(mentions(refused(good + "x"), {"1 bytes after the last tensor"}));
+    for (std::size_t size = 0; size < good.size(); ++size) CHECK(!safetensors_refusal(good.substr(0, size)).empty());
+    CHECK(mentions(safetensors_refusal(good.substr(0, 7)), {"is no safetensors file", "7 bytes"}));
+    CHECK(mentions(safetensors_refusal(good.substr(0, 20)), {"cut off", "only 12 follow"}));
+    CHECK(mentions(safetensors_refusal(good.substr(0, good.size() - 1)), {"'w' ends at byte 32", "only 31"}));
+    CHECK(mentions(safetensors_refusal(good + "x"), {"1 bytes after the last tensor"}));
     write_atomically(folder / "b", good.substr(0, good.size() - 1));
     CHECK(
         mentions(message_of(ErrorCode::file, [&] { SafetensorsFile file(folder / "b"); }), {folder / "b", "cut off"}));
@@ -146,41 +148,46 @@ TEST_SUITE("data/safetensors") {
   TEST_CASE("safetensors: headers that lie") {
     std::string huge = file_of("{}", 0);
     huge[7] = '\x10';  // 2^60
-    CHECK(mentions(refused(huge), {"claims 1,152,921,504,606,846,978 bytes, but only 2 follow"}));
-    CHECK(mentions(refused("not json", 0), {"no valid JSON"}));
-    CHECK(mentions(refused("[1]", 0), {"no JSON object"}));
-    CHECK(mentions(refused("", 0), {"no valid JSON"}));
-    CHECK(mentions(refused("{} x", 0), {"no valid JSON"}));
-    CHECK(mentions(refused(std::string(100000, '['), 0), {"too deeply"}));
-    CHECK(mentions(refused(R"({"a":1,"a":2})", 0), {"'a' twice"}));
-    CHECK(mentions(refused(R"({"w":{"dtype":"F32","dtype":"F64"}})", 0), {"'dtype' twice"}));
-    CHECK(mentions(refused(R"({"w":3})", 0), {"tensor 'w' is described by no object"}));
-    CHECK(mentions(refused(R"({"w\n":{}})", 0), {"tensor 'w\\x0a' has no dtype"}));
-    CHECK(mentions(refused(R"({"__metadata__":[]})", 0), {"__metadata__ is no JSON object"}));
-    CHECK(mentions(refused(R"({"__metadata__":{"k":1}})", 0), {"'k' is no text"}));
-    CHECK(mentions(refused(one("F8_E4M3", "[2]", "[0,2]"), 2), {"'w' has the type F8_E4M3, which is not read"}));
-    CHECK(mentions(refused(R"({"w":{"dtype":1}})", 0), {"dtype that is no text"}));
-    CHECK(mentions(refused(one("F32", "3", "[0,4]"), 4), {"shape that is no list"}));
-    CHECK(mentions(refused(one("F32", "[1,1,1,1,1,1,1]", "[0,4]"), 4), {"'w' has 7 dimensions"}));
-    CHECK(mentions(refused(one("F32", "[-1]", "[0,4]"), 4), {"no whole number: -1"}));
-    CHECK(mentions(refused(one("F32", "[1.0]", "[0,4]"), 4), {"no whole number: 1.0"}));
-    CHECK(mentions(refused(one("F32", "[4611686018427387904,4]", "[0,0]"), 0), {"64 bits"}));
-    CHECK(mentions(refused(one("F32", "[4294967296,4294967296,0]", "[0,0]"), 0), {"64 bits"}));
-    CHECK(mentions(refused(one("F64", "[18446744073709551615]", "[0,0]"), 0), {"64 bits"}));
-    CHECK(mentions(refused(one("F32", "[2]", "[0,4]"), 4), {"has 4 bytes, but its shape [2] and type f32 need 8"}));
-    CHECK(mentions(refused(one("F16", "[2]", "[0,8]"), 8), {"has 8 bytes, but its shape [2] and type f16 need 4"}));
-    CHECK(mentions(refused(one("F32", "[1]", "[4,0]"), 4), {"ends at byte 0, before it begins"}));
-    CHECK(mentions(refused(one("F32", "[1]", "[0]"), 4), {"not two whole numbers"}));
-    CHECK(mentions(refused(one("F32", "[1]", "[0,18446744073709551612]"), 4), {"18,446,744,073,709,551,612"}));
-    CHECK(mentions(refused(one("F32", "[1]", "[4,8]"), 8), {"4 bytes before tensor 'w' belong to no tensor"}));
-    CHECK(mentions(refused(one("F32", "[1]", "[0,4]"), 8), {"4 bytes after the last tensor"}));
+    CHECK(mentions(safetensors_refusal(huge), {"claims 1,152,921,504,606,846,978 bytes, but only 2 follow"}));
+    CHECK(mentions(safetensors_refusal("not json", 0), {"no valid JSON"}));
+    CHECK(mentions(safetensors_refusal("[1]", 0), {"no JSON object"}));
+    CHECK(mentions(safetensors_refusal("", 0), {"no valid JSON"}));
+    CHECK(mentions(safetensors_refusal("{} x", 0), {"no valid JSON"}));
+    CHECK(mentions(safetensors_refusal(std::string(100000, '['), 0), {"too deeply"}));
+    CHECK(mentions(safetensors_refusal(R"({"a":1,"a":2})", 0), {"'a' twice"}));
+    CHECK(mentions(safetensors_refusal(R"({"w":{"dtype":"F32","dtype":"F64"}})", 0), {"'dtype' twice"}));
+    CHECK(mentions(safetensors_refusal(R"({"w":3})", 0), {"tensor 'w' is described by no object"}));
+    CHECK(mentions(safetensors_refusal(R"({"w\n":{}})", 0), {"tensor 'w\\x0a' has no dtype"}));
+    CHECK(mentions(safetensors_refusal(R"({"__metadata__":[]})", 0), {"__metadata__ is no JSON object"}));
+    CHECK(mentions(safetensors_refusal(R"({"__metadata__":{"k":1}})", 0), {"'k' is no text"}));
+    CHECK(mentions(safetensors_refusal(one("F8_E4M3", "[2]", "[0,2]"), 2),
+                   {"'w' has the type F8_E4M3, which is not read"}));
+    CHECK(mentions(safetensors_refusal(R"({"w":{"dtype":1}})", 0), {"dtype that is no text"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "3", "[0,4]"), 4), {"shape that is no list"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[1,1,1,1,1,1,1]", "[0,4]"), 4), {"'w' has 7 dimensions"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[-1]", "[0,4]"), 4), {"no whole number: -1"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[1.0]", "[0,4]"), 4), {"no whole number: 1.0"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[4611686018427387904,4]", "[0,0]"), 0), {"64 bits"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[4294967296,4294967296,0]", "[0,0]"), 0), {"64 bits"}));
+    CHECK(mentions(safetensors_refusal(one("F64", "[18446744073709551615]", "[0,0]"), 0), {"64 bits"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[2]", "[0,4]"), 4),
+                   {"has 4 bytes, but its shape [2] and type f32 need 8"}));
+    CHECK(mentions(safetensors_refusal(one("F16", "[2]", "[0,8]"), 8),
+                   {"has 8 bytes, but its shape [2] and type f16 need 4"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[1]", "[4,0]"), 4), {"ends at byte 0, before it begins"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[1]", "[0]"), 4), {"not two whole numbers"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[1]", "[0,18446744073709551612]"), 4),
+                   {"18,446,744,073,709,551,612"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[1]", "[4,8]"), 8),
+                   {"4 bytes before tensor 'w' belong to no tensor"}));
+    CHECK(mentions(safetensors_refusal(one("F32", "[1]", "[0,4]"), 8), {"4 bytes after the last tensor"}));
     const std::string a = R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)";
-    CHECK(mentions(refused(a + R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12),
+    CHECK(mentions(safetensors_refusal(a + R"("b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12),
                    {"'a' and 'b' overlap"}));
-    CHECK(
-        mentions(refused(a + R"("b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8), {"'a' and 'b' overlap"}));
-    CHECK(
-        mentions(refused(a + R"("b":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}})", 8), {"'a' and 'b' overlap"}));
+    CHECK(mentions(safetensors_refusal(a + R"("b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 8),
+                   {"'a' and 'b' overlap"}));
+    CHECK(mentions(safetensors_refusal(a + R"("b":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}})", 8),
+                   {"'a' and 'b' overlap"}));
   }
 
   TEST_CASE("safetensors: what cannot be written is refused before anything is") {

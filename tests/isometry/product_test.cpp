@@ -23,8 +23,6 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-Tensor matrix(std::int64_t m, std::int64_t n, const std::vector<double>& values) { return Tensor::of({m, n}, values); }
-
 // A factor of tests/reference/product_svd.json; make_product_svd.py describes the kinds.
 Tensor next_factor(const nlohmann::json& c, Lcg& lcg) {
   const std::int64_t n = c["N"];

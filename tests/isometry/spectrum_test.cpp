@@ -18,12 +18,6 @@ using namespace rz::test;
 
 namespace {
 
-const DType real_types[] = {DType::f32, DType::f64};
-
-Tensor matrix(std::int64_t m, std::int64_t n, const std::vector<double>& values, DType dtype = DType::f64) {
-  return Tensor::of({m, n}, values, dtype);
-}
-
 TEST_CASE("spectrum: the identity has singular values of exactly 1") {
   for (const DType dtype : real_types) {
     for (const std::int64_t n : {1, 2, 7, 64, 200}) {

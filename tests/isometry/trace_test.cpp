@@ -34,13 +34,13 @@ Tensor spiky(std::int64_t rows, std::int64_t cols) {
   return ops::gemm(Transpose::no, qr(normal_input({rows, k}, "left")).q, Transpose::yes, right);
 }
 
-using Moments = std::vector<Estimate> (*)(const LinearOperator&, std::int64_t, std::int64_t, std::uint64_t);
+using MomentsEstimator = std::vector<Estimate> (*)(const LinearOperator&, std::int64_t, std::int64_t, std::uint64_t);
 
 // Of many seeds: how far off in standard errors, squared, the mean over seeds for each moment.
 struct Coverage {
   std::vector<double> mean, mean_square, rms_error;  // of (estimate - exact) / standard error; of estimate - exact
 };
-Coverage coverage(Moments estimate, const Tensor& a, int powers, std::int64_t probes) {
+Coverage coverage(MomentsEstimator estimate, const Tensor& a, int powers, std::int64_t probes) {
   constexpr int seeds = 200;
   const std::vector<double> exact = exact_moments(svdvals(a), powers);
   Coverage c{std::vector<double>(exact.size()), std::vector<double>(exact.size()), std::vector<double>(exact.size())};
@@ -60,7 +60,7 @@ Coverage coverage(Moments estimate, const Tensor& a, int powers, std::int64_t pr
 
 TEST_CASE("trace: standard errors are honest over many seeds") {
   for (const Tensor& a : {normal_input({100, 120}, "flat"), normal_input({120, 100}, "flat"), spiky(100, 100)}) {
-    for (const Moments estimate : {&hutchinson_moments, &hutchpp_moments}) {
+    for (const MomentsEstimator estimate : {&hutchinson_moments, &hutchpp_moments}) {
       const Coverage c = coverage(estimate, a, 4, 120);
       for (std::size_t k = 0; k < c.mean.size(); ++k) {
         CAPTURE(k);

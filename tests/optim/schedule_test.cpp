@@ -15,7 +15,7 @@ using namespace rz::test;
 
 namespace {
 
-std::string error_of(const ScheduleOptions& options, double rate = 0.1, std::int64_t total = 10) {
+std::string schedule_error(const ScheduleOptions& options, double rate = 0.1, std::int64_t total = 10) {
   return message_of(ErrorCode::value, [&] { Schedule(options, rate, total); });
 }
 
@@ -112,26 +112,27 @@ TEST_SUITE("optim/schedule") {
   }
 
   TEST_CASE("schedule: wrong options are refused by name") {
-    CHECK(mentions(error_of({.name = "one-cycel"}), {"'one-cycel' is not known", "did you mean 'one_cycle'?"}));
-    CHECK(mentions(error_of({.name = "x"}), {"'x' is not known;", "constant, one_cycle", "linear_warmup"}));
-    CHECK(mentions(error_of({.name = "one_cycle", .warmup_fraction = 1.5}), {"warmup_fraction is 1.5", "[0, 1]"}));
-    CHECK(mentions(error_of({.name = "one_cycle", .warmup_fraction = NAN}), {"warmup_fraction is nan"}));
-    CHECK(mentions(error_of({.name = "one_cycle", .start_divisor = 0}), {"start_divisor is 0"}));
-    CHECK(mentions(error_of({.name = "one_cycle", .final_divisor = -1}), {"final_divisor is -1"}));
-    CHECK(mentions(error_of({.name = "step"}), {"step_size is 0", "at least 1"}));
-    CHECK(mentions(error_of({.name = "multi_step"}), {"milestones is empty"}));
+    CHECK(mentions(schedule_error({.name = "one-cycel"}), {"'one-cycel' is not known", "did you mean 'one_cycle'?"}));
+    CHECK(mentions(schedule_error({.name = "x"}), {"'x' is not known;", "constant, one_cycle", "linear_warmup"}));
     CHECK(
-        mentions(error_of({.name = "multi_step", .milestones = {{5, 5}}}), {"milestones has 5 after 5", "ascending"}));
-    CHECK(mentions(error_of({.name = "exponential", .gamma = 0}), {"gamma is 0", "positive"}));
-    CHECK(mentions(error_of({.name = "cosine", .final_fraction = 2}), {"final_fraction is 2", "[0, 1]"}));
-    CHECK(mentions(error_of({.name = "linear_warmup", .warmup_steps = 0}), {"warmup_steps is 0"}));
-    CHECK(
-        mentions(error_of({.name = "linear_warmup", .after = "cosin"}), {"after = 'cosin'", "did you mean 'cosine'?"}));
-    CHECK(mentions(error_of({.gamma = 0.5}),
+        mentions(schedule_error({.name = "one_cycle", .warmup_fraction = 1.5}), {"warmup_fraction is 1.5", "[0, 1]"}));
+    CHECK(mentions(schedule_error({.name = "one_cycle", .warmup_fraction = NAN}), {"warmup_fraction is nan"}));
+    CHECK(mentions(schedule_error({.name = "one_cycle", .start_divisor = 0}), {"start_divisor is 0"}));
+    CHECK(mentions(schedule_error({.name = "one_cycle", .final_divisor = -1}), {"final_divisor is -1"}));
+    CHECK(mentions(schedule_error({.name = "step"}), {"step_size is 0", "at least 1"}));
+    CHECK(mentions(schedule_error({.name = "multi_step"}), {"milestones is empty"}));
+    CHECK(mentions(schedule_error({.name = "multi_step", .milestones = {{5, 5}}}),
+                   {"milestones has 5 after 5", "ascending"}));
+    CHECK(mentions(schedule_error({.name = "exponential", .gamma = 0}), {"gamma is 0", "positive"}));
+    CHECK(mentions(schedule_error({.name = "cosine", .final_fraction = 2}), {"final_fraction is 2", "[0, 1]"}));
+    CHECK(mentions(schedule_error({.name = "linear_warmup", .warmup_steps = 0}), {"warmup_steps is 0"}));
+    CHECK(mentions(schedule_error({.name = "linear_warmup", .after = "cosin"}),
+                   {"after = 'cosin'", "did you mean 'cosine'?"}));
+    CHECK(mentions(schedule_error({.gamma = 0.5}),
                    {"schedule.gamma belongs to step, multi_step and exponential, but schedule.name is constant"}));
-    CHECK(mentions(error_of({.name = "linear_warmup", .final_fraction = 0.5}),
+    CHECK(mentions(schedule_error({.name = "linear_warmup", .final_fraction = 0.5}),
                    {"schedule.final_fraction", "cosine", "schedule.after is constant"}));
-    CHECK(mentions(error_of({}, -0.1), {"learning rate is -0.1"}));
-    CHECK(mentions(error_of({}, 0.1, 0), {"0 steps"}));
+    CHECK(mentions(schedule_error({}, -0.1), {"learning rate is -0.1"}));
+    CHECK(mentions(schedule_error({}, 0.1, 0), {"0 steps"}));
   }
 }

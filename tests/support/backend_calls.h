@@ -85,6 +85,4 @@ inline std::size_t broadcast_element(const std::vector<std::int64_t>& index, con
   return static_cast<std::size_t>(element);
 }
 
-constexpr DType real_types[] = {DType::f32, DType::f64};
-
 }  // namespace rz::test

@@ -23,6 +23,8 @@ struct CommandOptions {
   std::string folder{};                                            // working directory
 };
 
+inline const std::string quickstart_recipe = RZ_TEST_SOURCE_DIR "/../tools/recipes/quickstart.toml";
+
 // RZ_COMMAND with these arguments.
 CommandResult run_command(const std::vector<std::string>& arguments, const CommandOptions& options = {});
 

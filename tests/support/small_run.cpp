@@ -41,7 +41,7 @@ json timeless_tensors(const std::string& path) {
 }  // namespace
 
 std::vector<std::string> small_training(const std::string& out, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments{"train", RZ_TEST_SOURCE_DIR "/../tools/recipes/quickstart.toml", "--out", out};
+  std::vector<std::string> arguments{"train", quickstart_recipe, "--out", out};
   for (const char* setting : {"model.depth=3", "model.width=16", "data.train_size=300", "data.validation_size=100",
                               "train.batch_size=20", "train.epochs=4", "train.log_every=1", "schedule.name=constant"})
     arguments.insert(arguments.end(), {"--set", setting});

@@ -20,7 +20,7 @@ inline void set(nn::Model& model, const std::string& name, const std::vector<dou
   p.value().copy_from(Tensor::of(p.shape(), values));
 }
 
-inline std::string activation_of(std::string name) {  // the file's names beside ours
+inline std::string our_activation(std::string name) {  // the file's names beside ours
   name = name.substr(name.find('_') + 1);
   if (name == "linear") return "identity";
   return name == "hardtanh" ? "hard_tanh" : name;
@@ -34,7 +34,7 @@ inline std::unique_ptr<nn::FullyConnected> mlp_of(const nlohmann::json& c) {
                                 .depth = depth - 1,
                                 .width = n,
                                 .residual = {.form = nn::Form::deep},
-                                .activation = activation_named(activation_of(c["name"])),
+                                .activation = activation_named(our_activation(c["name"])),
                                 .branch = nn::Branch::activation_first});
   model->parameters().build(1, DType::f64);
   Lcg lcg(c["seed"]);

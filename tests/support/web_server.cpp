@@ -73,7 +73,7 @@ void WebServer::State::work() {
     const int client = accept(listener, nullptr, nullptr);
     if (client < 0) continue;
     answer(client);
-    close(client);
+    ::close(client);
   }
 }
 
@@ -128,7 +128,7 @@ WebServer::WebServer(WebPages pages) : state_(std::make_unique<State>()) {
 WebServer::~WebServer() {
   state_->stop = true;
   state_->thread.join();
-  close(state_->listener);
+  ::close(state_->listener);
 }
 
 void WebServer::set(const std::string& path, const WebPage& page) {

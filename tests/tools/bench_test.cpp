@@ -26,7 +26,7 @@ json bench(std::vector<std::string> arguments) {
   return json::parse(result.out);
 }
 
-void check_error(const std::vector<std::string>& arguments, const std::vector<std::string>& parts) {
+void check_bench_error(const std::vector<std::string>& arguments, const std::vector<std::string>& parts) {
   check_refused(arguments, 2, parts);
 }
 
@@ -106,14 +106,14 @@ TEST_CASE("bench: what the machine can do [slow]") {
 }
 
 TEST_CASE("bench: wrong usage") {
-  check_error({"bench"}, {"bench"});
-  check_error({"bench", "fv"}, {"fv"});
-  check_error({"bench", "fc", "--depth", "0"}, {"--depth"});
-  check_error({"bench", "fc", "--steps", "many"}, {"--steps"});
-  check_error({"bench", "fc", "--form", "rezro"}, {"form", "rezro", "rezero"});
-  check_error({"bench", "machine", "--depth", "3"}, {"--depth"});
-  check_error({"bench", "optimizer", "--name", "adm"}, {"--name"});
-  check_error({"bench", "optimizer", "--depth", "3"}, {"--depth"});
+  check_bench_error({"bench"}, {"bench"});
+  check_bench_error({"bench", "fv"}, {"fv"});
+  check_bench_error({"bench", "fc", "--depth", "0"}, {"--depth"});
+  check_bench_error({"bench", "fc", "--steps", "many"}, {"--steps"});
+  check_bench_error({"bench", "fc", "--form", "rezro"}, {"form", "rezro", "rezero"});
+  check_bench_error({"bench", "machine", "--depth", "3"}, {"--depth"});
+  check_bench_error({"bench", "optimizer", "--name", "adm"}, {"--name"});
+  check_bench_error({"bench", "optimizer", "--depth", "3"}, {"--depth"});
   CHECK(run_command({"bench", "jacobian", "--depth", "1", "--width", "2", "--steps", "1"}, {"/dev/full", {}, {}})
             .exit_code == 1);
 }

@@ -57,7 +57,7 @@ json compare_json(const Arguments& arguments) {
   return json::parse(result.out);
 }
 
-void check_error(const Arguments& arguments, int code, const std::vector<std::string>& parts) {
+void check_compare_error(const Arguments& arguments, int code, const std::vector<std::string>& parts) {
   Arguments all{"compare"};
   all.insert(all.end(), arguments.begin(), arguments.end());
   check_refused(all, code, parts);
@@ -152,20 +152,20 @@ TEST_CASE("compare: runs that were killed, diverged or have one name") {
 TEST_CASE("compare: bad input and wrong usage") {
   const TemporaryFolder folder;
   record_run(folder / "run", "quickstart", 8, 40, 40);
-  check_error({}, 2, {"run"});
-  check_error({folder / "none"}, 1, {folder / "none"});
-  check_error({folder.path()}, 1, {folder.path(), "recipe.toml"});
-  check_error({folder / "run", "--loss", "nan"}, 2, {"--loss"});
-  check_error({folder / "run", "--loss", "low"}, 2, {"--loss"});
-  check_error({folder / "run", "--csv", "/dev/full"}, 1, {"/dev/full"});
-  check_error({folder / "run", "--svg", folder / "run/recipe.toml/x.svg"}, 1, {"recipe.toml/x.svg"});
-  check_error({folder / "run", "--jsn"}, 2, {"--jsn", "--json"});
+  check_compare_error({}, 2, {"run"});
+  check_compare_error({folder / "none"}, 1, {folder / "none"});
+  check_compare_error({folder.path()}, 1, {folder.path(), "recipe.toml"});
+  check_compare_error({folder / "run", "--loss", "nan"}, 2, {"--loss"});
+  check_compare_error({folder / "run", "--loss", "low"}, 2, {"--loss"});
+  check_compare_error({folder / "run", "--csv", "/dev/full"}, 1, {"/dev/full"});
+  check_compare_error({folder / "run", "--svg", folder / "run/recipe.toml/x.svg"}, 1, {"recipe.toml/x.svg"});
+  check_compare_error({folder / "run", "--jsn"}, 2, {"--jsn", "--json"});
   CHECK(run_command({"compare", folder / "run"}, {"/dev/full", {}, {}}).exit_code == 1);
   const std::string metrics = folder / "run/metrics.jsonl", lines = contents(metrics);
   write_file(metrics, lines.substr(0, 200) + "\n" + lines);
-  check_error({folder / "run"}, 1, {"metrics.jsonl"});
+  check_compare_error({folder / "run"}, 1, {"metrics.jsonl"});
   write_file(metrics, "[1, 2]\n");
-  check_error({folder / "run", "--json"}, 1, {"metrics.jsonl", "1"});
+  check_compare_error({folder / "run", "--json"}, 1, {"metrics.jsonl", "1"});
   std::filesystem::remove(metrics);
-  check_error({folder / "run"}, 1, {folder / "run", "metrics.jsonl"});
+  check_compare_error({folder / "run"}, 1, {folder / "run", "metrics.jsonl"});
 }

@@ -22,14 +22,14 @@ using nlohmann::json;
 
 namespace {
 
-CommandResult run(const Arguments& arguments) {
+CommandResult run_eval(const Arguments& arguments) {
   CommandResult result = run_command(Arguments{"eval"} + arguments);
   REQUIRE_MESSAGE(result.exit_code == 0, result.error);
   CHECK(result.error.empty());
   return result;
 }
 
-void check_error(const Arguments& arguments, int code, const std::vector<std::string>& parts) {
+void check_eval_error(const Arguments& arguments, int code, const std::vector<std::string>& parts) {
   check_refused(Arguments{"eval"} + arguments, code, parts);
 }
 
@@ -42,19 +42,19 @@ TEST_CASE("eval: outputs for given inputs are the model's, in the type asked for
   save_npy(input, x);
   const Arguments common{"--recipe", toy.recipe, "--weights", toy.weights, "--input", input, "--output", output};
   const Tensor expected = toy.model(Variable(x)).value();
-  CHECK(mentions(run(common + Arguments{"--precision", "f64"}).out, {"700", "f64", output}));
+  CHECK(mentions(run_eval(common + Arguments{"--precision", "f64"}).out, {"700", "f64", output}));
   CHECK(load_npy(output).dtype() == DType::f64);
   CHECK(close(load_npy(output), expected, 1e-15));
-  const json result = json::parse(run(common + Arguments{"--json"}).out);
+  const json result = json::parse(run_eval(common + Arguments{"--json"}).out);
   CHECK(result == json{{"examples", 700}, {"outputs", 3}, {"precision", "f32"}, {"output", output}});
   CHECK(load_npy(output).dtype() == DType::f32);
   CHECK(load_npy(output).shape() == Shape{700, 3});
   CHECK(close(load_npy(output).to(DType::f64), expected, 1e-5));
   const std::string f32 = contents(output);
-  CHECK(run(common + Arguments{"--threads", "3"}).exit_code == 0);
+  CHECK(run_eval(common + Arguments{"--threads", "3"}).exit_code == 0);
   CHECK(contents(output) == f32);
   save_npy(input, x.rows(0, 1).reshape({5}));  // one input
-  run(common);
+  run_eval(common);
   CHECK(load_npy(output).shape() == Shape{1, 3});
 }
 
@@ -62,21 +62,21 @@ TEST_CASE("eval: loss and accuracy of a run are those of its metrics, and follow
   const TemporaryFolder folder;
   const std::string run_path = folder / "run", x = folder / "x.npy", y = folder / "y.npy";
   REQUIRE(run_command(small_training(run_path, {"--set", "train.epochs=2"})).exit_code == 0);
-  const json result = json::parse(run({run_path, "--json"}).out);
+  const json result = json::parse(run_eval({run_path, "--json"}).out);
   const tool::Metrics last = tool::read_metrics(run_path + "/metrics.jsonl").back();
   CHECK(result.size() == 3);
   CHECK(result["examples"] == 100);
   CHECK(result["loss"] == last.validation_loss.value());
   CHECK(result["accuracy"] == last.validation_accuracy.value());
-  CHECK(json::parse(run({run_path, "--split", "train", "--json"}).out)["examples"] == 300);
-  const json initial = json::parse(run({run_path, "--checkpoint", "initial", "--json"}).out);
+  CHECK(json::parse(run_eval({run_path, "--split", "train", "--json"}).out)["examples"] == 300);
+  const json initial = json::parse(run_eval({run_path, "--checkpoint", "initial", "--json"}).out);
   CHECK(initial["loss"] != result["loss"]);
-  CHECK(
-      mentions(run({run_path}).out, {"run on shapes validation", "last.safetensors", "examples", "loss", "accuracy"}));
+  CHECK(mentions(run_eval({run_path}).out,
+                 {"run on shapes validation", "last.safetensors", "examples", "loss", "accuracy"}));
 
   const DataSplits data = tool::load_data(tool::load_recipe(run_path + "/recipe.toml"));
   save_npy(x, decode_images(data.validation, 0, 100, {}, DType::f64).reshape({100, 3, 32, 32}));
-  run({run_path, "--input", x, "--output", y, "--precision", "f64"});
+  run_eval({run_path, "--input", x, "--output", y, "--precision", "f64"});
   const std::vector<double> logits = load_npy(y).to_vector();
   double loss = 0, correct = 0;
   for (std::int64_t i = 0; i < 100; ++i) {
@@ -88,7 +88,7 @@ TEST_CASE("eval: loss and accuracy of a run are those of its metrics, and follow
   }
   CHECK(close(result["loss"].get<double>(), loss, 1e-5));
   CHECK(close(result["accuracy"].get<double>(), correct / 100, 1e-12));
-  const json exact = json::parse(run({run_path, "--precision", "f64", "--json"}).out);
+  const json exact = json::parse(run_eval({run_path, "--precision", "f64", "--json"}).out);
   CHECK(close(exact["loss"].get<double>(), loss, 1e-12));
 }
 
@@ -97,22 +97,22 @@ TEST_CASE("eval: bad input and wrong usage") {
   const std::string input = toy.folder / "x.npy", output = toy.folder / "y.npy";
   save_npy(input, normal_input({2, 5}, "eval test"));
   const Arguments recipe{"--recipe", toy.recipe}, arrays{"--input", input, "--output"};
-  check_error(recipe + Arguments{"--input", input}, 2, {"--input", "--output"});
-  check_error(recipe + Arguments{"--output", output}, 2, {"--output", "--input"});
-  check_error(recipe + arrays + Arguments{output, "--split", "train"}, 2, {"--split"});
-  check_error(recipe + arrays + Arguments{"/dev/full"}, 1, {"/dev/full"});
-  check_error(recipe + arrays + Arguments{input + "/y.npy"}, 1, {"x.npy/y.npy"});
-  check_error(recipe + arrays + Arguments{output, "--precision", "f16"}, 2, {"--precision", "f16"});
-  check_error(recipe + Arguments{"--split", "test"}, 2, {"--split", "test"});
-  check_error(recipe + Arguments{"--json"}, 2, {"[5]", "[3, 32, 32]"});
-  check_error({"--recipe", toy.folder / "none.toml"}, 1, {"none.toml"});
-  check_error({"--recipe", toy.recipe, "--set", "model.form=resnet"}, 2, {"resnet"});
+  check_eval_error(recipe + Arguments{"--input", input}, 2, {"--input", "--output"});
+  check_eval_error(recipe + Arguments{"--output", output}, 2, {"--output", "--input"});
+  check_eval_error(recipe + arrays + Arguments{output, "--split", "train"}, 2, {"--split"});
+  check_eval_error(recipe + arrays + Arguments{"/dev/full"}, 1, {"/dev/full"});
+  check_eval_error(recipe + arrays + Arguments{input + "/y.npy"}, 1, {"x.npy/y.npy"});
+  check_eval_error(recipe + arrays + Arguments{output, "--precision", "f16"}, 2, {"--precision", "f16"});
+  check_eval_error(recipe + Arguments{"--split", "test"}, 2, {"--split", "test"});
+  check_eval_error(recipe + Arguments{"--json"}, 2, {"[5]", "[3, 32, 32]"});
+  check_eval_error({"--recipe", toy.folder / "none.toml"}, 1, {"none.toml"});
+  check_eval_error({"--recipe", toy.recipe, "--set", "model.form=resnet"}, 2, {"resnet"});
   save_npy(input, normal_input({2, 6}, "eval test"));
-  check_error(recipe + arrays + Arguments{output}, 1, {input, "[samples, 5]", "[2, 6]"});
+  check_eval_error(recipe + arrays + Arguments{output}, 1, {input, "[samples, 5]", "[2, 6]"});
   toy.save_weights(toy.weights, [](NamedTensor& t) {
     if (t.name == "resweight") t.tensor = t.tensor.to(DType::i64);
   });
-  check_error(recipe + arrays + Arguments{output, "--weights", toy.weights}, 1, {"resweight", "i64"});
+  check_eval_error(recipe + arrays + Arguments{output, "--weights", toy.weights}, 1, {"resweight", "i64"});
   CHECK(run_command(Arguments{"eval"} + recipe + arrays + Arguments{output}, {"/dev/full", {}, {}}).exit_code == 1);
   CHECK(contents(output).empty());
 }

@@ -44,12 +44,12 @@ class Net : public rz::nn::Module {
 };
 
 // The text between ```LANGUAGE and ```, for each language in the order of the document.
-struct Block {
+struct CodeBlock {
   std::string language, text;
 };
 
-std::vector<Block> blocks_of(const std::string& document) {
-  std::vector<Block> blocks;
+std::vector<CodeBlock> blocks_of(const std::string& document) {
+  std::vector<CodeBlock> blocks;
   for (std::size_t at = 0; (at = document.find("\n```", at)) != std::string::npos;) {
     const std::size_t first = document.find('\n', at + 1) + 1, end = document.find("\n```", first - 1);
     blocks.push_back({document.substr(at + 4, first - at - 5), document.substr(first, end + 1 - first)});
@@ -87,7 +87,7 @@ class WorkingFolder {  // the process's, while it lives
 TEST_CASE("from_pytorch: its C++ is what is compiled here") {
   const std::string source = contents(root + "/tests/tools/from_pytorch_test.cpp");
   int found = 0;
-  for (const Block& block : blocks_of(contents(root + "/docs/from_pytorch.md"))) {
+  for (const CodeBlock& block : blocks_of(contents(root + "/docs/from_pytorch.md"))) {
     if (block.language != "cpp") continue;
     ++found;
     CAPTURE(block.text);
@@ -168,7 +168,7 @@ TEST_CASE("from_pytorch: its Python and its commands") {
   const TemporaryFolder folder;
   std::filesystem::create_directory_symlink(root + "/tools", folder / "tools");
   std::string script = "import subprocess\n";
-  for (const Block& block : blocks_of(contents(root + "/docs/from_pytorch.md"))) {
+  for (const CodeBlock& block : blocks_of(contents(root + "/docs/from_pytorch.md"))) {
     if (block.language == "python") script += block.text;
     if (block.language == "sh") script += "subprocess.run(['sh', '-ec', r'''" + block.text + "'''], check=True)\n";
   }

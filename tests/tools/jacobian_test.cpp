@@ -25,16 +25,14 @@ using nlohmann::json;
 
 namespace {
 
-const std::string quickstart = RZ_TEST_SOURCE_DIR "/../tools/recipes/quickstart.toml";
-
-json run_json(const Arguments& arguments) {
+json jacobian_json(const Arguments& arguments) {
   const CommandResult result = run_command(Arguments{"jacobian"} + arguments + Arguments{"--json"});
   REQUIRE_MESSAGE(result.exit_code == 0, result.error);
   CHECK(result.error.empty());
   return json::parse(result.out);
 }
 
-void check_error(const Arguments& arguments, int code, const std::vector<std::string>& parts) {
+void check_jacobian_error(const Arguments& arguments, int code, const std::vector<std::string>& parts) {
   check_refused(Arguments{"jacobian"} + arguments, code, parts);
 }
 
@@ -43,8 +41,9 @@ std::vector<double> values_of(const json& result, std::size_t sample) {
 }
 
 void check_isometry(int depth, int samples) {
-  const json result = run_json({"--recipe", quickstart, "--set", "model.depth=" + std::to_string(depth), "--set",
-                                "model.width=128", "--inputs", "gaussian", "--samples", std::to_string(samples)});
+  const json result =
+      jacobian_json({"--recipe", quickstart_recipe, "--set", "model.depth=" + std::to_string(depth), "--set",
+                     "model.width=128", "--inputs", "gaussian", "--samples", std::to_string(samples)});
   CHECK(result["rows"] == 128);
   CHECK(result["cols"] == 128);
   CHECK(result["of"] == "stack");
@@ -74,7 +73,7 @@ TEST_CASE("jacobian: stack and network are those of the library, weights in F64 
   const Tensor x = normal_input({3, 5}, "jacobian test");
   save_npy(toy.folder / "x.npy", x);
   const Arguments common{"--recipe", toy.recipe, "--weights", toy.weights, "--input", toy.folder / "x.npy"};
-  const json network = run_json(common + Arguments{"--of", "network"}), stack = run_json(common);
+  const json network = jacobian_json(common + Arguments{"--of", "network"}), stack = jacobian_json(common);
   CHECK(network["schema"] == 1);
   CHECK(network["rows"] == 3);
   CHECK(network["cols"] == 5);
@@ -90,7 +89,7 @@ TEST_CASE("jacobian: stack and network are those of the library, weights in F64 
     CHECK(close(values_of(stack, static_cast<std::size_t>(i)), svdvals(inner), 1e-14));
   }
   // Rounding the weights to f32 would show.
-  const json rough = run_json(common + Arguments{"--of", "network", "--precision", "f32"});
+  const json rough = jacobian_json(common + Arguments{"--of", "network", "--precision", "f32"});
   CHECK(rough["precision"] == "f32");
   CHECK(std::abs(values_of(rough, 0)[0] - values_of(network, 0)[0]) > 1e-10);
   CHECK(close(values_of(rough, 0), values_of(network, 0), 1e-5));
@@ -99,7 +98,7 @@ TEST_CASE("jacobian: stack and network are those of the library, weights in F64 
 TEST_CASE("jacobian: fields of the result fit each other, memory changes nothing, dead directions are exact zeros") {
   ToyNetwork toy;
   const Arguments common{"--recipe", toy.recipe, "--weights", toy.weights, "--inputs", "gaussian", "--samples", "6"};
-  const json all = run_json(common), few = run_json(common + Arguments{"--memory", "2 KiB"});
+  const json all = jacobian_json(common), few = jacobian_json(common + Arguments{"--memory", "2 KiB"});
   for (std::size_t i = 0; i < 6; ++i) CHECK(close(values_of(few, i), values_of(all, i), 1e-14));
   double largest = 0, squares = 0;
   for (std::size_t i = 0; i < 6; ++i) {
@@ -118,8 +117,8 @@ TEST_CASE("jacobian: fields of the result fit each other, memory changes nothing
   toy.save_weights(toy.folder / "dead.safetensors", [](NamedTensor& t) {
     if (t.name == "linear_output.weight") t.tensor = Tensor::zeros(t.tensor.shape(), DType::f64);
   });
-  const json dead = run_json({"--recipe", toy.recipe, "--weights", toy.folder / "dead.safetensors", "--inputs",
-                              "gaussian", "--of", "network", "--samples", "2"});
+  const json dead = jacobian_json({"--recipe", toy.recipe, "--weights", toy.folder / "dead.safetensors", "--inputs",
+                                   "gaussian", "--of", "network", "--samples", "2"});
   CHECK(dead["samples"][0]["exact_zeros"] == 3);
   CHECK(dead["samples"][0]["resolved"] == 0);
   CHECK(dead["samples"][0]["log10_singular_values"][0].is_null());
@@ -128,38 +127,39 @@ TEST_CASE("jacobian: fields of the result fit each other, memory changes nothing
 
 TEST_CASE("jacobian: inputs are validation images in order, or arrays of several shapes") {
   const TemporaryFolder folder;
-  const Arguments recipe{"--recipe", quickstart,           "--set", "model.form=deep",
+  const Arguments recipe{"--recipe", quickstart_recipe,    "--set", "model.form=deep",
                          "--set",    "model.depth=2",      "--set", "model.width=8",
                          "--set",    "data.train_size=10", "--set", "data.validation_size=20"};
-  const tool::Recipe r = tool::load_recipe(quickstart, Arguments{"data.train_size=10", "data.validation_size=20"});
+  const tool::Recipe r =
+      tool::load_recipe(quickstart_recipe, Arguments{"data.train_size=10", "data.validation_size=20"});
   const Tensor images = decode_images(tool::load_data(r).validation, 0, 20, {}, DType::f64);
   save_npy(folder / "flat.npy", images);
   save_npy(folder / "images.npy", images.reshape({20, 3, 32, 32}));
   save_npy(folder / "one.npy", images.rows(0, 1).reshape({3072}));
   save_npy(folder / "one_image.npy", images.rows(0, 1).reshape({3, 32, 32}));
-  const json data = run_json(recipe + Arguments{"--inputs", "data", "--samples", "2"});
-  CHECK(run_json(recipe + Arguments{"--samples", "2"}) == data);
-  CHECK(run_json(recipe).at("samples").size() == 10);
+  const json data = jacobian_json(recipe + Arguments{"--inputs", "data", "--samples", "2"});
+  CHECK(jacobian_json(recipe + Arguments{"--samples", "2"}) == data);
+  CHECK(jacobian_json(recipe).at("samples").size() == 10);
   for (const char* name : {"flat.npy", "images.npy"}) {
-    CHECK(run_json(recipe + Arguments{"--input", folder / name, "--samples", "2"}) == data);
-    CHECK(run_json(recipe + Arguments{"--input", folder / name}).at("samples").size() == 20);
+    CHECK(jacobian_json(recipe + Arguments{"--input", folder / name, "--samples", "2"}) == data);
+    CHECK(jacobian_json(recipe + Arguments{"--input", folder / name}).at("samples").size() == 20);
   }
   for (const char* name : {"one.npy", "one_image.npy"}) {
-    const json one = run_json(recipe + Arguments{"--input", folder / name});
+    const json one = jacobian_json(recipe + Arguments{"--input", folder / name});
     CHECK(one["samples"].size() == 1);
     CHECK(one["samples"][0] == data["samples"][0]);
   }
-  check_error(recipe + Arguments{"--inputs", "data", "--samples", "21"}, 2, {"--samples", "21", "has 20"});
-  check_error(recipe + Arguments{"--input", folder / "one.npy", "--samples", "2"}, 2, {"--samples", "has 1"});
+  check_jacobian_error(recipe + Arguments{"--inputs", "data", "--samples", "21"}, 2, {"--samples", "21", "has 20"});
+  check_jacobian_error(recipe + Arguments{"--input", folder / "one.npy", "--samples", "2"}, 2, {"--samples", "has 1"});
 }
 
 TEST_CASE("jacobian: a recipe with inputs and outputs needs no data, and gaussian inputs open none") {
   ToyNetwork toy;
-  CHECK(run_json({"--recipe", toy.recipe}).at("samples").size() == 10);
-  const Arguments cifar{"--recipe", quickstart,     "--set", "data.name=cifar10", "--set", "data.path=/not/there",
-                        "--set",    "model.width=8"};
-  CHECK(run_json(cifar + Arguments{"--inputs", "gaussian"}).at("samples").size() == 10);
-  check_error(cifar, 1, {"/not/there"});
+  CHECK(jacobian_json({"--recipe", toy.recipe}).at("samples").size() == 10);
+  const Arguments cifar{"--recipe", quickstart_recipe,      "--set", "data.name=cifar10",
+                        "--set",    "data.path=/not/there", "--set", "model.width=8"};
+  CHECK(jacobian_json(cifar + Arguments{"--inputs", "gaussian"}).at("samples").size() == 10);
+  check_jacobian_error(cifar, 1, {"/not/there"});
 }
 
 TEST_CASE("jacobian: the files it writes") {
@@ -183,10 +183,10 @@ TEST_CASE("jacobian: the files it writes") {
   CHECK(mentions(run_command({"jacobian", "--recipe", toy.recipe}).out, {"exactly 1: dynamical isometry"}));
 
   const Arguments bare(common.begin() + 1, common.end());
-  check_error(bare + Arguments{"--out", out / "a.txt"}, 2, {"--out", "a.txt", ".npz"});
-  check_error(bare + Arguments{"--out", out / "a.csv/b.csv"}, 1, {"a.csv/b.csv"});
-  check_error(bare + Arguments{"--svg", out / "none/b.svg"}, 1, {"none/b.svg"});
-  check_error(bare + Arguments{"--json", "--out", "/dev/full"}, 1, {"/dev/full"});
+  check_jacobian_error(bare + Arguments{"--out", out / "a.txt"}, 2, {"--out", "a.txt", ".npz"});
+  check_jacobian_error(bare + Arguments{"--out", out / "a.csv/b.csv"}, 1, {"a.csv/b.csv"});
+  check_jacobian_error(bare + Arguments{"--svg", out / "none/b.svg"}, 1, {"none/b.svg"});
+  check_jacobian_error(bare + Arguments{"--json", "--out", "/dev/full"}, 1, {"/dev/full"});
   CHECK(run_command(common, {"/dev/full", {}, {}}).exit_code == 1);
   CHECK(out.names() == std::vector<std::string>{"a.csv", "a.json", "a.npz", "a.svg"});
 }
@@ -197,7 +197,7 @@ TEST_CASE("jacobian: weights that do not fit, of another type, or not finite") {
   const auto check_weights = [&](const std::function<void(NamedTensor&)>& change,
                                  const std::vector<std::string>& parts) {
     toy.save_weights(bad, change);
-    check_error({"--recipe", toy.recipe, "--weights", bad}, 1, parts);
+    check_jacobian_error({"--recipe", toy.recipe, "--weights", bad}, 1, parts);
   };
   check_weights(
       [](NamedTensor& t) { t.name = "module." + t.name; },
@@ -222,13 +222,13 @@ TEST_CASE("jacobian: weights that do not fit, of another type, or not finite") {
         if (t.name == "linear_layers.0.weight") t.tensor.data<double>()[5] = NAN;
       },
       {"row 1, column 1", "linear_layers.0.weight", "not finite"});
-  check_error({"--recipe", toy.recipe, "--weights", toy.folder / "none.safetensors"}, 1, {"none.safetensors"});
+  check_jacobian_error({"--recipe", toy.recipe, "--weights", toy.folder / "none.safetensors"}, 1, {"none.safetensors"});
   // Names with a slash are nobody's parameters.
   SafetensorsContents contents = load_safetensors(toy.weights);
   contents.tensors.push_back({"optimizer/sum/resweight", Tensor::zeros({2})});
   save_safetensors(bad, contents.tensors);
-  CHECK(run_json({"--recipe", toy.recipe, "--weights", bad}) ==
-        run_json({"--recipe", toy.recipe, "--weights", toy.weights}));
+  CHECK(jacobian_json({"--recipe", toy.recipe, "--weights", bad}) ==
+        jacobian_json({"--recipe", toy.recipe, "--weights", toy.weights}));
 }
 
 TEST_CASE("jacobian: inputs that do not fit, and wrong usage") {
@@ -237,46 +237,46 @@ TEST_CASE("jacobian: inputs that do not fit, and wrong usage") {
   const std::string bad = toy.folder / "bad.npy";
   const auto check_input = [&](const Tensor& x, const std::vector<std::string>& parts) {
     save_npy(bad, x);
-    check_error(common + Arguments{"--input", bad}, 1, parts);
+    check_jacobian_error(common + Arguments{"--input", bad}, 1, parts);
   };
   check_input(Tensor::zeros({3, 4}), {bad, "[samples, 5]", "[3, 4]"});
   check_input(Tensor::zeros({}), {bad, "[]"});
   check_input(Tensor::zeros({0, 5}), {bad, "no sample"});
   check_input(Tensor::of({2, 5}, std::vector<double>{0, 0, 0, 0, 0, 0, 0, NAN, 0, 0}), {bad, "entry 2 of sample 1"});
   write_file(bad, "not an array");
-  check_error(common + Arguments{"--input", bad}, 1, {bad});
-  check_error(common + Arguments{"--input", toy.folder / "none.npy"}, 1, {"none.npy"});
+  check_jacobian_error(common + Arguments{"--input", bad}, 1, {bad});
+  check_jacobian_error(common + Arguments{"--input", toy.folder / "none.npy"}, 1, {"none.npy"});
 
-  check_error({}, 2, {"RUN", "--recipe"});
-  check_error({"some/run", "--recipe", toy.recipe}, 2, {"--recipe"});
-  check_error({toy.folder / "nothing"}, 1, {"nothing"});
-  check_error(common + Arguments{"--checkpoint", "last"}, 2, {"--checkpoint"});
-  check_error({"some/run", "--set", "model.depth=1"}, 2, {"--set"});
-  check_error(common + Arguments{"--set", "model.depth=-1"}, 2, {"model.depth"});
-  check_error(common + Arguments{"--inputs", "gaussian", "--input", "x.npy"}, 2, {"--input"});
-  check_error(common + Arguments{"--inputs", "uniform"}, 2, {"--inputs", "uniform"});
-  check_error(common + Arguments{"--samples", "0"}, 2, {"--samples"});
-  check_error(common + Arguments{"--precision", "bf16"}, 2, {"--precision", "bf16", "f64"});
-  check_error(common + Arguments{"--of", "layers"}, 2, {"--of", "layers"});
-  check_error(common + Arguments{"--memory", "3 parsecs"}, 2, {"--memory", "3 parsecs", "MiB"});
-  check_error(common + Arguments{"--memory", "-1GB"}, 2, {"--memory", "-1GB"});
-  check_error(common + Arguments{"--memory", "8"}, 1, {"one direction takes", "budget is 8"});
+  check_jacobian_error({}, 2, {"RUN", "--recipe"});
+  check_jacobian_error({"some/run", "--recipe", toy.recipe}, 2, {"--recipe"});
+  check_jacobian_error({toy.folder / "nothing"}, 1, {"nothing"});
+  check_jacobian_error(common + Arguments{"--checkpoint", "last"}, 2, {"--checkpoint"});
+  check_jacobian_error({"some/run", "--set", "model.depth=1"}, 2, {"--set"});
+  check_jacobian_error(common + Arguments{"--set", "model.depth=-1"}, 2, {"model.depth"});
+  check_jacobian_error(common + Arguments{"--inputs", "gaussian", "--input", "x.npy"}, 2, {"--input"});
+  check_jacobian_error(common + Arguments{"--inputs", "uniform"}, 2, {"--inputs", "uniform"});
+  check_jacobian_error(common + Arguments{"--samples", "0"}, 2, {"--samples"});
+  check_jacobian_error(common + Arguments{"--precision", "bf16"}, 2, {"--precision", "bf16", "f64"});
+  check_jacobian_error(common + Arguments{"--of", "layers"}, 2, {"--of", "layers"});
+  check_jacobian_error(common + Arguments{"--memory", "3 parsecs"}, 2, {"--memory", "3 parsecs", "MiB"});
+  check_jacobian_error(common + Arguments{"--memory", "-1GB"}, 2, {"--memory", "-1GB"});
+  check_jacobian_error(common + Arguments{"--memory", "8"}, 1, {"one direction takes", "budget is 8"});
 }
 
 TEST_CASE("jacobian: of a run, at its checkpoints") {
   const TemporaryFolder folder;
   REQUIRE(run_command(small_training(folder / "run", {"--set", "train.steps=5"})).exit_code == 0);
   const Arguments common{folder / "run", "--samples", "2"};
-  const json last = run_json(common), initial = run_json(common + Arguments{"--checkpoint", "initial"});
+  const json last = jacobian_json(common), initial = jacobian_json(common + Arguments{"--checkpoint", "initial"});
   CHECK(initial["summary"]["max"] == 1.0);
   CHECK(initial["summary"]["min"] == 1.0);
   CHECK(last["summary"]["max"] != 1.0);
-  CHECK(run_json(common + Arguments{"--checkpoint", "5"}) == last);
-  CHECK(run_json(common + Arguments{"--weights", folder / "run/checkpoints/step-0.safetensors"}) == initial);
-  check_error(common + Arguments{"--checkpoint", "77"}, 1, {"77"});
-  check_error(common + Arguments{"--checkpoint", "last", "--weights", "x"}, 2, {"--weights"});
+  CHECK(jacobian_json(common + Arguments{"--checkpoint", "5"}) == last);
+  CHECK(jacobian_json(common + Arguments{"--weights", folder / "run/checkpoints/step-0.safetensors"}) == initial);
+  check_jacobian_error(common + Arguments{"--checkpoint", "77"}, 1, {"77"});
+  check_jacobian_error(common + Arguments{"--checkpoint", "last", "--weights", "x"}, 2, {"--weights"});
   std::string bytes = contents(folder / "run/checkpoints/step-5.safetensors");
   bytes[bytes.size() - 100] = static_cast<char>(bytes[bytes.size() - 100] ^ 16);
   write_file(folder / "run/checkpoints/step-5.safetensors", bytes);
-  check_error(common, 1, {"last.safetensors", "checksum"});
+  check_jacobian_error(common, 1, {"last.safetensors", "checksum"});
 }

@@ -34,7 +34,7 @@ void write_arrays(const TemporaryFolder& folder, std::int64_t shift = 0) {
 }
 
 std::vector<std::string> training(const std::string& out, const std::vector<std::string>& settings) {
-  std::vector<std::string> arguments{"train", RZ_TEST_SOURCE_DIR "/../tools/recipes/quickstart.toml", "--out", out};
+  std::vector<std::string> arguments{"train", quickstart_recipe, "--out", out};
   std::vector<std::string> all{"model.depth=2",       "model.width=16",    "train.epochs=20",
                                "train.batch_size=20", "data.train_size=0", "data.validation_size=0"};
   all.insert(all.end(), settings.begin(), settings.end());

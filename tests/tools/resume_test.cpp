@@ -145,7 +145,7 @@ TEST_CASE("resume: what cannot go on is refused") {
   refused({"--set", "model.depth=4"}, {"model.depth", "cannot change"}, 2);
   refused({"--set", "train.batch_size=7"}, {"train.batch_size", "cannot change"}, 2);
   refused({"--out", folder / "other"}, {"--resume", "--out"}, 2);
-  refused({RZ_TEST_SOURCE_DIR "/../tools/recipes/quickstart.toml"}, {"--resume", "own recipe"}, 2);
+  refused({quickstart_recipe}, {"--resume", "own recipe"}, 2);
   const CommandResult complete = run_command({"train", "--resume", run});
   CHECK(complete.exit_code == 0);
   CHECK(mentions(complete.out, {"complete", "5 steps", "train.steps=N"}));

@@ -20,9 +20,9 @@ using nlohmann::json;
 namespace {
 
 // A small recipe on the shapes; its inputs are Gaussian.
-class Recipe {
+class SmallRecipe {
  public:
-  explicit Recipe(const std::string& form) {
+  explicit SmallRecipe(const std::string& form) {
     write_file(path(), "[model]\nform = \"" + form +
                            "\"\ndepth = 6\nwidth = 12\nactivation = \"tanh\"\ninit = \"mean_field\"\nsigma_w = 1.2\n"
                            "sigma_b = 0.1\nbranch = \"activation_first\"\ninputs = [8]\noutputs = 3\n");
@@ -45,7 +45,7 @@ json run_json(const Arguments& arguments) {
 }  // namespace
 
 TEST_CASE("spectrum: product and exact agree, seeds draw weights, and the parts are named") {
-  const Recipe recipe("deep");
+  const SmallRecipe recipe("deep");
   const Arguments base = Arguments{"spectrum"} + recipe.arguments() + Arguments{"--seeds", "2"};
   const json product = run_json(base), exact = run_json(base + Arguments{"--method", "exact"});
   CHECK(product["method"] == "product");
@@ -71,7 +71,7 @@ TEST_CASE("spectrum: product and exact agree, seeds draw weights, and the parts 
 }
 
 TEST_CASE("spectrum: the summary is means over the samples, each with its standard error") {
-  const Recipe recipe("deep");
+  const SmallRecipe recipe("deep");
   const Arguments base = Arguments{"spectrum"} + recipe.arguments();
   const json two = run_json(base),
              one = run_json({"spectrum", "--recipe", recipe.path(), "--inputs", "gaussian", "--samples", "1"});
@@ -91,7 +91,7 @@ TEST_CASE("spectrum: the summary is means over the samples, each with its standa
 }
 
 TEST_CASE("spectrum: the theory is that of rezero theory, and the verdict has codes") {
-  const Recipe recipe("deep");
+  const SmallRecipe recipe("deep");
   const json s = run_json(Arguments{"spectrum"} + recipe.arguments());
   const json t = run_json({"theory", "--activation", "tanh", "--sigma-w", "1.2", "--sigma-b", "0.1", "--depth", "6"});
   CHECK(s["theory"] == t["spectrum"]);
@@ -103,7 +103,7 @@ TEST_CASE("spectrum: the theory is that of rezero theory, and the verdict has co
   }
   CHECK(finite_width);
   CHECK(run_json(Arguments{"spectrum"} + recipe.arguments() + Arguments{"--theory", "none"})["theory"].is_null());
-  const Recipe normed("pre_norm");
+  const SmallRecipe normed("pre_norm");
   const json none = run_json(Arguments{"spectrum"} + normed.arguments());
   CHECK(none["theory"].is_null());
   CHECK(none["theory_reason"].get<std::string>().find("pre_norm") != std::string::npos);
@@ -112,7 +112,7 @@ TEST_CASE("spectrum: the theory is that of rezero theory, and the verdict has co
 }
 
 TEST_CASE("spectrum: gates at 0 are isometric in any series, files hold what is printed") {
-  const Recipe recipe("rezero");
+  const SmallRecipe recipe("rezero");
   const json s = run_json(Arguments{"spectrum"} + recipe.arguments() +
                           Arguments{"--gates", "0,0.1", "--csv", recipe.file("s.csv"), "--npz", recipe.file("s.npz"),
                                     "--svg", recipe.file("s.svg"), "--png", recipe.file("s.png")});
@@ -133,11 +133,11 @@ TEST_CASE("spectrum: gates at 0 are isometric in any series, files hold what is 
 }
 
 TEST_CASE("spectrum: edges and fan lay the theory's beside them where it has some") {
-  const auto picture = [](const Recipe& recipe, const Arguments& arguments) {
+  const auto picture = [](const SmallRecipe& recipe, const Arguments& arguments) {
     run_json(Arguments{"spectrum"} + recipe.arguments() + arguments + Arguments{"--svg", recipe.file("p.svg")});
     return contents(recipe.file("p.svg"));
   };
-  const Recipe deep("deep"), rezero("rezero"), normed("pre_norm");
+  const SmallRecipe deep("deep"), rezero("rezero"), normed("pre_norm");
   const Arguments fan{"--picture", "fan"}, edges{"--picture", "edges", "--depths", "2,4"};
   for (const Arguments& kind : {fan, edges}) {
     const std::string to_zero = picture(deep, kind);  // Gaussian layers: the support begins at 0
@@ -152,7 +152,7 @@ TEST_CASE("spectrum: edges and fan lay the theory's beside them where it has som
 }
 
 TEST_CASE("spectrum: lanczos and moments are near the whole spectrum") {
-  const Recipe recipe("deep");
+  const SmallRecipe recipe("deep");
   const Arguments base = Arguments{"spectrum"} + recipe.arguments();
   const json whole = run_json(base), ends = run_json(base + Arguments{"--method", "lanczos", "--top", "3"});
   const json sigma = whole["samples"][1]["singular_values"];
@@ -183,7 +183,7 @@ TEST_CASE("layers at equal steps keep their number, and the last is one of them"
 }
 
 TEST_CASE("propagate: measured beside mean field, and gates at 0") {
-  const Recipe deep("deep"), rezero("rezero");
+  const SmallRecipe deep("deep"), rezero("rezero");
   const json d = run_json({"propagate", "--recipe", deep.path(), "--inputs", "gaussian", "--seeds", "3", "--png",
                            deep.file("p.png"), "--svg", deep.file("p.svg")});
   REQUIRE(d["layers"].size() == 7);
@@ -209,7 +209,7 @@ TEST_CASE("propagate: measured beside mean field, and gates at 0") {
 }
 
 TEST_CASE("propagate: hidden states of zeros have no c, and the text says so") {
-  const Recipe deep("deep");
+  const SmallRecipe deep("deep");
   const Arguments narrow =
       Arguments{"propagate"} + deep.arguments() + Arguments{"--seeds", "30",
                                                             "--set",   "model.activation=relu",
@@ -241,7 +241,7 @@ TEST_CASE("watch: the checkpoints of a run as a series; runs without them say ho
 }
 
 TEST_CASE("spectrum: bad input is refused in one line") {
-  const Recipe recipe("deep");
+  const SmallRecipe recipe("deep");
   const Arguments base = Arguments{"spectrum"} + recipe.arguments();
   check_refused(base + Arguments{"--to", "7"}, 2, {"7", "0 to 6"});
   check_refused(base + Arguments{"--from", "3", "--to", "3"}, 2, {"3 to 3"});
@@ -256,7 +256,7 @@ TEST_CASE("spectrum: bad input is refused in one line") {
   check_refused(base + Arguments{"--top", "3"}, 2, {"--top", "lanczos"});
   check_refused(base + Arguments{"--picture", "fan"}, 2, {"--picture", "--png"});
   check_refused({"spectrum"}, 2, {"network"});
-  const Recipe scalars("residual_scalars");
+  const SmallRecipe scalars("residual_scalars");
   check_refused(Arguments{"spectrum"} + scalars.arguments() + Arguments{"--method", "product"}, 2,
                 {"--method", "looks back"});
   check_refused(Arguments{"spectrum"} + scalars.arguments() + Arguments{"--from", "1"}, 2, {"looks back"});
@@ -274,7 +274,7 @@ TEST_CASE("spectrum: bad input is refused in one line") {
 }
 
 TEST_CASE("outputs: - is standard output, which takes one result") {
-  const Recipe recipe("deep");
+  const SmallRecipe recipe("deep");
   const TemporaryFolder folder;
   const Arguments base = Arguments{"propagate"} + recipe.arguments() + Arguments{"--seeds", "2"};
   for (const std::string kind : {"csv", "npz", "svg", "png"}) {

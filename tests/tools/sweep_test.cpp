@@ -20,10 +20,8 @@ using namespace rz::test;
 
 namespace {
 
-const std::string recipe = RZ_TEST_SOURCE_DIR "/../tools/recipes/quickstart.toml";
-
 std::vector<std::string> small_sweep(const std::string& out, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments{"sweep", recipe, "--out", out};
+  std::vector<std::string> arguments{"sweep", quickstart_recipe, "--out", out};
   for (const char* setting : {"model.depth=3", "model.width=16", "data.train_size=200", "data.validation_size=50",
                               "train.batch_size=20", "train.epochs=1", "schedule.name=constant"})
     arguments.insert(arguments.end(), {"--set", setting});
@@ -45,7 +43,7 @@ TEST_CASE("sweep: values of a grid are cut at commas, but not within brackets an
 
 TEST_CASE("sweep: all combinations and seeds, in the order of the grids") {
   const std::vector<std::string> grids{"model.form=rezero,deep", "optimizer.learning_rate=1e-3,0.1"};
-  const tool::SweepPlan plan = tool::plan_sweep(recipe, {}, grids, 2);
+  const tool::SweepPlan plan = tool::plan_sweep(quickstart_recipe, {}, grids, 2);
   REQUIRE(plan.runs.size() == 8);
   CHECK(plan.runs[0].folder == "form=rezero,learning_rate=1e-3,seed=1");
   CHECK(plan.runs[3].folder == "form=rezero,learning_rate=0.1,seed=2");
@@ -104,7 +102,7 @@ TEST_CASE("sweep: goes on after a kill, and a run that diverges is told of") {
 TEST_CASE("sweep: values that only work together, and a run that fails and is tried again") {
   const TemporaryFolder folder;
   const std::vector<std::string> grids{"schedule.step_size=2,4"}, step{"schedule.name=step"};
-  CHECK(tool::plan_sweep(recipe, step, grids, 1).runs.size() == 2);
+  CHECK(tool::plan_sweep(quickstart_recipe, step, grids, 1).runs.size() == 2);
   const std::string out = folder / "sweep", data = folder / "data";
   const std::vector<std::string> arguments =
       small_sweep(out, {"--set", "data.name=csv", "--set", "data.path=" + data, "--set", "data.train_size=0", "--set",

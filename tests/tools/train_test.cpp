@@ -168,8 +168,7 @@ TEST_CASE("train: a loss that is not finite ends the run with step, layer and ad
 
 TEST_CASE("train: the quickstart's ReZero network passes 80 % within its run [slow]") {
   const TemporaryFolder folder;
-  REQUIRE(run_command({"train", RZ_TEST_SOURCE_DIR "/../tools/recipes/quickstart.toml", "--out", folder / "run"})
-              .exit_code == 0);
+  REQUIRE(run_command({"train", quickstart_recipe, "--out", folder / "run"}).exit_code == 0);
   const tool::Metrics last = tool::read_metrics(folder / "run/metrics.jsonl").back();
   MESSAGE("validation accuracy " << last.validation_accuracy.value_or(0) << " after " << last.seconds << " s");
   CHECK(last.validation_accuracy.value_or(0) > 0.8);

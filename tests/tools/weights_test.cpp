@@ -22,7 +22,7 @@ using nlohmann::json;
 
 namespace {
 
-CommandResult run(Arguments arguments) {
+CommandResult run_weights(Arguments arguments) {
   arguments.insert(arguments.begin(), "weights");
   CommandResult result = run_command(arguments);
   REQUIRE_MESSAGE(result.exit_code == 0, result.error);
@@ -30,7 +30,7 @@ CommandResult run(Arguments arguments) {
   return result;
 }
 
-void check_error(Arguments arguments, int code, const std::vector<std::string>& parts) {
+void check_weights_error(Arguments arguments, int code, const std::vector<std::string>& parts) {
   arguments.insert(arguments.begin(), "weights");
   check_refused(arguments, code, parts);
 }
@@ -75,12 +75,13 @@ TEST_CASE("weights: a run's checkpoints, listed and written, give the same netwo
   const TemporaryFolder folder;
   const std::string net = folder / "run";
   REQUIRE(run_command(small_training(net, {"--set", "train.epochs=1"})).exit_code == 0);
-  const CommandResult text = run({net});
+  const CommandResult text = run_weights({net});
   CHECK(mentions(text.out, {"last.safetensors", "(agrees)", "linear_layers.{0..2}.weight", "[16, 16]", "f32", "768",
                             "resweight", "total", "not listed: 24 with a slash"}));
   CHECK(!mentions(text.out, {"optimizer/sum_of_squares"}));
-  CHECK(mentions(run({net, "--all"}).out, {"train/step", "optimizer/sum_of_squares/linear_layers.{0..2}.weight"}));
-  const json initial = json::parse(run({net, "--checkpoint", "initial", "--json"}).out);
+  CHECK(mentions(run_weights({net, "--all"}).out,
+                 {"train/step", "optimizer/sum_of_squares/linear_layers.{0..2}.weight"}));
+  const json initial = json::parse(run_weights({net, "--checkpoint", "initial", "--json"}).out);
   CHECK(initial["tensors"].size() == 11);
   CHECK(initial["tensors"][0]["name"] == "linear_input.weight");
   CHECK(initial["tensors"][0]["shape"] == json{16, 3072});
@@ -88,8 +89,8 @@ TEST_CASE("weights: a run's checkpoints, listed and written, give the same netwo
   CHECK(initial["written"].is_null());
 
   const std::string safetensors = folder / "net.safetensors", npz = folder / "net.npz";
-  CHECK(mentions(run({net, "--to", safetensors}).out, {"written: " + safetensors}));
-  run({net, "--to", npz});
+  CHECK(mentions(run_weights({net, "--to", safetensors}).out, {"written: " + safetensors}));
+  run_weights({net, "--to", npz});
   const SafetensorsContents written = load_safetensors(safetensors);
   CHECK(written.metadata.at("format") == "pt");
   CHECK(written.tensors.size() == 11);
@@ -97,7 +98,7 @@ TEST_CASE("weights: a run's checkpoints, listed and written, give the same netwo
   const auto loss = [](const CommandResult& result) { return json::parse(result.out)["loss"].get<double>(); };
   CHECK(loss(run_command({"eval", net, "--json"})) ==
         loss(run_command({"eval", "--recipe", net + "/recipe.toml", "--weights", safetensors, "--json"})));
-  run({net, "--all", "--to", safetensors});
+  run_weights({net, "--all", "--to", safetensors});
   CHECK(load_safetensors(safetensors).metadata.at("format") == "rezero checkpoint 1");
 }
 
@@ -105,11 +106,11 @@ TEST_CASE("weights: types, numbers that are not finite, and a prefix") {
   const TemporaryFolder folder;
   const std::string mixed = folder / "mixed.safetensors", npz = folder / "mixed.npz";
   save_safetensors(mixed, mixed_tensors());
-  const CommandResult text = run({mixed, "--prefix", "module.", "--to", npz});
+  const CommandResult text = run_weights({mixed, "--prefix", "module.", "--to", npz});
   CHECK(mentions(text.out, {"1e+200", "layers.{0..1}.weight", "5 to 10", "not finite: layers.1.weight (2 of 4)",
                             "bf16 became f32 in 1 tensor"}));
   CHECK(!mentions(text.out, {"other"}));
-  const json r = json::parse(run({npz, "--json"}).out);
+  const json r = json::parse(run_weights({npz, "--json"}).out);
   CHECK(r["tensors"].size() == 7);
   CHECK(r["non_finite"] == 2);
   for (const json& t : r["tensors"]) {
@@ -118,10 +119,10 @@ TEST_CASE("weights: types, numbers that are not finite, and a prefix") {
     if (t["name"] == "scale") CHECK(t["type"] == "f32");
     if (t["name"] == "mask") CHECK(t["type"] == "u8");
   }
-  run({mixed, "--to", folder / "copy.safetensors"});
+  run_weights({mixed, "--to", folder / "copy.safetensors"});
   CHECK(load_safetensors(folder / "copy.safetensors").find("module.scale")->dtype() == DType::bf16);
   save_safetensors(mixed, {});
-  CHECK(mentions(run({mixed}).out, {"total"}));
+  CHECK(mentions(run_weights({mixed}).out, {"total"}));
 }
 
 TEST_CASE("weights: halves become f32 in what is written") {
@@ -130,8 +131,8 @@ TEST_CASE("weights: halves become f32 in what is written") {
   bytes =
       std::string(1, static_cast<char>(bytes.size())) + std::string(7, '\0') + bytes + std::string("\0\x3C\0\xC0", 4);
   write_file(folder / "h.safetensors", bytes);
-  CHECK(
-      mentions(run({folder / "h.safetensors", "--to", folder / "f.safetensors"}).out, {"f16 became f32 in 1 tensor"}));
+  CHECK(mentions(run_weights({folder / "h.safetensors", "--to", folder / "f.safetensors"}).out,
+                 {"f16 became f32 in 1 tensor"}));
   CHECK(load_safetensors(folder / "f.safetensors").find("h")->to_vector() == std::vector<double>{1, -2});
 }
 
@@ -144,7 +145,7 @@ TEST_CASE("weights: a net of 10,000 layers fits a screen") {
     tensors.push_back({"linear_layers." + std::to_string(layer) + ".bias", bias});
   }
   save_safetensors(folder / "deep.safetensors", tensors);
-  const CommandResult text = run({folder / "deep.safetensors"});
+  const CommandResult text = run_weights({folder / "deep.safetensors"});
   CHECK(mentions(text.out, {"linear_layers.{0..9999}.weight", "40,000", "60,000"}));
   CHECK(text.out.size() < 1000);
 }
@@ -153,34 +154,35 @@ TEST_CASE("weights: bad input and wrong usage") {
   const TemporaryFolder folder;
   const std::string good = folder / "good.safetensors";
   save_safetensors(good, mixed_tensors());
-  check_error({}, 2, {"RUN|FILE"});
-  check_error({folder / "none.npz"}, 1, {"none.npz", "No such file"});
-  check_error({folder.path()}, 1, {"is no run"});
-  check_error({good, "--checkpoint", "best"}, 2, {"--checkpoint", "is no run"});
-  check_error({good, "--prefix", "modul_"}, 2, {"--prefix", "begins with modul_"});
-  check_error({good, "--prefix", "other"}, 2, {"--prefix", "leaves nothing"});
-  check_error({good, "--to", folder / "a.pt"}, 2, {"--to", ".safetensors or .npz"});
-  check_error({good, "--to", good}, 2, {"--to", "the file that is read"});
-  check_error({good, "--to", folder / "none/a.npz"}, 1, {"none/a.npz", "cannot be written"});
+  check_weights_error({}, 2, {"RUN|FILE"});
+  check_weights_error({folder / "none.npz"}, 1, {"none.npz", "No such file"});
+  check_weights_error({folder.path()}, 1, {"is no run"});
+  check_weights_error({good, "--checkpoint", "best"}, 2, {"--checkpoint", "is no run"});
+  check_weights_error({good, "--prefix", "modul_"}, 2, {"--prefix", "begins with modul_"});
+  check_weights_error({good, "--prefix", "other"}, 2, {"--prefix", "leaves nothing"});
+  check_weights_error({good, "--to", folder / "a.pt"}, 2, {"--to", ".safetensors or .npz"});
+  check_weights_error({good, "--to", good}, 2, {"--to", "the file that is read"});
+  check_weights_error({good, "--to", folder / "none/a.npz"}, 1, {"none/a.npz", "cannot be written"});
   std::string bytes = contents(good);
   bytes[bytes.size() - 6] ^= 1;
   write_file(folder / "bad.safetensors", bytes);
-  check_error({folder / "bad.safetensors", "--to", folder / "a.npz"}, 1, {"is damaged"});
+  check_weights_error({folder / "bad.safetensors", "--to", folder / "a.npz"}, 1, {"is damaged"});
   CHECK(contents(folder / "a.npz").empty());
   write_file(folder / "net.pt", "PK\x03\x04 and so on");
-  check_error({folder / "net.pt"}, 1, {"pickle", "safetensors.torch.save_file"});
+  check_weights_error({folder / "net.pt"}, 1, {"pickle", "safetensors.torch.save_file"});
   write_file(folder / "cut.npz", "PK\x03\x04 and so on");
-  check_error({folder / "cut.npz"}, 1, {"no .npz archive"});
+  check_weights_error({folder / "cut.npz"}, 1, {"no .npz archive"});
   save_safetensors(folder / "slash.safetensors", std::vector<NamedTensor>{{"a/b", Tensor::zeros({1})}});
-  check_error({folder / "slash.safetensors", "--to", folder / "a.npz"}, 1, {"has no weights to write", "--all"});
+  check_weights_error({folder / "slash.safetensors", "--to", folder / "a.npz"}, 1,
+                      {"has no weights to write", "--all"});
   CHECK(run_command({"weights", good}, {"/dev/full", {}, {}}).exit_code == 1);
 }
 
 TEST_CASE("weights: unzip, NumPy and PyTorch read what is written, and the other way round") {
   const TemporaryFolder folder;
   save_safetensors(folder / "a.safetensors", mixed_tensors());
-  run({folder / "a.safetensors", "--to", folder / "b.npz"});
-  run({folder / "a.safetensors", "--to", folder / "b.safetensors"});
+  run_weights({folder / "a.safetensors", "--to", folder / "b.npz"});
+  run_weights({folder / "a.safetensors", "--to", folder / "b.safetensors"});
   if (shell("unzip -v").exit_code == 0) {
     const ShellResult unzip = shell("unzip -t '" + folder / "b.npz" + "'");
     CHECK_MESSAGE(unzip.exit_code == 0, unzip.output);
@@ -204,8 +206,8 @@ safetensors.torch.save_file({"h": torch.tensor([0.5, float("nan")]).half(), "m":
 )");
   const ShellResult result = shell("cd '" + folder.path() + "' && '" + python + "' a.py");
   REQUIRE_MESSAGE(result.exit_code == 0, result.output);
-  CHECK(mentions(run({folder / "c.npz"}).out, {"layers.0.weight", "[3, 3]", "1.7321", "i64"}));
-  CHECK(mentions(run({folder / "c.safetensors"}).out, {"f16", "bool", "not finite: h (1 of 2)"}));
+  CHECK(mentions(run_weights({folder / "c.npz"}).out, {"layers.0.weight", "[3, 3]", "1.7321", "i64"}));
+  CHECK(mentions(run_weights({folder / "c.safetensors"}).out, {"f16", "bool", "not finite: h (1 of 2)"}));
 }
 
 TEST_CASE("weights: a run's checkpoints are not written over") {

@@ -53,7 +53,7 @@ class Basis {
   Random& random_;
 };
 
-Tensor product(const std::function<Tensor(const Tensor&)>& f, const Tensor& v, const char* what) {
+Tensor finite_product(const std::function<Tensor(const Tensor&)>& f, const Tensor& v, const char* what) {
   const Tensor result = f(v).clone();
   check_finite(result, "lanczos", what);
   return result;
@@ -83,7 +83,7 @@ Bidiagonal bidiagonalize(const LinearOperator& op, const Tensor& start, std::int
   double scale = 0;  // of the operator, so far
   const auto negligible = [&](double x) { return x <= static_cast<double>(op.rows) * eps * scale; };
   for (std::int64_t s = 0; s < steps; ++s) {
-    const Tensor w = product(op.apply, v.last(), "the product J v");
+    const Tensor w = finite_product(op.apply, v.last(), "the product J v");
     scale = std::max(scale, norm(w));
     if (s > 0) subtract(w, b.beta.back(), u.last());
     const double alpha = u.orthogonalize(w);
@@ -98,7 +98,7 @@ Bidiagonal bidiagonalize(const LinearOperator& op, const Tensor& start, std::int
     else
       u.append(w, alpha);
 
-    const Tensor z = product(op.apply_transpose, u.last(), "the product J^T u");
+    const Tensor z = finite_product(op.apply_transpose, u.last(), "the product J^T u");
     scale = std::max(scale, norm(z));
     subtract(z, b.alpha.back(), v.last());
     const double beta = v.orthogonalize(z);

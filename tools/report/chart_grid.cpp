@@ -10,8 +10,8 @@
 namespace rz::report {
 namespace {
 
-constexpr double width = 1000, row_height = 300, head = 44;  // pixels
-constexpr Box around{80, 20, 36, 58};                        // margins of each plot
+constexpr double grid_width = 1000, row_height = 300, head = 44;  // pixels
+constexpr Box around{80, 20, 36, 58};                             // margins of each plot
 
 // What a label means is the same in all plots.
 std::vector<Key> keys_of(std::span<const LinePlot> plots) {
@@ -30,7 +30,8 @@ Box box_of(std::size_t i, std::size_t n, double top) {
   const bool alone = n % 2 == 1 && i == 0;
   const std::size_t place = i + n % 2;  // in rows of two
   const std::size_t row = place / 2;
-  const double left = alone || place % 2 == 0 ? 0 : width / 2, right = alone || place % 2 == 1 ? width : width / 2;
+  const double left = alone || place % 2 == 0 ? 0 : grid_width / 2,
+               right = alone || place % 2 == 1 ? grid_width : grid_width / 2;
   const double from = top + row_height * static_cast<double>(row);
   return {left + around.left, right - around.right, from + around.top, from + row_height - around.bottom};
 }
@@ -38,9 +39,9 @@ Box box_of(std::size_t i, std::size_t n, double top) {
 std::string script_of(const ChartGrid& grid, Format format) {
   const std::vector<LinePlot> plots(grid.charts.begin(), grid.charts.end());
   const std::vector<Key> keys = keys_of(plots);
-  const double room = width - around.left, top = head + legend_height(keys, room);
+  const double room = grid_width - around.left, top = head + legend_height(keys, room);
   const std::size_t rows = (plots.size() + 1) / 2;
-  const Size size{width, top + row_height * static_cast<double>(rows)};
+  const Size size{grid_width, top + row_height * static_cast<double>(rows)};
   std::string script =
       picture(size, grid.title, format) + legend(keys, around.left, 50, room, size) + "set multiplot\n";
   for (std::size_t i = 0; i < plots.size(); ++i) {

@@ -14,8 +14,8 @@
 namespace rz::report {
 namespace {
 
-constexpr int levels = 14;                                           // contour lines
-constexpr double height = 500, left = 70, right = 110, bottom = 65;  // pixels; margins of each map
+constexpr int levels = 14;                                                                // contour lines
+constexpr double height = 500, margin_left = 70, margin_right = 110, margin_bottom = 65;  // pixels; margins of each map
 
 void check(const ContourMap& map) {
   RZ_CHECK(value, map.columns >= 2 && map.rows >= 2,
@@ -172,9 +172,9 @@ std::string labels_of(const ContourMap& map, const ContourMap::Field& field, Siz
 
 std::string panel(const ContourMap& map, std::size_t index, double from, double top, Size size) {
   const ContourMap::Field& field = map.fields[index];
-  const double map_left = from + left;
-  const double map_right = from + size.width / static_cast<double>(map.fields.size()) - right;
-  std::string script = margins({map_left, map_right, top, height - bottom}, size);
+  const double map_left = from + margin_left;
+  const double map_right = from + size.width / static_cast<double>(map.fields.size()) - margin_right;
+  std::string script = margins({map_left, map_right, top, height - margin_bottom}, size);
   script += fmt::format(
       "set label {} at {} left noenhanced textcolor rgb '#303030'\nset xlabel {} noenhanced\nset ylabel {} "
       "noenhanced "
@@ -182,11 +182,13 @@ std::string panel(const ContourMap& map, std::size_t index, double from, double 
       "set object 1 rectangle from graph 0, graph 0 to graph 1, graph 1 behind fc rgb '#808080' fs pattern 4 "
       "noborder\n",
       quoted(field.label, 60), at_pixel(map_left, top - 20, size), quoted(map.x_label, 40), quoted(map.y_label, 40));
-  script += colours_of(field) + labels_of(map, field, {map_right - map_left, height - bottom - top});
-  script += fmt::format("set colorbox user origin {} size {}, {}\n", at_pixel(map_right + 10, height - bottom, size),
-                        18 / size.width, (height - bottom - top) / size.height);
-  script += fmt::format("set label {} at {} center rotate by 90 noenhanced textcolor rgb '#303030'\n",
-                        quoted(field.scale_label, 40), at_pixel(map_right + 86, (top + height - bottom) / 2, size));
+  script += colours_of(field) + labels_of(map, field, {map_right - map_left, height - margin_bottom - top});
+  script +=
+      fmt::format("set colorbox user origin {} size {}, {}\n", at_pixel(map_right + 10, height - margin_bottom, size),
+                  18 / size.width, (height - margin_bottom - top) / size.height);
+  script +=
+      fmt::format("set label {} at {} center rotate by 90 noenhanced textcolor rgb '#303030'\n",
+                  quoted(field.scale_label, 40), at_pixel(map_right + 86, (top + height - margin_bottom) / 2, size));
   script += fmt::format(
       "plot $grid{} using 1:2:3 with image notitle, $lines{} using 1:2 with lines lw 0.7 lc rgb '#404040' notitle",
       index, index);
@@ -235,8 +237,8 @@ std::string script_of(const ContourMap& map, Format format) {
   const double half_y = 0.5 * (map.y_high - map.y_low) / static_cast<double>(map.rows - 1);
   script += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\nset multiplot\n", map.x_low - half_x,
                         map.x_high + half_x, map.y_low - half_y, map.y_high + half_y);
-  const double room = size.width - left;
-  script += legend(keys, left, 54, room, size);
+  const double room = size.width - margin_left;
+  script += legend(keys, margin_left, 54, room, size);
   for (std::size_t k = 0; k < map.fields.size(); ++k) {
     const double from = size.width * static_cast<double>(k) / static_cast<double>(map.fields.size());
     script += marks(map) + panel(map, k, from, 80 + legend_height(keys, room), size);

@@ -15,12 +15,12 @@
 namespace rz::tool {
 namespace {
 
-struct Options {
+struct BenchCommandOptions {
   BenchOptions bench;
   int threads = 0;
 };
 
-CLI::App& add_benchmark(CLI::App& bench, const char* name, const char* summary, Options& options) {
+CLI::App& add_benchmark(CLI::App& bench, const char* name, const char* summary, BenchCommandOptions& options) {
   CLI::App& command = *bench.add_subcommand(name, summary);
   command.footer("");
   add_json(command, options.bench.json);
@@ -56,7 +56,7 @@ std::vector<std::string> optimizer_names() {
 }  // namespace
 
 Command make_bench(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<BenchCommandOptions>();
   CLI::App* const command =
       app.add_subcommand("bench", "Time training steps, Jacobians, updates, and what the machine can do");
   command->require_subcommand(0, 1);  // none: run() says what there is

@@ -16,21 +16,21 @@
 namespace rz::tool {
 namespace {
 
-struct Product {  // c [m, n] = op(a) op(b), inner extent k; "nt": b transposed
+struct TimedProduct {  // c [m, n] = op(a) op(b), inner extent k; "nt": b transposed
   const char* operands;
   DType dtype;
   std::int64_t m, n, k;
 };
 // A layer's forward, input gradient and weight gradient; the input layer's forward and weight gradient; the output
 // layer; a large one. In f64 those of a Jacobian of width 256.
-constexpr Product products[] = {
+constexpr TimedProduct products[] = {
     {"nt", DType::f32, 128, 256, 256},    {"nn", DType::f32, 128, 256, 256},  {"tn", DType::f32, 256, 256, 128},
     {"nt", DType::f32, 128, 256, 3072},   {"tn", DType::f32, 256, 3072, 128}, {"nt", DType::f32, 128, 10, 256},
     {"nn", DType::f32, 1024, 1024, 1024}, {"nt", DType::f64, 256, 256, 256},  {"nn", DType::f64, 256, 256, 256},
     {"nn", DType::f64, 1024, 1024, 1024},
 };
 
-double gflops_of(const Product& p) {
+double gflops_of(const TimedProduct& p) {
   const Transpose a = p.operands[0] == 't' ? Transpose::yes : Transpose::no;
   const Transpose b = p.operands[1] == 't' ? Transpose::yes : Transpose::no;
   Random random(1, stream_named("bench/gemm"));
@@ -46,7 +46,7 @@ double gflops_of(const Product& p) {
   return 2e-6 * static_cast<double>(p.m * p.n * p.k) / times.median_ms();
 }
 
-struct Measured {  // of one number of threads
+struct MachineSpeeds {  // of one number of threads
   int threads;
   double peak_f32, peak_f64;                                    // GFLOP/s
   double read_cache, read_memory, update_cache, update_memory;  // GB/s
@@ -54,77 +54,78 @@ struct Measured {  // of one number of threads
   double peak(DType dtype) const { return dtype == DType::f32 ? peak_f32 : peak_f64; }
 };
 
-constexpr std::size_t cache_bytes = std::size_t{1} << 20, memory_bytes = std::size_t{1} << 28;  // the first per thread
+constexpr std::size_t cache_bytes = std::size_t{1} << 20;  // per thread
 
-Measured measure(int count) {
+MachineSpeeds measure(int count) {
   set_threads(count);
   const std::size_t cached = cache_bytes * static_cast<std::size_t>(count);
-  Measured m{count,
-             fma_peak(DType::f32) / 1e9,
-             fma_peak(DType::f64) / 1e9,
-             read_bandwidth(cached) / 1e9,
-             read_bandwidth(memory_bytes) / 1e9,
-             update_bandwidth(cached) / 1e9,
-             update_bandwidth(memory_bytes) / 1e9,
-             {}};
-  for (const Product& product : products) m.products.push_back(gflops_of(product));
+  MachineSpeeds m{count,
+                  fma_peak(DType::f32) / 1e9,
+                  fma_peak(DType::f64) / 1e9,
+                  read_bandwidth(cached) / 1e9,
+                  read_bandwidth(memory_bytes) / 1e9,
+                  update_bandwidth(cached) / 1e9,
+                  update_bandwidth(memory_bytes) / 1e9,
+                  {}};
+  for (const TimedProduct& product : products) m.products.push_back(gflops_of(product));
   return m;
 }
 
-std::string as_json(const std::vector<Measured>& columns) {
+std::string as_json(const std::vector<MachineSpeeds>& columns) {
   using Json = nlohmann::ordered_json;
   const auto list = [&](auto&& value) {
     Json out = Json::array();
-    for (const Measured& m : columns) out.push_back(value(m));
+    for (const MachineSpeeds& m : columns) out.push_back(value(m));
     return out;
   };
   Json gemm = Json::array();
   for (std::size_t i = 0; i < std::size(products); ++i) {
-    const Product& p = products[i];
-    gemm.push_back({{"operands", p.operands},
-                    {"dtype", name(p.dtype)},
-                    {"m", p.m},
-                    {"n", p.n},
-                    {"k", p.k},
-                    {"gflops", list([&](const Measured& m) { return m.products[i]; })},
-                    {"fraction_of_peak", list([&](const Measured& m) { return m.products[i] / m.peak(p.dtype); })}});
+    const TimedProduct& p = products[i];
+    gemm.push_back(
+        {{"operands", p.operands},
+         {"dtype", name(p.dtype)},
+         {"m", p.m},
+         {"n", p.n},
+         {"k", p.k},
+         {"gflops", list([&](const MachineSpeeds& m) { return m.products[i]; })},
+         {"fraction_of_peak", list([&](const MachineSpeeds& m) { return m.products[i] / m.peak(p.dtype); })}});
   }
   const Json json = {{"machine", machine_line()},
                      {"blas", blas_text()},
-                     {"threads", list([](const Measured& m) { return m.threads; })},
+                     {"threads", list([](const MachineSpeeds& m) { return m.threads; })},
                      {"fma_peak_gflops",
-                      {{"f32", list([](const Measured& m) { return m.peak_f32; })},
-                       {"f64", list([](const Measured& m) { return m.peak_f64; })}}},
+                      {{"f32", list([](const MachineSpeeds& m) { return m.peak_f32; })},
+                       {"f64", list([](const MachineSpeeds& m) { return m.peak_f64; })}}},
                      {"bandwidth_gb_per_s",
                       {{"cache_bytes_per_thread", cache_bytes},
                        {"memory_bytes", memory_bytes},
-                       {"read_cache", list([](const Measured& m) { return m.read_cache; })},
-                       {"read_memory", list([](const Measured& m) { return m.read_memory; })},
-                       {"update_cache", list([](const Measured& m) { return m.update_cache; })},
-                       {"update_memory", list([](const Measured& m) { return m.update_memory; })}}},
+                       {"read_cache", list([](const MachineSpeeds& m) { return m.read_cache; })},
+                       {"read_memory", list([](const MachineSpeeds& m) { return m.read_memory; })},
+                       {"update_cache", list([](const MachineSpeeds& m) { return m.update_cache; })},
+                       {"update_memory", list([](const MachineSpeeds& m) { return m.update_memory; })}}},
                      {"gemm", std::move(gemm)}};
   return json.dump() + "\n";
 }
 
-std::string as_text(const std::vector<Measured>& columns) {
+std::string as_text(const std::vector<MachineSpeeds>& columns) {
   std::vector<std::vector<std::string>> rows{{"", ""}};
-  for (const Measured& m : columns)
+  for (const MachineSpeeds& m : columns)
     rows.front().push_back(fmt::format("{} thread{}", m.threads, m.threads == 1 ? "" : "s"));
   const auto row = [&](std::string label, std::string unit, auto&& cell) {
     rows.push_back({std::move(label), std::move(unit)});
-    for (const Measured& m : columns) rows.back().push_back(cell(m));
+    for (const MachineSpeeds& m : columns) rows.back().push_back(cell(m));
   };
   const auto number = [](double value) { return fmt::format("{:.1f}", value); };
-  row("FMA peak, f32", "GFLOP/s", [&](const Measured& m) { return number(m.peak_f32); });
-  row("FMA peak, f64", "GFLOP/s", [&](const Measured& m) { return number(m.peak_f64); });
-  row("read, 1 MiB per thread", "GB/s", [&](const Measured& m) { return number(m.read_cache); });
-  row("read, 256 MiB", "GB/s", [&](const Measured& m) { return number(m.read_memory); });
-  row("update in place, 1 MiB per thread", "GB/s", [&](const Measured& m) { return number(m.update_cache); });
-  row("update in place, 256 MiB", "GB/s", [&](const Measured& m) { return number(m.update_memory); });
+  row("FMA peak, f32", "GFLOP/s", [&](const MachineSpeeds& m) { return number(m.peak_f32); });
+  row("FMA peak, f64", "GFLOP/s", [&](const MachineSpeeds& m) { return number(m.peak_f64); });
+  row("read, 1 MiB per thread", "GB/s", [&](const MachineSpeeds& m) { return number(m.read_cache); });
+  row("read, 256 MiB", "GB/s", [&](const MachineSpeeds& m) { return number(m.read_memory); });
+  row("update in place, 1 MiB per thread", "GB/s", [&](const MachineSpeeds& m) { return number(m.update_cache); });
+  row("update in place, 256 MiB", "GB/s", [&](const MachineSpeeds& m) { return number(m.update_memory); });
   for (std::size_t i = 0; i < std::size(products); ++i) {
-    const Product& p = products[i];
+    const TimedProduct& p = products[i];
     row(fmt::format("gemm {} {} {}x{}x{}", name(p.dtype), p.operands, p.m, p.n, p.k), "GFLOP/s",
-        [&](const Measured& m) {
+        [&](const MachineSpeeds& m) {
           return fmt::format("{:.1f} ({:2.0f} %)", m.products[i], 100 * m.products[i] / m.peak(p.dtype));
         });
   }
@@ -138,7 +139,7 @@ std::string as_text(const std::vector<Measured>& columns) {
 
 std::string bench_machine(bool json) {
   const int all = threads();
-  std::vector<Measured> columns{measure(1)};
+  std::vector<MachineSpeeds> columns{measure(1)};
   if (all > 1) columns.push_back(measure(all));
   return json ? as_json(columns) : as_text(columns);
 }

@@ -17,8 +17,7 @@
 namespace rz::tool {
 namespace {
 
-constexpr std::int64_t side = 1024;                         // of the matrices that the weights stand in
-constexpr std::size_t memory_bytes = std::size_t{1} << 28;  // as in `bench machine`
+constexpr std::int64_t side = 1024;  // of the matrices that the weights stand in
 
 // Matrices, and one more of a single row for the rest.
 void declare(ParameterStore& store, std::int64_t parameters) {

@@ -63,9 +63,9 @@ std::vector<NamedTensor> contents_of(ParameterStore& store, const TrainState& st
 }
 
 // A checkpoint's tensors by name.
-class Contents {
+class TensorsByName {
  public:
-  explicit Contents(std::string_view path) : file_(path) {
+  explicit TensorsByName(std::string_view path) : file_(path) {
     for (const SafetensorsEntry& entry : file_.entries()) by_name_.emplace(entry.name, &entry);
   }
   const SafetensorsFile& file() const { return file_; }
@@ -106,7 +106,7 @@ std::uint64_t checkpoint_bytes(ParameterStore& store) {
 }
 
 TrainState load_checkpoint(std::string_view path, ParameterStore& store) {
-  const Contents contents(path);
+  const TensorsByName contents(path);
   TrainState state;
   for (const IntegerField& field : integer_fields) {
     const std::int64_t value = contents.one(field.name, DType::i64).to_integers()[0];

@@ -3,20 +3,20 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
-#include <limits>
 #include <memory>
 
 #include "data/file.h"
 #include "tools/report/chart.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/compare_text.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/outputs.h"
 #include "tools/rezero/terminal.h"
 
 namespace rz::tool {
 namespace {
 
-struct Options {
+struct CompareOptions {
   std::vector<std::string> runs;
   std::optional<double> loss;
   std::string svg, csv;
@@ -39,12 +39,11 @@ report::LineChart curves_of(const Comparison& comparison) {
   return chart;
 }
 
-int run(const Options& options) {
+int run(const CompareOptions& options) {
   if (options.loss && !std::isfinite(*options.loss)) throw UsageError("--loss: it is not a finite number");
   check_files(options.json, {options.svg, options.csv});
   Comparison comparison{load_histories(options.runs), 0, !options.loss};
-  constexpr double none = std::numeric_limits<double>::quiet_NaN();
-  comparison.loss = options.loss ? *options.loss : lowest_loss(comparison.runs.front()).value_or(none);
+  comparison.loss = options.loss ? *options.loss : lowest_loss(comparison.runs.front()).value_or(nan);
   if (!options.svg.empty()) write_atomically(options.svg, report::svg(curves_of(comparison)));
   if (!options.csv.empty()) write_atomically(options.csv, comparison_csv(comparison));
   if (takes_standard_output({options.svg, options.csv})) return exit_success;
@@ -58,7 +57,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_compare(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CompareOptions>();
   CLI::App* const command = app.add_subcommand("compare", "Runs side by side: loss by epoch, speed-up, curves");
   command->footer(fmt::format(
       "Speed-ups are measured against the first run. A loss counts as reached at the first step at which the\n"

@@ -4,19 +4,18 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "data/csv.h"
 #include "data/text.h"
 #include "tools/rezero/notebook.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/terminal.h"
 
 namespace rz::tool {
 namespace {
 
 using Rows = std::vector<std::vector<std::string>>;
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
 
 std::string loss_cell(double loss) {
   return std::isfinite(loss) ? fmt::format("{:.{}f}", loss, loss < 100 ? 3 : 1) : "-";
@@ -29,7 +28,7 @@ const Metrics* epoch_of(const History& run, std::int64_t epoch) {
 
 double notebook_of(const History& run, std::int64_t epoch) {
   const std::span<const double> losses = notebook_losses(run.recipe);
-  return epoch <= std::ssize(losses) ? losses[static_cast<std::size_t>(epoch - 1)] : none;
+  return epoch <= std::ssize(losses) ? losses[static_cast<std::size_t>(epoch - 1)] : nan;
 }
 
 std::int64_t last_epoch(const Comparison& comparison) {
@@ -40,7 +39,7 @@ std::int64_t last_epoch(const Comparison& comparison) {
 }
 
 struct SpeedUp {
-  double steps = none, seconds = none, of_steps = none, of_seconds = none;  // of_...: against the first run
+  double steps = nan, seconds = nan, of_steps = nan, of_seconds = nan;  // of_...: against the first run
 };
 
 SpeedUp speed_up(const Comparison& comparison, const History& run) {
@@ -63,7 +62,7 @@ std::string runs_table(const Comparison& comparison) {
     rows.push_back({run.name, run.recipe.model.form, std::to_string(run.recipe.model.depth),
                     std::to_string(run.recipe.model.width), grouped(static_cast<std::uint64_t>(run.steps)),
                     fmt::format("{:.1f}", run.seconds),
-                    loss_cell(run.epochs.empty() ? none : run.epochs.back().train_loss),
+                    loss_cell(run.epochs.empty() ? nan : run.epochs.back().train_loss),
                     best < 0 ? "-" : fmt::format("{:.2f} %", 100 * best)});
   }
   return table_text(rows, "llrrrrrr");
@@ -84,7 +83,7 @@ std::string epochs_table(const Comparison& comparison) {
     rows.push_back({std::to_string(epoch)});
     for (const History& run : comparison.runs) {
       const Metrics* const line = epoch_of(run, epoch);
-      rows.back().push_back(loss_cell(line ? line->train_loss : none));
+      rows.back().push_back(loss_cell(line ? line->train_loss : nan));
       if (notebook_losses(run.recipe).empty()) continue;
       const double theirs = notebook_of(run, epoch);
       rows.back().push_back(std::isnan(theirs) ? "" : fmt::format("({:.2f})", theirs));
@@ -127,8 +126,8 @@ std::string comparison_json(const Comparison& comparison) {
                         {"step", line.step},
                         {"train_loss", line.train_loss},
                         {"train_accuracy", line.train_accuracy},
-                        {"validation_loss", line.validation_loss.value_or(none)},
-                        {"validation_accuracy", line.validation_accuracy.value_or(none)},
+                        {"validation_loss", line.validation_loss.value_or(nan)},
+                        {"validation_accuracy", line.validation_accuracy.value_or(nan)},
                         {"seconds", line.seconds}});
       if (const double theirs = notebook_of(run, line.epoch); !std::isnan(theirs))
         epochs.back()["notebook_train_loss"] = theirs;
@@ -164,9 +163,9 @@ std::string comparison_csv(const Comparison& comparison) {
     std::vector<double> row{static_cast<double>(epoch)};
     for (const History& run : comparison.runs) {
       const Metrics* const line = epoch_of(run, epoch);
-      row.push_back(line ? line->train_loss : none);
-      row.push_back(line ? line->validation_loss.value_or(none) : none);
-      row.push_back(line ? line->validation_accuracy.value_or(none) : none);
+      row.push_back(line ? line->train_loss : nan);
+      row.push_back(line ? line->validation_loss.value_or(nan) : nan);
+      row.push_back(line ? line->validation_accuracy.value_or(nan) : nan);
       if (!notebook_losses(run.recipe).empty()) row.push_back(notebook_of(run, epoch));
     }
     csv.row(row);

@@ -10,6 +10,7 @@
 #include "tools/rezero/contact_sheet.h"
 #include "tools/rezero/data_commands.h"
 #include "tools/rezero/model.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/outputs.h"
 #include "tools/rezero/terminal.h"
 
@@ -43,8 +44,6 @@ std::vector<std::int64_t> counts(const Dataset& data) {
 
 std::string type_text(const Dataset& data) { return data.real() ? std::string(name(data.values.dtype())) : "u8"; }
 
-std::string number(std::int64_t n) { return grouped(static_cast<std::uint64_t>(n)); }
-
 std::string report_of(const Recipe& recipe, const DataSplits& data) {
   constexpr std::size_t most_rows = 100;
   std::string out = recipe.data.name + "\n";
@@ -56,11 +55,11 @@ std::string report_of(const Recipe& recipe, const DataSplits& data) {
                                data.train.real() ? ", used as they are" : ", normalised when they are read"));
   for (const Dataset* split : {&data.train, &data.validation})
     line(split == &data.train ? "train" : "validation",
-         fmt::format("{:>9}  {}", number(split->size()), split->checksum()));
+         fmt::format("{:>9}  {}", count_text(split->size()), split->checksum()));
   const std::vector<std::int64_t> train = counts(data.train), validation = counts(data.validation);
   std::vector<std::vector<std::string>> rows{{"class", "train", "validation"}};
   for (std::size_t k = 0; k < std::min(train.size(), most_rows); ++k)
-    rows.push_back({printable(data.train.class_names[k]), number(train[k]), number(validation[k])});
+    rows.push_back({printable(data.train.class_names[k]), count_text(train[k]), count_text(validation[k])});
   out += "\n" + table_text(rows, "lrr");
   if (train.size() > most_rows) out += fmt::format("and {} classes more (--json has all)\n", train.size() - most_rows);
   return out;

@@ -17,7 +17,7 @@
 namespace rz::tool {
 namespace {
 
-struct Options {
+struct DoctorOptions {
   std::string runs = "runs";
   int threads = 0;
   bool json = false;
@@ -46,7 +46,7 @@ std::string document(const std::vector<SystemLine>& lines, const std::vector<Che
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-int run(const Options& options) {
+int run(const DoctorOptions& options) {
   set_threads(options.threads);
   const bool waits = redraws(Stream::error);
   if (waits) say("a few seconds of tests ...");
@@ -62,7 +62,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_doctor(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DoctorOptions>();
   CLI::App* const command = app.add_subcommand("doctor", "Check this machine: a page for a bug report");
   command->footer(
       "Prints versions, machine, limits, disks and environment, then checks each with `passed` or `FAILED`: products\n"

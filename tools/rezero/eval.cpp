@@ -20,14 +20,14 @@
 namespace rz::tool {
 namespace {
 
-struct Options {
+struct EvalOptions {
   SourceOptions source;
   std::string split, input, output, precision = "f32";
   int threads = 0;
   bool json = false;
 };
 
-void check_options(const Options& options) {
+void check_options(const EvalOptions& options) {
   if (options.input.empty() != options.output.empty()) {
     throw UsageError(options.input.empty() ? "--output: there are no inputs to give outputs for (add --input FILE.npy)"
                                            : "--input: the outputs have no place to go (add --output FILE.npy)");
@@ -51,7 +51,7 @@ Tensor outputs_of(const nn::Model& model, const Tensor& inputs) {
   return outputs;
 }
 
-int write_outputs(const Options& options, const Source& source, DType precision) {
+int write_outputs(const EvalOptions& options, const Source& source, DType precision) {
   const Tensor inputs = read_inputs(options.input, *source.model, precision);
   const Tensor outputs = outputs_of(*source.model, inputs);
   save_npy(options.output, outputs);
@@ -67,7 +67,7 @@ int write_outputs(const Options& options, const Source& source, DType precision)
   return exit_success;
 }
 
-int evaluate_split(const Options& options, const Source& source) {
+int evaluate_split(const EvalOptions& options, const Source& source) {
   const Dataset split = load_split(source.recipe, options.split.empty() ? "validation" : options.split);
   const Evaluation result = evaluate(*source.model, split);
   if (options.json) {
@@ -81,7 +81,7 @@ int evaluate_split(const Options& options, const Source& source) {
   return exit_success;
 }
 
-int run(const Options& options) {
+int run(const EvalOptions& options) {
   set_threads(options.threads);
   const DType precision = precision_named(options.precision);
   check_options(options);
@@ -92,7 +92,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_eval(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<EvalOptions>();
   CLI::App* const command = app.add_subcommand("eval", "Loss and accuracy on data, or outputs for given inputs");
   command->footer(
       "Examples:\n"

@@ -9,7 +9,7 @@
 namespace rz::tool {
 namespace {
 
-constexpr std::int64_t batch_size = 500;  // part of the result: sums are taken batch by batch
+constexpr std::int64_t evaluated_at_once = 500;  // part of the result: sums are taken batch by batch
 
 std::int64_t count_equal(const Tensor& predictions, const Tensor& labels) {
   const std::vector<std::int64_t> a = predictions.to_integers(), b = labels.to_integers();
@@ -36,7 +36,7 @@ class Evaluating {
 Evaluation evaluate(nn::Model& model, const Dataset& data) {
   const Evaluating mode(model);
   const ParameterStore& store = model.parameters();
-  Loader loader(data, {.batch_size = batch_size, .shuffle = false, .normalisation = {}, .dtype = store.dtype()});
+  Loader loader(data, {.batch_size = evaluated_at_once, .shuffle = false, .normalisation = {}, .dtype = store.dtype()});
   Evaluation result;
   double loss_sum = 0;
   std::int64_t correct = 0;

@@ -20,15 +20,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t million = 1'000'000;
+constexpr std::uint64_t megabyte = 1'000'000;
 
 PublishedSet idx_set(const char* name, const char* address, const std::array<const char*, 4>& sums) {
   return {name,
           address,
-          {{"train-images-idx3-ubyte.gz", sums[0], 50 * million},
-           {"train-labels-idx1-ubyte.gz", sums[1], million},
-           {"t10k-images-idx3-ubyte.gz", sums[2], 10 * million},
-           {"t10k-labels-idx1-ubyte.gz", sums[3], million}}};
+          {{"train-images-idx3-ubyte.gz", sums[0], 50 * megabyte},
+           {"train-labels-idx1-ubyte.gz", sums[1], megabyte},
+           {"t10k-images-idx3-ubyte.gz", sums[2], 10 * megabyte},
+           {"t10k-labels-idx1-ubyte.gz", sums[3], megabyte}}};
 }
 
 std::vector<PublishedSet> all_sets() {
@@ -40,12 +40,12 @@ std::vector<PublishedSet> all_sets() {
   return {
       {"cifar10",
        toronto,
-       {{"cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530", 400 * million, std::move(cifar10)}}},
+       {{"cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530", 400 * megabyte, std::move(cifar10)}}},
       {"cifar100",
        toronto,
        {{"cifar-100-binary.tar.gz",
          "03b5dce01913d631647c71ecec9e9cb8",
-         400 * million,
+         400 * megabyte,
          {{"train.bin", 50000 * 3074}, {"test.bin", 10000 * 3074}}}}},
       idx_set("mnist", "https://ossci-datasets.s3.amazonaws.com/mnist/",
               {"f68b3c2dcbeaaa9fbdd348bbdeb94873", "d53e105ee54ea40749a09fcbcd1e9432",
@@ -55,10 +55,10 @@ std::vector<PublishedSet> all_sets() {
                "bef4ecab320f06d8554ea6380940ec79", "bb300cfdad3c16e7a12a480ee83cd310"}),
       {"enwik8",
        mahoney,
-       {{"enwik8.zip", "", 100 * million, {{"enwik8", 100 * million, "a1fa5ffddb56f4953e226637dabbb36a"}}}}},
+       {{"enwik8.zip", "", 100 * megabyte, {{"enwik8", 100 * megabyte, "a1fa5ffddb56f4953e226637dabbb36a"}}}}},
       {"text8",
        mahoney,
-       {{"text8.zip", "", 100 * million, {{"text8", 100 * million, "3bea1919949baf155f99411df5fada7e"}}}}},
+       {{"text8.zip", "", 100 * megabyte, {{"text8", 100 * megabyte, "3bea1919949baf155f99411df5fada7e"}}}}},
   };
 }
 

@@ -23,7 +23,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct InfoOptions {
   std::string recipe;
   std::vector<std::string> settings;
   int threads = 0;
@@ -111,7 +111,7 @@ std::string model_json(const nn::Model& model, const Recipe& recipe, bool measur
   return json.dump() + "\n";
 }
 
-int run(const Options& options) {
+int run(const InfoOptions& options) {
   set_threads(options.threads);
   if (options.recipe.empty()) {
     if (!options.settings.empty())
@@ -137,7 +137,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_info(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InfoOptions>();
   CLI::App* const command = app.add_subcommand("info", "This build and this machine; or the model of a recipe");
   command->footer(
       "Without RECIPE: versions, processor, BLAS with a test of it, devices and data sets. With it: the model's\n"

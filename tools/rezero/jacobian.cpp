@@ -26,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct JacobianOptions {
   SourceOptions source;
   InputOptions inputs;
   std::string of = "stack", precision = "f64", memory = "1GiB", out, svg;
@@ -34,7 +34,7 @@ struct Options {
   bool json = false;
 };
 
-isometry::Result analyze(const Options& options, const Source& source, const Tensor& inputs, DType precision,
+isometry::Result analyze(const JacobianOptions& options, const Source& source, const Tensor& inputs, DType precision,
                          std::int64_t memory) {
   const isometry::Part part =
       options.of == "stack" ? isometry::stack_part(*source.model) : isometry::network_part(*source.model);
@@ -50,7 +50,7 @@ isometry::Result analyze(const Options& options, const Source& source, const Ten
   return isometry::result_of(std::move(spectra), rows, cols, options.of, precision);
 }
 
-void check_options(const Options& options) {
+void check_options(const JacobianOptions& options) {
   check_inputs(options.inputs);
   parse_size(options.memory, "--memory");
   std::error_code error;
@@ -65,7 +65,7 @@ void check_options(const Options& options) {
   check_files(options.json, {options.out, options.svg});
 }
 
-void write_result(const Options& options, const isometry::Result& result, const std::string& title) {
+void write_result(const JacobianOptions& options, const isometry::Result& result, const std::string& title) {
   std::string picture;
   if (!options.svg.empty())
     picture = report::svg(report::spectrum_histogram(title, {report::spectrum_panel(result.of, result)}));
@@ -78,7 +78,7 @@ void write_result(const Options& options, const isometry::Result& result, const 
   if (!options.svg.empty()) write_atomically(options.svg, picture);
 }
 
-int run(const Options& options) {
+int run(const JacobianOptions& options) {
   set_threads(options.threads);
   const DType precision = precision_named(options.precision);
   check_options(options);
@@ -99,7 +99,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_jacobian(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<JacobianOptions>();
   CLI::App* const command = app.add_subcommand("jacobian", "Exact Jacobian of a network and its singular values");
   command->footer(
       "The stack is the last hidden state with respect to the first (the input layer's output), the network its\n"

@@ -15,8 +15,6 @@
 namespace rz::tool {
 namespace {
 
-std::string number(double value) { return number_text(value, 4); }
-
 // How far the singular values lie from 1 together, and from each other.
 std::string scale_text(const isometry::Summary& s) {
   const double scale = std::sqrt(s.mean_square);
@@ -46,11 +44,12 @@ std::string spread_text(const isometry::Result& stack) {
 
 std::string start_text(const isometry::Start& start) {
   std::vector<std::vector<std::string>> rows{{"layer", "gate", "|F|/|x|", "|x|"}};
-  rows.push_back({"0", "", "", number(start.input_norm)});
+  rows.push_back({"0", "", "", number_text(start.input_norm)});
   constexpr std::size_t most_layers = 16;
   for (const std::size_t l : evenly_spaced(start.layers.size(), most_layers)) {
     const isometry::LayerStart& layer = start.layers[l];
-    rows.push_back({std::to_string(l + 1), number(layer.gate), number(layer.branch_ratio), number(layer.norm)});
+    rows.push_back(
+        {std::to_string(l + 1), number_text(layer.gate), number_text(layer.branch_ratio), number_text(layer.norm)});
   }
   const isometry::Summary& s = start.stack.summary;
   const bool noise = isometry::smallest_is_noise(s);

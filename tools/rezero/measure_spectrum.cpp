@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "tools/isometry/measure.h"
@@ -11,14 +10,13 @@
 #include "tools/rezero/command.h"
 #include "tools/rezero/evenly_spaced.h"
 #include "tools/rezero/measured.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/progress.h"
 #include "tools/rezero/size.h"
 #include "tools/rezero/terminal.h"
 
 namespace rz::tool {
 namespace {
-
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 // The product form where the model is layered.
 std::string method_of(const SpectrumOptions& options, const nn::Model& model) {

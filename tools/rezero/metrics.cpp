@@ -28,7 +28,7 @@ std::string residual_text(const std::optional<ResidualWeights>& weights) {
                      json_number(weights->min), json_number(weights->mean_abs), json_number(weights->max));
 }
 
-double number(const json& value) {
+double number_or_nan(const json& value) {
   return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
 }
 
@@ -43,21 +43,22 @@ Metrics metrics_of(const json& line) {
   m.of_epoch = kind == "epoch";
   m.step = line.at("step");
   m.epoch = line.at("epoch");
-  m.train_loss = number(line.at("train_loss"));
-  m.train_accuracy = number(line.at("train_accuracy"));
+  m.train_loss = number_or_nan(line.at("train_loss"));
+  m.train_accuracy = number_or_nan(line.at("train_accuracy"));
   m.validation_loss = optional_number(line.at("validation_loss"));
   m.validation_accuracy = optional_number(line.at("validation_accuracy"));
-  for (const auto& [role, rate] : line.at("learning_rate").items()) m.learning_rate.emplace_back(role, number(rate));
-  m.gradient_norm = number(line.at("gradient_norm"));
+  for (const auto& [role, rate] : line.at("learning_rate").items())
+    m.learning_rate.emplace_back(role, number_or_nan(rate));
+  m.gradient_norm = number_or_nan(line.at("gradient_norm"));
   if (const json& weights = line.at("residual_weights"); !weights.is_null()) {
     m.residual_weights.emplace();
-    for (const json& value : weights.at("values")) m.residual_weights->values.push_back(number(value));
-    m.residual_weights->min = number(weights.at("min"));
-    m.residual_weights->mean_abs = number(weights.at("mean_abs"));
-    m.residual_weights->max = number(weights.at("max"));
+    for (const json& value : weights.at("values")) m.residual_weights->values.push_back(number_or_nan(value));
+    m.residual_weights->min = number_or_nan(weights.at("min"));
+    m.residual_weights->mean_abs = number_or_nan(weights.at("mean_abs"));
+    m.residual_weights->max = number_or_nan(weights.at("max"));
   }
-  m.seconds = number(line.at("seconds"));
-  m.examples_per_second = number(line.at("examples_per_second"));
+  m.seconds = number_or_nan(line.at("seconds"));
+  m.examples_per_second = number_or_nan(line.at("examples_per_second"));
   m.peak_bytes = line.at("peak_bytes");
   return m;
 }

@@ -13,12 +13,6 @@
 namespace rz::tool {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
-
 // Success only for a text that is a number from end to end.
 template <class T>
 std::errc read_number(std::string_view text, T& value) {
@@ -76,6 +70,14 @@ std::string check_whole_number(const std::string& text) {
   std::int64_t value = 0;
   return read_number(trimmed(text), value) == std::errc() ? "" : why_no_number(text);
 }
+
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+std::string count_text(std::int64_t value) { return grouped(static_cast<std::uint64_t>(value)); }
 
 std::string number_text(double value, int digits) {
   return std::isnan(value) ? "-" : fmt::format("{:.{}g}", value, digits);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,11 @@ std::string why_no_number(std::string_view text);
 // For CLI::Option::check: the parser takes the largest number in place of one beyond 2^63.
 std::string check_whole_number(const std::string& text);
 
-std::string number_text(double value, int digits);                // "-" for NaN
+std::string_view trimmed(std::string_view text);  // without blanks at its ends
+
+inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();  // what is not known
+std::string count_text(std::int64_t value);                              // 1,234,567
+std::string number_text(double value, int digits = 4);                   // "-" for NaN
 std::string number_text(double value, double error, int digits);  // "1.5 +- 0.2"; without an error of rounding alone
 
 }  // namespace rz::tool

@@ -13,7 +13,8 @@ namespace rz::tool {
 double fma_peak(DType dtype, int rounds = 15);
 
 // Bytes per second over memory of so many bytes in all, an equal part per thread in use; the best of `rounds` rounds.
-double read_bandwidth(std::size_t bytes, int rounds = 8);    // sum of x
-double update_bandwidth(std::size_t bytes, int rounds = 8);  // x = a x: read and written, both counted
+double read_bandwidth(std::size_t bytes, int rounds = 8);          // sum of x
+double update_bandwidth(std::size_t bytes, int rounds = 8);        // x = a x: read and written, both counted
+inline constexpr std::size_t memory_bytes = std::size_t{1} << 28;  // beyond all caches
 
 }  // namespace rz::tool

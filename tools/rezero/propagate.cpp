@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -28,9 +27,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using isometry::LayerStatistics;
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-struct Options {
+struct PropagateOptions {
   SourceOptions source;
   InputOptions inputs;
   std::optional<std::int64_t> seeds;
@@ -49,7 +47,7 @@ struct Propagation {
   std::vector<Line> theory;
 };
 
-bool draws(const Options& o) { return o.source.run.empty() && o.source.weights.empty(); }
+bool draws(const PropagateOptions& o) { return o.source.run.empty() && o.source.weights.empty(); }
 
 std::vector<Line> theory_lines(const isometry::RandomNet& net, const LayerStatistics& first) {
   const auto path = isometry::signal_theory(net, first.q.value, std::isnan(first.c.value) ? 0 : first.c.value);
@@ -66,7 +64,7 @@ std::vector<Line> theory_lines(const isometry::RandomNet& net, const LayerStatis
   return lines;
 }
 
-void add_theory(const Options& options, const nn::Model& model, const Tensor& x, Propagation& p) {
+void add_theory(const PropagateOptions& options, const nn::Model& model, const Tensor& x, Propagation& p) {
   isometry::ModelTheory theory = isometry::model_theory(model, isometry::stack_part(model), x);
   if (theory.net && !initial_weights(options.source)) theory = {{}, trained_weights};
   p.theory.assign(p.layers.size(), {});
@@ -79,7 +77,7 @@ void add_theory(const Options& options, const nn::Model& model, const Tensor& x,
   p.theory_reason = theory.reason;
 }
 
-Propagation measure(const Options& options) {
+Propagation measure(const PropagateOptions& options) {
   Propagation p;
   p.seeds = options.seeds.value_or(draws(options) ? 10 : 1);
   std::vector<std::vector<std::vector<isometry::LayerSignal>>> signals;
@@ -162,8 +160,8 @@ std::vector<NamedTensor> arrays_of(const Propagation& p) {
   return arrays;
 }
 
-std::string number(double value) { return number_text(value, 4); }
-std::string number(const isometry::Estimate& e) { return number_text(e.value, e.standard_error, 4); }
+std::string cell(double value) { return number_text(value, 4); }
+std::string cell(const isometry::Estimate& e) { return number_text(e.value, e.standard_error, 4); }
 
 std::string text_of(const Propagation& p) {
   std::vector<std::vector<std::string>> rows{
@@ -171,8 +169,8 @@ std::string text_of(const Propagation& p) {
   for (const std::size_t l : evenly_spaced(p.layers.size(), 17)) {
     const LayerStatistics& s = p.layers[l];
     const Line& t = p.theory[l];
-    rows.push_back({std::to_string(l), number(s.q), number(t.q), number(s.c), number(t.c), number(s.gradient_norm),
-                    number(t.gradient_norm), number(s.apjn), number(t.apjn), number(s.branch_ratio.value)});
+    rows.push_back({std::to_string(l), cell(s.q), cell(t.q), cell(s.c), cell(t.c), cell(s.gradient_norm),
+                    cell(t.gradient_norm), cell(s.apjn), cell(t.apjn), cell(s.branch_ratio.value)});
   }
   std::string text = fmt::format(
       "{}: signals by depth, hidden states from 0\n  weights  {}\n  inputs   {}\n\n"
@@ -225,7 +223,7 @@ report::ChartGrid charts_of(const Propagation& p) {
   return grid;
 }
 
-int run(const Options& options) {
+int run(const PropagateOptions& options) {
   set_threads(options.output.threads);
   check_inputs(options.inputs);
   if (options.seeds && !draws(options))
@@ -244,7 +242,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_propagate(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<PropagateOptions>();
   CLI::App* const command =
       app.add_subcommand("propagate", "Forward and backward signal of a network by depth, beside mean field");
   command->footer(

@@ -22,7 +22,7 @@ namespace rz::tool {
 namespace {
 
 // Odd sizes: kernels and BLAS libraries go wrong at the edges of their blocks.
-constexpr std::int64_t depth = 16, width = 133, batch_size = 65, batches = 20;
+constexpr std::int64_t net_depth = 16, net_width = 133, batch_size = 65, batches = 20;
 constexpr double rate = 0.02;
 
 constexpr std::size_t stored = 4;
@@ -57,7 +57,7 @@ std::vector<double> reference_losses(DType precision, int steps) {
   shapes.train = batch_size * batches;
   shapes.validation = 1;
   const DataSplits data = make_shapes(shapes);
-  nn::FullyConnected net({.depth = depth, .width = width, .residual = {.form = nn::Form::rezero}});
+  nn::FullyConnected net({.depth = net_depth, .width = net_width, .residual = {.form = nn::Form::rezero}});
   net.parameters().build(1, precision);
   const auto optimizer = optim::Optimizer::create({.name = "sgd", .learning_rate = rate});
   Loader loader(data.train, {.batch_size = batch_size, .dtype = precision});

@@ -4,16 +4,11 @@
 
 #include <cstdint>
 
-#include "data/text.h"
 #include "tools/isometry/verdict.h"
 #include "tools/rezero/numbers.h"
 
 namespace rz::tool {
-namespace {
-
-std::string count(std::int64_t value) { return grouped(static_cast<std::uint64_t>(value)); }
-
-}  // namespace
+namespace {}  // namespace
 
 std::string verdict(const isometry::Result& result) { return isometry::verdicts(result).front().text; }
 
@@ -37,9 +32,9 @@ std::string spectrum_text(const isometry::Result& result, std::string_view netwo
   line("mean natural logarithm", number_text(s.mean_log, s.mean_log_se, 6));
   line("condition number",
        floored ? fmt::format("above {:.2g}", s.max / result.floor) : isometry::power_of_ten(s.log10_condition, 6));
-  line("resolved", fmt::format("{} of {}", count(counts.resolved), count(counts.all)));
-  line("below the floor", fmt::format("{} (floor {:.2g})", count(counts.below_floor()), result.floor));
-  line("exact zeros", count(counts.exact_zeros));
+  line("resolved", fmt::format("{} of {}", count_text(counts.resolved), count_text(counts.all)));
+  line("below the floor", fmt::format("{} (floor {:.2g})", count_text(counts.below_floor()), result.floor));
+  line("exact zeros", count_text(counts.exact_zeros));
   return text + fmt::format("\n{}\n", verdict(result));
 }
 

@@ -17,7 +17,7 @@
 namespace rz::tool {
 namespace {
 
-struct Options {
+struct SweepOptions {
   std::string recipe, out, by = "validation_accuracy";
   std::vector<std::string> settings, grids;
   std::int64_t seeds = 1;
@@ -26,7 +26,7 @@ struct Options {
   bool json = false;
 };
 
-SweepMeasure measure_of(const Options& options) {
+SweepMeasure measure_of(const SweepOptions& options) {
   if (options.by == "validation_loss") return SweepMeasure::validation_loss;
   if (options.by == "train_loss") return SweepMeasure::train_loss;
   if (options.by == "steps_to_loss") return SweepMeasure::steps_to_loss;
@@ -34,7 +34,7 @@ SweepMeasure measure_of(const Options& options) {
 }
 
 // What the folder belongs to: another recipe or other settings would mix runs that cannot be compared.
-void claim(const std::string& folder, const Options& options) {
+void claim(const std::string& folder, const SweepOptions& options) {
   std::string wanted = read_file(options.recipe);
   for (const std::string& setting : options.settings) wanted += "# --set " + setting + "\n";
   const std::string path = folder + "/sweep.toml";
@@ -62,7 +62,7 @@ int exit_of(const SweepPlan& plan, std::span<const SweepResult> results) {
   return exit_failure;
 }
 
-int run(const Options& options) {
+int run(const SweepOptions& options) {
   const SweepMeasure measure = measure_of(options);
   if (measure == SweepMeasure::steps_to_loss && !options.loss)
     throw UsageError("--by: steps_to_loss needs the loss to reach (--loss X)");
@@ -90,7 +90,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_sweep(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<SweepOptions>();
   CLI::App* const command =
       app.add_subcommand("sweep", "A recipe over a grid of values and seeds, several runs at a time");
   command->footer(

@@ -7,18 +7,13 @@
 #include "data/text.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/model.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/sweep.h"
 
 namespace rz::tool {
 namespace {
 
 constexpr std::int64_t most_runs = 10000;
-
-std::string trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return std::string(text);
-}
 
 std::string last_word(std::string_view key) { return std::string(key.substr(key.rfind('.') + 1)); }
 
@@ -58,7 +53,7 @@ Grid parse_grid(std::string_view text) {
   const std::size_t equal = text.find('=');
   if (equal == std::string_view::npos)
     throw UsageError(fmt::format("--grid: '{}' has no '=' (write --grid section.key=v1,v2,...)", printable(text)));
-  Grid grid{trimmed(text.substr(0, equal)), {}};
+  Grid grid{std::string(trimmed(text.substr(0, equal))), {}};
   int depth = 0;
   char quote = 0;
   std::string value;
@@ -67,7 +62,7 @@ Grid parse_grid(std::string_view text) {
     if (std::ranges::find(grid.values, trimmed(value)) != grid.values.end())
       throw UsageError(
           fmt::format("--grid: {} has the value {} twice", printable(grid.key), printable(trimmed(value))));
-    grid.values.push_back(trimmed(value));
+    grid.values.emplace_back(trimmed(value));
     value.clear();
   };
   for (const char c : text.substr(equal + 1)) {

@@ -4,20 +4,19 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "data/csv.h"
 #include "data/file.h"
 #include "tools/rezero/history.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/sweep.h"
 #include "tools/rezero/terminal.h"
 
 namespace rz::tool {
 namespace {
 
-constexpr double none = std::numeric_limits<double>::quiet_NaN();
 constexpr const char* status_names[] = {"missing", "complete", "diverged", "failed"};
 constexpr const char* measure_names[] = {"validation accuracy", "validation loss", "training loss",
                                          "steps to the loss"};
@@ -31,16 +30,16 @@ double value_of(const SweepResult& r, SweepMeasure measure) {
     case SweepMeasure::train_loss:
       return r.train_loss;
     case SweepMeasure::steps_to_loss:
-      return r.steps_to_loss ? static_cast<double>(*r.steps_to_loss) : none;
+      return r.steps_to_loss ? static_cast<double>(*r.steps_to_loss) : nan;
   }
-  return none;
+  return nan;
 }
 
 // Runs that differ in the seed alone.
 struct Cell {
   std::vector<std::string> values;
   int runs = 0, measured = 0;  // of these, with a value
-  double mean = none, deviation = none;
+  double mean = nan, deviation = nan;
 };
 
 std::vector<Cell> cells_of(const SweepPlan& plan, std::span<const SweepResult> results, SweepMeasure measure) {
@@ -87,7 +86,7 @@ std::vector<Cell> best_cells(const SweepPlan& plan, std::span<const SweepResult>
   return best;
 }
 
-std::string number(double value) { return std::isfinite(value) ? fmt::format("{:.5g}", value) : "-"; }
+std::string number_or_dash(double value) { return std::isfinite(value) ? fmt::format("{:.5g}", value) : "-"; }
 
 }  // namespace
 
@@ -95,7 +94,7 @@ std::vector<SweepResult> sweep_results(const SweepPlan& plan, const std::string&
   std::vector<SweepResult> results;
   for (const SweepRun& run : plan.runs) {
     SweepResult r;
-    r.train_loss = r.validation_loss = r.validation_accuracy = r.best_accuracy = none;
+    r.train_loss = r.validation_loss = r.validation_accuracy = r.best_accuracy = nan;
     const std::string path = folder + "/" + run.folder;
     if (std::filesystem::exists(path + ".done")) {
       const std::string outcome = read_file(path + ".done");
@@ -111,11 +110,11 @@ std::vector<SweepResult> sweep_results(const SweepPlan& plan, const std::string&
       r.seconds = history.seconds;
       if (!history.epochs.empty() && r.status == SweepResult::complete) {
         r.train_loss = history.epochs.back().train_loss;
-        r.validation_loss = history.epochs.back().validation_loss.value_or(none);
-        r.validation_accuracy = history.epochs.back().validation_accuracy.value_or(none);
+        r.validation_loss = history.epochs.back().validation_loss.value_or(nan);
+        r.validation_accuracy = history.epochs.back().validation_accuracy.value_or(nan);
       }
       for (const Metrics& epoch : history.epochs)
-        r.best_accuracy = std::fmax(r.best_accuracy, epoch.validation_accuracy.value_or(none));
+        r.best_accuracy = std::fmax(r.best_accuracy, epoch.validation_accuracy.value_or(nan));
       if (const auto point = loss ? reached(history, *loss) : std::nullopt) r.steps_to_loss = point->step;
     }
     results.push_back(r);
@@ -151,8 +150,8 @@ std::string sweep_text(const SweepPlan& plan, std::span<const SweepResult> resul
   for (const char* name : {"mean", "deviation", "seeds"}) rows[0].emplace_back(name);
   for (const Cell& cell : best_cells(plan, results, measure)) {
     rows.push_back(cell.values);
-    rows.back().push_back(number(cell.mean));
-    rows.back().push_back(number(cell.deviation));
+    rows.back().push_back(number_or_dash(cell.mean));
+    rows.back().push_back(number_or_dash(cell.deviation));
     rows.back().push_back(cell.measured == cell.runs ? std::to_string(cell.runs)
                                                      : fmt::format("{} of {}", cell.measured, cell.runs));
   }

@@ -4,7 +4,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -15,6 +14,7 @@
 #include "tools/isometry/theory/signal.h"
 #include "tools/report/chart.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/theory_commands.h"
 #include "tools/rezero/theory_options.h"
 #include "tools/rezero/theory_text.h"
@@ -23,7 +23,6 @@ namespace rz::tool {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 struct Theory {
   std::optional<isometry::RandomNet> net;  // absent: a limit law

@@ -14,7 +14,7 @@
 namespace rz::tool {
 namespace {
 
-std::string activation_names() {
+std::string listed_activations() {
   std::string names;
   for (const ScalarFunction f : activations()) names += (names.empty() ? "" : ", ") + std::string(info(f).name);
   return names;
@@ -79,7 +79,7 @@ void check_limit(const TheoryOptions& o) {
 }  // namespace
 
 void add_activation(CLI::App& command, NetOptions& options) {
-  command.add_option("--activation", options.activation, "One of " + activation_names())->type_name("NAME");
+  command.add_option("--activation", options.activation, "One of " + listed_activations())->type_name("NAME");
   number(command, "--negative-slope", options.negative_slope, "Of leaky_relu (default 0.01)", "S");
 }
 
@@ -105,7 +105,7 @@ nn::Branch branch_of(const NetOptions& options) {
 
 Scalar activation_of(const NetOptions& options) {
   if (options.activation.empty())
-    throw UsageError(fmt::format("--activation: none was given ({})", activation_names()));
+    throw UsageError(fmt::format("--activation: none was given ({})", listed_activations()));
   return checked_usage("--activation", [&] {
     const ScalarFunction f = activation_named(options.activation);
     if (options.negative_slope && f != ScalarFunction::leaky_relu)

@@ -25,7 +25,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using isometry::PhaseDiagram;
 
-struct Options {
+struct PhaseOptions {
   NetOptions net;
   std::string sigma_w, sigma_b, grid = "101x101", here;
   OutputOptions output;
@@ -54,7 +54,7 @@ Interval sigmas(const std::string& text, const char* flag) {
   return interval;
 }
 
-std::optional<Interval> here_of(const Options& o, const Interval& w, const Interval& b) {
+std::optional<Interval> here_of(const PhaseOptions& o, const Interval& w, const Interval& b) {
   if (o.here.empty()) return std::nullopt;
   refuse(o.output.svg.empty() && o.output.png.empty(), "--here",
          "marks the picture, but none was asked for (--svg, --png)");
@@ -68,7 +68,7 @@ std::optional<Interval> here_of(const Options& o, const Interval& w, const Inter
   return here;
 }
 
-Question question_of(const Options& o) {
+Question question_of(const PhaseOptions& o) {
   Question q{.activation = activation_of(o.net), .window = {}, .here = {}};
   const Interval w = sigmas(o.sigma_w, "--sigma-w"), b = sigmas(o.sigma_b, "--sigma-b");
   q.window = {w.low, w.high, b.low, b.high};
@@ -186,7 +186,7 @@ std::string text_of(const PhaseDiagram& d, const Question& q) {
   return text + "\ncritical line chi_1 = 1\n" + table_text(rows, "rrr");
 }
 
-int run(const Options& options) {
+int run(const PhaseOptions& options) {
   set_threads(options.output.threads);
   const Question q = question_of(options);
   check_outputs(options.output);
@@ -204,7 +204,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_theory_phase(CLI::App& theory) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<PhaseOptions>();
   CLI::App* const command = theory.add_subcommand("phase", "Phase diagram over sigma_w and sigma_b");
   command->footer(
       "Example:\n"

@@ -20,7 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct RecommendOptions {
   NetOptions net;
   std::optional<double> sigma_w, sigma_b, max_variance;
   std::optional<std::int64_t> depth;
@@ -28,7 +28,7 @@ struct Options {
   OutputOptions output;
 };
 
-isometry::Limits limits_of(const Options& o) {
+isometry::Limits limits_of(const RecommendOptions& o) {
   if (o.max_variance.has_value() == !o.singular_values.empty())
     throw UsageError("theory recommend: give one limit (--max-variance V or --singular-values LO:HI)");
   isometry::Limits limits;
@@ -46,14 +46,14 @@ isometry::Limits limits_of(const Options& o) {
 }
 
 // What may do where no deep network keeps the limits.
-const char* way_out(const Options& o) {
+const char* way_out(const RecommendOptions& o) {
   if (weights_of(o.net) == isometry::Weights::gaussian) return "--weights orthogonal, or --form rezero, may do";
   return o.max_variance ? "fewer layers, or --form rezero, may do"
                         : "fewer layers, --max-variance, or --form rezero, may do";
 }
 
 // The network of these options, without what is recommended.
-isometry::RandomNet asked(const Options& o) {
+isometry::RandomNet asked(const RecommendOptions& o) {
   if (!o.depth || *o.depth < 1 || *o.depth > 1000000)
     throw UsageError("--depth: give a number of layers from 1 to 1000000 (--depth L)");
   const bool deep = o.net.form != "rezero";
@@ -72,7 +72,7 @@ isometry::RandomNet asked(const Options& o) {
 }
 
 // The network that keeps the limits.
-isometry::RandomNet recommended(const Options& o) {
+isometry::RandomNet recommended(const RecommendOptions& o) {
   const isometry::Limits limits = limits_of(o);
   isometry::RandomNet net = asked(o);
   const bool deep = o.net.form != "rezero";
@@ -111,7 +111,7 @@ std::string title_of(const isometry::RandomNet& net) {
                      net.residual() ? fmt::format(", gate {:.8g} of {}", net.gates[0], residual_layer(net)) : "");
 }
 
-int run(const Options& options) {
+int run(const RecommendOptions& options) {
   set_threads(options.output.threads);
   const isometry::RandomNet net = recommended(options);
   check_outputs(options.output);
@@ -131,7 +131,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_theory_recommend(CLI::App& theory) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<RecommendOptions>();
   CLI::App* const command =
       theory.add_subcommand("recommend", "Where to start so that the singular values keep within limits");
   command->footer(

@@ -17,7 +17,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;  // writes null for what is not finite
 
-std::string number(double value) {
+std::string number_or_word(double value) {
   if (std::isnan(value)) return "-";
   return std::isinf(value) ? (value > 0 ? "infinite" : "-infinite") : fmt::format("{:.8g}", value);
 }
@@ -183,39 +183,41 @@ std::string mean_field_text(const isometry::MeanField& f, const isometry::Random
                                                                  : "gradients explode";
   return fmt::format("mean field{}: {} phase, {}\n", net.residual() ? " of the branches alone, h = W f(h) + b" : "",
                      isometry::name(f.phase), grow) +
-         line("q*", number(f.q_star), "fixed point of the squared length") +
-         line("chi_1", number(f.chi_1), "factor of the gradient's second moment per layer") +
-         line("V'(q*)", number(f.v_prime), "factor of a deviation from q* per layer") +
-         line("xi_q", number(f.xi_q), "depth scale of lengths, layers") +
-         line("c*", number(f.c_star), "correlation that two inputs end with") +
-         line("xi_c", number(f.xi_c), "depth scale of correlations, layers") +
-         line("E f'^2, E f'^4", number(f.mu_1) + ", " + number(f.mu_2), "");
+         line("q*", number_or_word(f.q_star), "fixed point of the squared length") +
+         line("chi_1", number_or_word(f.chi_1), "factor of the gradient's second moment per layer") +
+         line("V'(q*)", number_or_word(f.v_prime), "factor of a deviation from q* per layer") +
+         line("xi_q", number_or_word(f.xi_q), "depth scale of lengths, layers") +
+         line("c*", number_or_word(f.c_star), "correlation that two inputs end with") +
+         line("xi_c", number_or_word(f.xi_c), "depth scale of correlations, layers") +
+         line("E f'^2, E f'^4", number_or_word(f.mu_1) + ", " + number_or_word(f.mu_2), "");
 }
 
 std::string spectrum_text(const isometry::TheorySpectrum& s) {
   std::string text =
       "spectrum of the Jacobian at infinite width\n" +
-      line("singular values", number(s.s_min) + " to " + number(s.s_max),
+      line("singular values", number_or_word(s.s_min) + " to " + number_or_word(s.s_max),
            s.correlated_slopes ? "of independent masks; relu's are correlated here, which widens it" : "") +
-      line("mean of sigma^2", number(s.mean), "") +
-      line("variance / mean^2", number(s.variance_over_mean2), "of sigma^2") +
-      line("mean of ln sigma", number(s.mean_log_sigma), "");
+      line("mean of sigma^2", number_or_word(s.mean), "") +
+      line("variance / mean^2", number_or_word(s.variance_over_mean2), "of sigma^2") +
+      line("mean of ln sigma", number_or_word(s.mean_log_sigma), "");
   for (const isometry::Atom& atom : s.atoms)
     text += line("atom", fmt::format("{:.4g} %", 100 * atom.mass),
-                 fmt::format("of the values are {}", number(std::sqrt(atom.lambda))));
-  for (const double sigma : s.outliers) text += line("outlier", number(sigma), "a single value apart from the others");
+                 fmt::format("of the values are {}", number_or_word(std::sqrt(atom.lambda))));
+  for (const double sigma : s.outliers)
+    text += line("outlier", number_or_word(sigma), "a single value apart from the others");
   return text;
 }
 
 std::string finite_width_text(const isometry::FiniteWidth& f, const isometry::RandomNet& net) {
-  std::string text = "expectations at this width, exact\n" + line("E tr M / N", number(f.e_tr), "M = J J^T") +
-                     line("E tr M^2 / N", number(f.e_tr2), "") + line("E (tr M / N)^2", number(f.e_tr_sq), "") +
-                     line("E mean ln sigma", number(f.mean_log_sigma), "over all layers") +
-                     line("E ln |J u|", number(f.mean_log_norm), "of a fixed direction u") +
-                     line("var ln |J u|", number(f.var_log_norm), "");
+  std::string text = "expectations at this width, exact\n" + line("E tr M / N", number_or_word(f.e_tr), "M = J J^T") +
+                     line("E tr M^2 / N", number_or_word(f.e_tr2), "") +
+                     line("E (tr M / N)^2", number_or_word(f.e_tr_sq), "") +
+                     line("E mean ln sigma", number_or_word(f.mean_log_sigma), "over all layers") +
+                     line("E ln |J u|", number_or_word(f.mean_log_norm), "of a fixed direction u") +
+                     line("var ln |J u|", number_or_word(f.var_log_norm), "");
   if (net.activation.function == ScalarFunction::relu)
-    text += line("E |J u|^4 ratio", number(f.fourth_moment_ratio), "over (E |J u|^2)^2") +
-            line("expected rank", number(f.expected_rank), "units that are active in all layers at best");
+    text += line("E |J u|^4 ratio", number_or_word(f.fourth_moment_ratio), "over (E |J u|^2)^2") +
+            line("expected rank", number_or_word(f.expected_rank), "units that are active in all layers at best");
   return text;
 }
 

@@ -20,11 +20,11 @@
 namespace rz::tool {
 namespace {
 
-constexpr double low = -2, high = 2;  // of w and of a
-constexpr std::size_t points = 101;   // along each
+constexpr double low = -2, high = 2;      // of w and of a
+constexpr std::size_t grid_points = 101;  // along each
 constexpr double starts[] = {-1.6, -0.8, 0.4, 0.9, 1.6};
 
-struct Options {
+struct ToyOptions {
   std::string out = "toy";
   std::int64_t layers = 5, steps = 20000;
   double rate = 1e-6;
@@ -36,13 +36,13 @@ struct Experiment {
   std::vector<std::vector<isometry::CostPoint>> paths;  // one per start
 };
 
-double coordinate(std::size_t i) { return low + (high - low) * static_cast<double>(i) / (points - 1); }
+double coordinate(std::size_t i) { return low + (high - low) * static_cast<double>(i) / (grid_points - 1); }
 
-Experiment experiment(const Options& options) {
+Experiment experiment(const ToyOptions& options) {
   const isometry::OneNeuron net{.layers = options.layers};
   Experiment e;
-  for (std::size_t r = 0; r < points; ++r)
-    for (std::size_t c = 0; c < points; ++c) e.grid.push_back(cost_at(net, coordinate(c), coordinate(r)));
+  for (std::size_t r = 0; r < grid_points; ++r)
+    for (std::size_t c = 0; c < grid_points; ++c) e.grid.push_back(cost_at(net, coordinate(c), coordinate(r)));
   for (const double w : starts) e.paths.push_back(descend(net, w, 0, options.rate, options.steps));
   return e;
 }
@@ -54,7 +54,7 @@ report::ContourMap map_of(const Experiment& e, std::int64_t layers) {
   map.y_label = "residual weight a";
   map.x_low = map.y_low = low;
   map.x_high = map.y_high = high;
-  map.columns = map.rows = points;
+  map.columns = map.rows = grid_points;
   map.fields = {{"log10 of the cost, 1 and less as 0; descents from a = 0", {}},
                 {"log10 of the gradient's norm, 1 and less as 0", {}}};
   // The valleys go down to 0 and are narrower than the grid: below 1 there is nothing to see but its points.
@@ -108,7 +108,7 @@ std::string json_of(const Experiment& e) {
   return nlohmann::ordered_json{{"paths", paths}}.dump() + "\n";
 }
 
-int run(const Options& options) {
+int run(const ToyOptions& options) {
   if (!(options.rate > 0) || !std::isfinite(options.rate))
     throw UsageError(fmt::format("--rate: is {:g}, but must be a number above 0", options.rate));
   std::error_code error;
@@ -133,7 +133,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_toy(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ToyOptions>();
   CLI::App* const command =
       app.add_subcommand("toy", "The paper's one-neuron experiment: contours of the cost, and descents");
   command->footer(

@@ -25,7 +25,7 @@
 namespace rz::tool {
 namespace {
 
-struct Options {
+struct TrainOptions {
   std::string recipe, out, resume;
   std::vector<std::string> settings;
   int threads = -1;  // the recipe's
@@ -40,7 +40,7 @@ bool is_fixed(std::string_view key) {
          key == "train.device" || key == "train.ema";
 }
 
-Recipe resumed_recipe(const Options& options) {
+Recipe resumed_recipe(const TrainOptions& options) {
   const Recipe before = load_run_recipe(options.resume);
   std::vector<std::string> settings = options.settings;
   // More steps than the epochs of the recipe hold make the run longer, too.
@@ -55,7 +55,7 @@ Recipe resumed_recipe(const Options& options) {
 
 std::string default_out(const std::string& recipe) { return "runs/" + std::filesystem::path(recipe).stem().string(); }
 
-void check_options(const Options& o) {
+void check_options(const TrainOptions& o) {
   const bool resume = !o.resume.empty();
   if (!resume && o.recipe.empty())
     throw UsageError("train: no recipe was given (rezero train RECIPE.toml, or --resume DIR)");
@@ -74,7 +74,7 @@ std::string closing_line(const Trainer& trainer, const RunPaths& paths) {
       m.validation_accuracy.value_or(0), state.best_accuracy, state.best_step, paths.directory);
 }
 
-int run_explain(const Options& options) {
+int run_explain(const TrainOptions& options) {
   if (!options.recipe.empty() || !options.resume.empty() || !options.out.empty())
     throw UsageError(
         "--explain: shows two steps of a tiny network of its own, without a recipe or a run (--set changes it)");
@@ -82,7 +82,7 @@ int run_explain(const Options& options) {
   return exit_success;
 }
 
-int run_train(const Options& options) {
+int run_train(const TrainOptions& options) {
   if (options.explain) return run_explain(options);
   check_options(options);
   const bool resume = !options.resume.empty();
@@ -185,7 +185,7 @@ std::string footer() {
 }  // namespace
 
 Command make_train(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<TrainOptions>();
   CLI::App* command = app.add_subcommand("train", "Train the network of a recipe, or go on with a run");
   command->add_option("recipe", options->recipe, "The recipe, such as tools/recipes/quickstart.toml")
       ->type_name("RECIPE.toml");

@@ -84,7 +84,7 @@ report::Histogram picture_of(const Watched& all) {
   return picture;
 }
 
-int run(SpectrumOptions options) {
+int watch(SpectrumOptions options) {
   set_threads(options.output.threads);
   options.source.checkpoint = "all";
   if (options.source.run.empty()) throw UsageError("watch: no run was named (rezero watch RUN)");
@@ -116,7 +116,7 @@ Command make_watch(CLI::App& app) {
   command->add_option("run", options->source.run, "The folder of a run that `rezero train` made")->type_name("RUN");
   add_inputs(*command, options->inputs);
   add_outputs(*command, options->output, "Singular values", "A histogram of log10 sigma for each checkpoint");
-  return {command, [options] { return run(*options); }};
+  return {command, [options] { return watch(*options); }};
 }
 
 }  // namespace rz::tool

@@ -21,12 +21,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct WeightsOptions {
   std::string source, checkpoint, to, prefix;
   bool all = false, json = false;
 };
 
-std::string path_of(const Options& options) {
+std::string path_of(const WeightsOptions& options) {
   std::error_code ignored;
   if (options.source.empty()) throw UsageError("weights: no file was given (rezero weights RUN|FILE)");
   if (fs::is_directory(options.source, ignored))
@@ -37,7 +37,7 @@ std::string path_of(const Options& options) {
   return absolute(options.source);
 }
 
-void check_options(const Options& options, const std::string& path) {
+void check_options(const WeightsOptions& options, const std::string& path) {
   if (options.to.empty()) return;
   format_of_target(options.to);
   std::error_code ignored;
@@ -55,7 +55,7 @@ struct Contents {
   std::vector<NamedTensor> tensors;  // kept only to be written
 };
 
-Contents read(const Options& options, const std::string& path) {
+Contents read(const WeightsOptions& options, const std::string& path) {
   Contents contents;
   contents.list.file = path;
   bool any = false;
@@ -78,14 +78,14 @@ Contents read(const Options& options, const std::string& path) {
 }
 
 // Parameters alone are no checkpoint of ours any more; "pt" is what Transformers and others want to read there.
-Metadata metadata_to_write(const Options& options, const Metadata& before) {
+Metadata metadata_to_write(const WeightsOptions& options, const Metadata& before) {
   Metadata metadata = before;
   std::string& format = metadata["format"];
   if (format.empty() || (format.starts_with("rezero") && !(options.all && options.prefix.empty()))) format = "pt";
   return metadata;
 }
 
-void write(const Options& options, Contents& contents) {
+void write(const WeightsOptions& options, Contents& contents) {
   RZ_CHECK(file, !contents.tensors.empty(), "{}: has no weights to write{}", contents.list.file,
            contents.list.beside ? " (--all takes names with a slash, too)" : "");
   write_tensor_file(options.to, contents.tensors, metadata_to_write(options, contents.list.metadata));
@@ -97,7 +97,7 @@ void write(const Options& options, Contents& contents) {
   }
 }
 
-int run(const Options& options) {
+int run(const WeightsOptions& options) {
   const std::string path = path_of(options);
   check_options(options, path);
   Contents contents = read(options, path);
@@ -109,7 +109,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command make_weights(CLI::App& app) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<WeightsOptions>();
   CLI::App* const command = app.add_subcommand("weights", "What is in a file of weights; convert it");
   command->footer(
       "Lists names, shapes, types, norms (Frobenius, of the finite numbers) and how many numbers are not finite; "

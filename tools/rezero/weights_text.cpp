@@ -11,14 +11,13 @@
 #include "data/checksum.h"
 #include "data/text.h"
 #include "tools/rezero/name_groups.h"
+#include "tools/rezero/numbers.h"
 #include "tools/rezero/terminal.h"
 
 namespace rz::tool {
 namespace {
 
 constexpr std::size_t most_shown = 5;  // of metadata and of tensors that are not finite
-
-std::string count(std::int64_t n) { return grouped(static_cast<std::uint64_t>(n)); }
 
 struct Totals {
   std::int64_t numbers = 0, non_finite = 0;
@@ -59,7 +58,8 @@ std::vector<std::string> row_of(const NameGroup& group, const std::vector<Weight
     high = std::max(high, weights[member].norm);
   }
   const std::string norms = low == high ? fmt::format("{:.5g}", low) : fmt::format("{:.5g} to {:.5g}", low, high);
-  return {printable(group.name), text(one.shape), one.type, count(totals.numbers), norms, count(totals.non_finite)};
+  return {printable(group.name),      text(one.shape), one.type,
+          count_text(totals.numbers), norms,           count_text(totals.non_finite)};
 }
 
 std::string table(const WeightsList& list, const Totals& totals) {
@@ -67,8 +67,8 @@ std::string table(const WeightsList& list, const Totals& totals) {
   for (const Weight& w : list.weights) kinds.push_back({w.name, text(w.shape) + w.type});
   std::vector<std::vector<std::string>> rows{{"name", "shape", "type", "numbers", "norm", "not finite"}};
   for (const NameGroup& group : group_names(kinds)) rows.push_back(row_of(group, list.weights));
-  rows.push_back(
-      {"total", "", "", count(totals.numbers), fmt::format("{:.5g}", totals.norm()), count(totals.non_finite)});
+  rows.push_back({"total", "", "", count_text(totals.numbers), fmt::format("{:.5g}", totals.norm()),
+                  count_text(totals.non_finite)});
   return table_text(rows, "lllrrr");
 }
 
@@ -78,8 +78,8 @@ std::string places_text(const WeightsList& list) {
   std::size_t places = 0;
   for (const Weight& w : list.weights) {
     if (w.non_finite == 0 || ++places > most_shown) continue;
-    text += fmt::format("{}{} ({} of {})", places > 1 ? ", " : "not finite: ", printable(w.name), count(w.non_finite),
-                        count(w.shape.elements()));
+    text += fmt::format("{}{} ({} of {})", places > 1 ? ", " : "not finite: ", printable(w.name),
+                        count_text(w.non_finite), count_text(w.shape.elements()));
   }
   if (places > most_shown) text += fmt::format(" and in {} more", places - most_shown);
   return text.empty() ? "" : text + "\n";
@@ -116,7 +116,8 @@ Weight measure(const StoredTensor& stored) {
 std::string weights_text(const WeightsList& list) {
   std::string text = heading(list) + table(list, totals_of(list)) + "\n" + places_text(list);
   if (list.beside > 0)
-    text += fmt::format("not listed: {} with a slash in the name, such as optimizer/... (--all)\n", count(list.beside));
+    text += fmt::format("not listed: {} with a slash in the name, such as optimizer/... (--all)\n",
+                        count_text(list.beside));
   text += written_text(list);
   if (text.ends_with("\n\n")) text.pop_back();
   return text;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,12 +12,12 @@
 #include "core/error.h"
 #include "core/parallel.h"
 #include "tools/isometry/theory/mean_field.h"
+#include "tools/isometry/theory/numbers.h"
 #include "tools/isometry/theory/root.h"
 
 namespace rz::isometry {
 namespace {
 
-constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 constexpr double largest_q = 1e8;
 
 struct LinePoint {

@@ -5,11 +5,10 @@
 #include <numbers>
 
 #include "core/error.h"
+#include "tools/isometry/theory/numbers.h"
 
 namespace rz::isometry {
 namespace {
-
-constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
 void check(std::int64_t width, std::int64_t layers, double sigma_w) {
   RZ_CHECK(value, width >= 1 && width <= 1'000'000, "finite width: a width of {} is not between 1 and 10^6", width);

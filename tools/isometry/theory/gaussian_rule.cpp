@@ -12,7 +12,7 @@
 namespace rz::isometry {
 namespace {
 
-constexpr double reach = 13;  // in z: exp(-13^2 / 4) is 5e-19, so Hermite polynomials of any degree end there, too
+constexpr double farthest = 13;  // in z: exp(-13^2 / 4) is 5e-19, so Hermite polynomials of any degree end there, too
 constexpr double beside_zero = 1e-300;
 
 // The rule for an integral over z, with the Gaussian in the weights.
@@ -23,7 +23,7 @@ void add(GaussianRule& rule, double root_q, double z, double dz) {
 
 GaussianRule trapezoid(double root_q) {
   const double step = std::min(1.0 / 8, 0.15 / root_q);
-  const auto n = static_cast<long>(std::ceil(reach / step));
+  const auto n = static_cast<long>(std::ceil(farthest / step));
   GaussianRule rule;
   rule.x.reserve(static_cast<std::size_t>(2 * n + 1));
   rule.weight.reserve(static_cast<std::size_t>(2 * n + 1));
@@ -70,11 +70,11 @@ void add_panels(GaussianRule& rule, double root_q, double a, double b, double wi
 
 // The ends of the range and the kinks in it, in z.
 std::vector<double> split_points(std::span<const double> kinks, double root_q) {
-  std::vector<double> ends{-reach};
+  std::vector<double> ends{-farthest};
   for (const double kink : kinks) {
-    if (std::abs(kink) < reach * root_q) ends.push_back(kink / root_q);
+    if (std::abs(kink) < farthest * root_q) ends.push_back(kink / root_q);
   }
-  ends.push_back(reach);
+  ends.push_back(farthest);
   return ends;
 }
 
@@ -105,7 +105,7 @@ GaussianRule graded_rule(std::span<const double> kinks, double q) {
            "integrals over arguments of variance q = {}: it must lie between 100 and 10^300", q);
   const double root_q = std::sqrt(q), middle = 48 / root_q;
   std::vector<double> ends = split_points(kinks, root_q);
-  for (double z = middle; z < reach; z *= 2) ends.insert(ends.end(), {-z, z});
+  for (double z = middle; z < farthest; z *= 2) ends.insert(ends.end(), {-z, z});
   std::sort(ends.begin(), ends.end());
   GaussianRule rule;
   for (std::size_t i = 0; i + 1 < ends.size(); ++i) {

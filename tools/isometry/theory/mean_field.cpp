@@ -2,17 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
+#include "tools/isometry/theory/numbers.h"
 #include "tools/isometry/theory/root.h"
 #include "tools/isometry/theory/two_point.h"
 
 namespace rz::isometry {
 namespace {
-
-constexpr double infinity = std::numeric_limits<double>::infinity();
-constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
 
 bool is_one(double factor) { return std::abs(factor - 1) <= critical_tolerance; }
 

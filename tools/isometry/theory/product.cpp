@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+#include "tools/isometry/theory/numbers.h"
 #include "tools/isometry/theory/root.h"
 
 namespace rz::isometry {
 namespace {
 
-constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr double rounding = 1e-12;  // of sums of masses
 
 }  // namespace

@@ -4,11 +4,11 @@
 #include <array>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <numbers>
 
 #include "core/error.h"
 #include "tools/isometry/theory/moments.h"
+#include "tools/isometry/theory/numbers.h"
 #include "tools/isometry/theory/root.h"
 
 namespace rz::isometry {
@@ -18,7 +18,6 @@ constexpr double reach = 8.5;    // in deviations: 2e-17 of the mass lie beyond
 constexpr double straight = 48;  // |x| beyond which phi' is constant to 1e-20, but for sin
 // E cos(2 k x) = exp(-2 k^2 q): at this variance all arguments of sin' are alike.
 constexpr double largest_sin_q = 20;
-constexpr double infinity = std::numeric_limits<double>::infinity();
 
 double normal_mass(double from, double to) {  // between two places in units of the deviation
   const double root = std::numbers::sqrt2;

@@ -94,7 +94,7 @@ PairMoments straight_pair(Scalar phi, double q, double c) {
   return {m.second * at.value / end.value, m.mu_1 * at.slope / end.slope};
 }
 
-double dot(std::span<const double> a, std::span<const double> b) {
+double dot_in_four_sums(std::span<const double> a, std::span<const double> b) {
   double sums[4] = {0, 0, 0, 0};
   std::size_t i = 0;
   for (; i + 4 <= a.size(); i += 4) {
@@ -127,7 +127,7 @@ HermiteSeries::HermiteSeries(Scalar phi, double q) : q_(q) {
 void HermiteSeries::extend(std::size_t terms) {
   while (squares_.size() < terms) {
     const auto k = static_cast<double>(squares_.size());
-    const double coefficient = dot(squares_.size() % 2 == 0 ? even_ : odd_, current_),
+    const double coefficient = dot_in_four_sums(squares_.size() % 2 == 0 ? even_ : odd_, current_),
                  square = coefficient * coefficient;
     squares_.push_back(square);
     rest_ -= square;
