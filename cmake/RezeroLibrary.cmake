@@ -10,6 +10,7 @@ function(rezero_compile_options target)
   # In a unit of several files a local variable hides what another file keeps to itself, which is of no interest.
   get_target_property(unity ${target} UNITY_BUILD)
   if(unity)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD_CODE_BEFORE_INCLUDE "// NOLINTNEXTLINE(bugprone-suspicious-include)")
     target_compile_options(${target} PRIVATE $<IF:$<CXX_COMPILER_ID:GNU>,-Wshadow=local,-Wno-shadow>)
   endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
@@ -81,7 +82,7 @@ function(rezero_kernels variable folder)
     foreach(name ${names})
       set(target rezero_kernels_${name})
       add_library(${target} OBJECT ${sources})
-      set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)  # a kernel is optimised beside nothing else in every build
+      set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)  # what is inlined in a kernel is the same in every build
       rezero_compile_options(${target})
       target_compile_options(${target} PRIVATE ${${name}}
         -O3 -fno-math-errno -fno-trapping-math -fvisibility=hidden -fvisibility-inlines-hidden)
