@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/parallel.h"
 #include "data/file.h"
 #include "tools/rezero/bench.h"
 #include "tools/rezero/terminal.h"
@@ -61,6 +62,7 @@ class TemporaryFile {
 double seconds_of(const Case& c) {
   std::vector<std::string> words{"rezero"};
   words.insert(words.end(), c.arguments.begin(), c.arguments.end());
+  words.insert(words.end(), {"--threads", std::to_string(threads())});
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
