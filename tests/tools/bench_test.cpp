@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "support/close.h"
 #include "support/command.h"
 #include "support/sanitizers.h"
+#include "support/temporary_folder.h"
 
 using namespace rz::test;
 using nlohmann::json;
@@ -26,14 +28,43 @@ json bench(std::vector<std::string> arguments) {
   return json::parse(result.out);
 }
 
-void check_bench_error(const std::vector<std::string>& arguments, const std::vector<std::string>& parts) {
+// That each is a positive number with its spread, of the unit and on the threads that were asked for.
+void check_measurements(const json& document, const std::vector<std::string>& names, int threads,
+                        const std::string& unit = "ms") {
+  CHECK(document["machine"].get<std::string>().starts_with("threads: "));
+  REQUIRE(document["measurements"].size() == names.size());
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const json& m = document["measurements"][i];
+    CHECK(m["name"] == names[i]);
+    CHECK(m["threads"] == threads);
+    CHECK(m["unit"] == unit);
+    CHECK(0 < m["low"].get<double>());
+    CHECK(m["low"] <= m["median"]);
+    CHECK(m["median"] <= m["high"]);
+  }
+}
+
+std::ptrdiff_t longest_line(const std::string& text) {
+  std::ptrdiff_t longest = 0;
+  for (auto begin = text.begin(); begin != text.end();) {
+    const auto end = std::find(begin, text.end(), '\n');
+    longest = std::max(longest, end - begin);
+    begin = end == text.end() ? end : end + 1;
+  }
+  return longest;
+}
+
+void check_error(const std::vector<std::string>& arguments, const std::vector<std::string>& parts) {
   check_refused(arguments, 2, parts);
 }
 
 }  // namespace
 
 TEST_CASE("bench: a training step") {
-  const json r = bench({"fc", "--depth", "4", "--width", "32", "--batch", "16", "--steps", "5"});
+  const json r = bench({"fc", "--depth", "4", "--width", "32", "--batch", "16", "--steps", "5", "--threads", "2"});
+  check_measurements(r, {"fc rezero 4x32 batch 16 f32"}, 2);
+  CHECK(r["measurements"][0]["median"] == r["median_ms"]);
+  CHECK(r["measurements"][0]["high"] == r["p90_ms"]);
   CHECK(r["workload"] == "fc");
   CHECK(r["depth"] == 4);
   CHECK(r["steps"] == 5);
@@ -65,7 +96,8 @@ TEST_CASE("bench: every form, one thread, and text for people") {
 }
 
 TEST_CASE("bench: a Jacobian and its singular values") {
-  const json r = bench({"jacobian", "--depth", "3", "--width", "16", "--steps", "3"});
+  const json r = bench({"jacobian", "--depth", "3", "--width", "16", "--steps", "3", "--threads", "1"});
+  check_measurements(r, {"jacobian 3x16 f64", "jacobian 3x16 f64: svdvals", "jacobian 3x16 f64: both"}, 1);
   CHECK(r["workload"] == "jacobian");
   CHECK(r["svd_median_ms"].get<double>() > 0);
   CHECK(r["total_median_ms"] >= r["min_ms"]);
@@ -75,7 +107,10 @@ TEST_CASE("bench: a Jacobian and its singular values") {
 
 TEST_CASE("bench: updates of every rule") {
   for (const char* rule : {"sgd", "adagrad", "rmsprop", "adam", "adamw", "lamb", "lion", "muon"}) {
-    const json r = bench({"optimizer", "--name", rule, "--parameters", "3000", "--steps", "2"});
+    const json r = bench({"optimizer", "--name", rule, "--parameters", "3000", "--steps", "2", "--threads", "2"});
+    check_measurements(r, {std::string(rule) + " of 3000 f32"}, 2, "GB/s");
+    CHECK(close(r["measurements"][0]["median"].get<double>(), r["gb_per_s"].get<double>(), 1e-12));
+    CHECK(r["measurements"][0]["roof"] == r["bandwidth_gb_per_s"]);
     CHECK(r["name"] == rule);
     CHECK(r["gb_per_s"].get<double>() > 0);
     CHECK(close(
@@ -99,10 +134,57 @@ TEST_CASE("bench: what the machine can do [slow]") {
   CHECK(r["threads"] == json{1, 2});
   for (const char* type : {"f32", "f64"}) CHECK(r["fma_peak_gflops"][type][0].get<double>() > 0.1);
   CHECK(r["bandwidth_gb_per_s"]["read_memory"].size() == 2);
-  CHECK(r["gemm"].size() >= 8);
-  for (const json& product : r["gemm"]) CHECK(product["gflops"][1].get<double>() > 0);
-  CHECK(mentions(run_command({"bench", "machine", "--threads", "1"}).out,
-                 {"1 thread", "FMA peak, f32", "gemm f32 nt 128x256x256"}));
+  std::map<std::string, std::vector<json>> by_name;
+  for (const json& m : r["measurements"]) {
+    CAPTURE(m.dump());
+    CHECK(0 < m["low"].get<double>());
+    CHECK(m["low"] <= m["median"]);
+    CHECK(m["median"] <= m["high"]);
+    CHECK(0 < m["roof"].get<double>());
+    by_name[m["name"]].push_back(m);
+  }
+  for (const auto& [name, columns] : by_name) {
+    CAPTURE(name);
+    REQUIRE(columns.size() == 2);
+    CHECK(columns[0]["threads"] == 1);
+    CHECK(columns[1]["threads"] == 2);
+    CHECK(columns[0]["unit"] == (name.starts_with("gemm") || name.starts_with("FMA") ? "GFLOP/s" : "GB/s"));
+  }
+  for (const char* name : {"residual_add f32", "residual_add_vjp f32", "relu f32", "relu_vjp f32", "tanh f32",
+                           "gelu f32", "softmax_cross_entropy f32", "layer_norm f32", "transpose f32", "adagrad f32",
+                           "adam f32", "sum_of_squares f32", "adagrad f32 256 MiB", "adam f32 256 MiB"})
+    CHECK(by_name.contains(name));
+  // A roof is the best that was measured, and that of the kernels it bounds.
+  const json& peak = by_name.at("FMA peak f32")[1];
+  CHECK(peak["high"] <= peak["roof"]);
+  CHECK(peak["roof"] == r["fma_peak_gflops"]["f32"][1]);
+  CHECK(by_name.at("gemm f32 nt 128x256x256")[1]["roof"] == peak["roof"]);
+  CHECK(by_name.at("adam f32")[0]["roof"] == r["bandwidth_gb_per_s"]["update_cache"][0]);
+  CHECK(by_name.at("sum_of_squares f32")[0]["roof"] == r["bandwidth_gb_per_s"]["read_cache"][0]);
+  CHECK(by_name.at("adam f32 256 MiB")[0]["roof"] == r["bandwidth_gb_per_s"]["update_memory"][0]);
+}
+
+TEST_CASE("bench: what the machine can do, as text [slow]") {
+  const std::string text = run_command({"bench", "machine", "--threads", "1"}).out;
+  CHECK(mentions(text, {"roof", "1 thread", "FMA peak f32", "update in place, 256 MiB", "kernel", "unit", "1 thread",
+                        "gemm f32 nt 128x256x256", "GFLOP/s", "%)", "layer_norm f32", "GB/s", "%)", "adam f32"}));
+  CHECK(longest_line(text) <= 100);
+}
+
+TEST_CASE("bench: --out keeps the document beside the text, or in place of it") {
+  const TemporaryFolder folder;
+  const Arguments tiny{"bench", "fc", "--depth", "1", "--width", "4", "--batch", "2", "--steps", "3", "--threads", "1"};
+  const CommandResult result = run_command(tiny + Arguments{"--out", folder / "fc.json"});
+  CHECK(result.exit_code == 0);
+  CHECK(mentions(result.out, {"Training step", "median", "written: ", "fc.json"}));
+  check_measurements(json::parse(contents(folder / "fc.json")), {"fc rezero 1x4 batch 2 f32"}, 1);
+  const CommandResult both = run_command(tiny + Arguments{"--json", "--out", folder / "fc.json"});
+  CHECK(both.out == contents(folder / "fc.json"));
+  CHECK(json::parse(run_command(tiny + Arguments{"--out", "-"}).out)["workload"] == "fc");
+  CHECK(folder.names() == std::vector<std::string>{"fc.json"});
+  check_refused(tiny + Arguments{"--out", folder / "missing/fc.json"}, 1, {"missing/fc.json", "No such file"});
+  check_refused(tiny + Arguments{"--out", folder.path()}, 1, {folder.path(), "directory"});
+  check_refused(tiny + Arguments{"--json", "--out", "-"}, 2, {"standard output"});
 }
 
 TEST_CASE("bench: wrong usage") {

@@ -2,14 +2,19 @@
 // machine slow both.
 #include "tools/rezero/bench.h"
 
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "core/parallel.h"
+#include "data/file.h"
 #include "optim/options.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/outputs.h"
 #include "tools/rezero/terminal.h"
 
 namespace rz::tool {
@@ -18,12 +23,20 @@ namespace {
 struct BenchCommandOptions {
   BenchOptions bench;
   int threads = 0;
+  bool json = false;
+  std::string out;  // a file; empty: not asked for
+};
+
+struct Benchmark {
+  const CLI::App* command;
+  std::function<BenchResult(const BenchOptions&)> run;
 };
 
 CLI::App& add_benchmark(CLI::App& bench, const char* name, const char* summary, BenchCommandOptions& options) {
   CLI::App& command = *bench.add_subcommand(name, summary);
   command.footer("");
-  add_json(command, options.bench.json);
+  add_json(command, options.json);
+  add_file(command, "--out", options.out, "The same JSON document as a file");
   add_threads(command, options.threads);
   return command;
 }
@@ -53,6 +66,47 @@ std::vector<std::string> optimizer_names() {
   return {optim::optimizer_names().begin(), optim::optimizer_names().end()};
 }
 
+CLI::App& add_fc(CLI::App& bench, Options& options) {
+  CLI::App& command =
+      add_benchmark(bench, "fc", "Whole training steps of a fully connected net on random data", options);
+  add_sizes(command, options.bench);
+  command.add_option("--batch", options.bench.batch, "Examples of a step")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1 << 24).description(""))
+      ->capture_default_str();
+  command.add_option("--form", options.bench.form, "Residual form")->type_name("FORM")->capture_default_str();
+  return command;
+}
+
+CLI::App& add_jacobian(CLI::App& bench, Options& options) {
+  CLI::App& command = add_benchmark(bench, "jacobian", "Jacobian of a stack in f64 and its singular values", options);
+  add_sizes(command, options.bench);
+  return command;
+}
+
+CLI::App& add_optimizer(CLI::App& bench, Options& options) {
+  CLI::App& command =
+      add_benchmark(bench, "optimizer", "Updates of many weights, against the memory's bandwidth", options);
+  add_count(command, "--parameters", options.bench.parameters, 1, std::int64_t{1} << 32, "Weights, in f32");
+  add_repetitions(command, options.bench);
+  command.add_option("--name", options.bench.optimizer, "Update rule")
+      ->type_name("NAME")
+      ->check(CLI::IsMember(optimizer_names()).description(""))
+      ->capture_default_str();
+  return command;
+}
+
+int measure(const Benchmark& benchmark, const Options& options) {
+  check_files(options.json, {options.out});
+  set_threads(options.threads);
+  const BenchResult result = benchmark.run(options.bench);
+  if (!options.out.empty()) write_atomically(options.out, result.json);
+  if (takes_standard_output({options.out})) return exit_success;
+  print(options.json ? result.json : result.text);
+  if (!options.out.empty() && !options.json) print(fmt::format("written: {}\n", absolute(options.out)));
+  return exit_success;
+}
+
 }  // namespace
 
 Command make_bench(CLI::App& app) {
@@ -64,41 +118,22 @@ Command make_bench(CLI::App& app) {
       "\nExamples:\n"
       "  rezero bench fc --depth 32 --width 256 --batch 128 --steps 50\n"
       "  rezero bench optimizer --name adam --parameters 100000000\n"
-      "  rezero bench machine --json\n"
+      "  rezero bench machine --out machine.json\n"
       "`rezero bench NAME --help` lists the options of one.");
-  CLI::App& fc =
-      add_benchmark(*command, "fc", "Whole training steps of a fully connected net on random data", *options);
-  add_sizes(fc, options->bench);
-  fc.add_option("--batch", options->bench.batch, "Examples of a step")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1 << 24).description(""))
-      ->capture_default_str();
-  fc.add_option("--form", options->bench.form, "Residual form")->type_name("FORM")->capture_default_str();
-  CLI::App& jacobian =
-      add_benchmark(*command, "jacobian", "Jacobian of a stack in f64 and its singular values", *options);
-  add_sizes(jacobian, options->bench);
-  CLI::App& optimizer =
-      add_benchmark(*command, "optimizer", "Updates of many weights, against the memory's bandwidth", *options);
-  add_count(optimizer, "--parameters", options->bench.parameters, 1, std::int64_t{1} << 32, "Weights, in f32");
-  add_repetitions(optimizer, options->bench);
-  optimizer.add_option("--name", options->bench.optimizer, "Update rule")
-      ->type_name("NAME")
-      ->check(CLI::IsMember(optimizer_names()).description(""))
-      ->capture_default_str();
-  CLI::App& machine = add_benchmark(*command, "machine",
-                                    "FMA peak, memory bandwidth and matrix products on 1 and on all threads", *options);
-  CLI::App& isometry = add_benchmark(*command, "isometry",
-                                     "Whole commands: spectrum, phase diagram, density, against targets", *options);
-  return {command, [options, &fc, &jacobian, &optimizer, &machine, &isometry] {
-            if (!fc.parsed() && !jacobian.parsed() && !optimizer.parsed() && !machine.parsed() && !isometry.parsed())
-              throw UsageError("bench: nothing was named to measure (fc, jacobian, optimizer, machine or isometry)");
-            set_threads(options->threads);
-            print(fc.parsed()          ? bench_fc(options->bench)
-                  : jacobian.parsed()  ? bench_jacobian(options->bench)
-                  : optimizer.parsed() ? bench_optimizer(options->bench)
-                  : isometry.parsed()  ? bench_isometry(options->bench.json)
-                                       : bench_machine(options->bench.json));
-            return static_cast<int>(exit_success);
+  const std::vector<Benchmark> benchmarks{
+      {&add_fc(*command, *options), bench_fc},
+      {&add_jacobian(*command, *options), bench_jacobian},
+      {&add_optimizer(*command, *options), bench_optimizer},
+      {&add_benchmark(*command, "machine",
+                      "FMA peak, bandwidths, and products and kernels against them, on 1 and on all threads", *options),
+       [](const BenchOptions&) { return bench_machine(); }},
+      {&add_benchmark(*command, "isometry", "Whole commands: spectrum, phase diagram, density, against targets",
+                      *options),
+       [](const BenchOptions&) { return bench_isometry(); }}};
+  return {command, [options, benchmarks] {
+            for (const Benchmark& benchmark : benchmarks)
+              if (benchmark.command->parsed()) return measure(benchmark, *options);
+            throw UsageError("bench: nothing was named to measure (fc, jacobian, optimizer, machine or isometry)");
           }};
 }
 

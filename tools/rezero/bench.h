@@ -1,5 +1,4 @@
-// The benchmarks of `rezero bench`: one function each, with its options. A result is text for people or a JSON
-// document.
+// The benchmarks of `rezero bench`: one function each, with its options.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +12,25 @@ struct BenchOptions {
   std::string form = "rezero";
   std::string optimizer = "adam";
   std::int64_t parameters = 100'000'000;
-  bool json = false;
+};
+
+struct BenchResult {
+  std::string text, json;  // for people; a document with measurements (measurement.h)
 };
 
 // Whole training steps of the fully connected net on CIFAR-10's sizes: forward, loss, backward, Adagrad. Random data,
 // gates 1 / depth: zeros could be cheaper. GFLOP/s are those of the matrix products; the peak is that of the threads in
 // use, measured before and after.
-std::string bench_fc(const BenchOptions& options);
+BenchResult bench_fc(const BenchOptions& options);
 // The Jacobian of the stack at one input in f64, and its singular values.
-std::string bench_jacobian(const BenchOptions& options);
+BenchResult bench_jacobian(const BenchOptions& options);
 // Optimiser steps over weights in f32: the norm of the gradient and the update. Bytes count each array of a pass once,
 // an array that is updated in place twice; the bandwidth is that of an update in place, measured between the steps
 // (medians).
-std::string bench_optimizer(const BenchOptions& options);
-// FMA peak, memory bandwidth and matrix products at our shapes, on 1 and on all threads.
-std::string bench_machine(bool json);
-
+BenchResult bench_optimizer(const BenchOptions& options);
+// Peak of multiply-adds and bandwidths, and how near to them the kernels come, on 1 and on all threads.
+BenchResult bench_machine();
 // Whole commands: a spectrum, a phase diagram, a density.
-std::string bench_isometry(bool json);
+BenchResult bench_isometry();
 
 }  // namespace rz::tool

@@ -16,6 +16,7 @@
 #include "tools/rezero/bench.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/heap_count.h"
+#include "tools/rezero/measurement.h"
 #include "tools/rezero/peak.h"
 #include "tools/rezero/run.h"
 #include "tools/rezero/timing.h"
@@ -122,31 +123,31 @@ Result measure(const BenchOptions& options) {
   return result;
 }
 
-}  // namespace
+std::string as_json(const BenchOptions& options, const Result& r) {
+  nlohmann::ordered_json json = {{"workload", "fc"},
+                                 {"depth", options.depth},
+                                 {"width", options.width},
+                                 {"batch", options.batch},
+                                 {"form", options.form},
+                                 {"threads", threads()},
+                                 {"steps", options.steps},
+                                 {"parameters", r.parameters},
+                                 {"median_ms", r.times.median_ms()},
+                                 {"min_ms", r.times.min_ms()},
+                                 {"p90_ms", r.times.p90_ms()},
+                                 {"gflops", r.gflops},
+                                 {"peak_gflops", r.peak_gflops},
+                                 {"fraction_of_peak", r.gflops / r.peak_gflops},
+                                 {"peak_bytes", r.peak_bytes},
+                                 {"operations_per_step", r.operations},
+                                 {"tensor_allocations_per_step", r.tensor_allocations}};
+  json["heap_allocations_per_step"] = r.heap_allocations ? nlohmann::ordered_json(*r.heap_allocations) : nullptr;
+  const std::string name =
+      fmt::format("fc {} {}x{} batch {} f32", options.form, options.depth, options.width, options.batch);
+  return bench_document(std::move(json), {duration(name, r.times)});
+}
 
-std::string bench_fc(const BenchOptions& options) {
-  const Result r = measure(options);
-  if (options.json) {
-    nlohmann::ordered_json json = {{"workload", "fc"},
-                                   {"depth", options.depth},
-                                   {"width", options.width},
-                                   {"batch", options.batch},
-                                   {"form", options.form},
-                                   {"threads", threads()},
-                                   {"steps", options.steps},
-                                   {"parameters", r.parameters},
-                                   {"median_ms", r.times.median_ms()},
-                                   {"min_ms", r.times.min_ms()},
-                                   {"p90_ms", r.times.p90_ms()},
-                                   {"gflops", r.gflops},
-                                   {"peak_gflops", r.peak_gflops},
-                                   {"fraction_of_peak", r.gflops / r.peak_gflops},
-                                   {"peak_bytes", r.peak_bytes},
-                                   {"operations_per_step", r.operations},
-                                   {"tensor_allocations_per_step", r.tensor_allocations}};
-    json["heap_allocations_per_step"] = r.heap_allocations ? nlohmann::ordered_json(*r.heap_allocations) : nullptr;
-    return json.dump() + "\n";
-  }
+std::string as_text(const BenchOptions& options, const Result& r) {
   std::string text = fmt::format("Training step, {} of depth {} and width {}, batch {}, Adagrad, f32\n{}\n\n",
                                  options.form, options.depth, options.width, options.batch, machine_line());
   const auto line = [&](std::string_view label, std::string_view value) {
@@ -163,6 +164,13 @@ std::string bench_fc(const BenchOptions& options) {
   line("heap allocations",
        r.heap_allocations ? fmt::format("{:g} per step", *r.heap_allocations) : "not counted in sanitizer builds");
   return text;
+}
+
+}  // namespace
+
+BenchResult bench_fc(const BenchOptions& options) {
+  const Result result = measure(options);
+  return {as_text(options, result), as_json(options, result)};
 }
 
 }  // namespace rz::tool

@@ -14,6 +14,7 @@
 #include "core/parallel.h"
 #include "data/file.h"
 #include "tools/rezero/bench.h"
+#include "tools/rezero/measurement.h"
 #include "tools/rezero/terminal.h"
 #include "tools/rezero/timing.h"
 
@@ -83,7 +84,7 @@ double seconds_of(const Case& c) {
 
 }  // namespace
 
-std::string bench_isometry(bool json) {
+BenchResult bench_isometry() {
   const TemporaryFile file(recipe);
   const Case cases[] = {
       {"spectrum", 60, {"spectrum", "--recipe", file.path(), "--inputs", "gaussian", "--samples", "1", "--json"}},
@@ -96,17 +97,21 @@ std::string bench_isometry(bool json) {
        {"theory", "--activation", "tanh", "--sigma-b", "0.05", "--critical", "--depth", "128", "--points", "400",
         "--json"}}};
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
+  std::vector<Measurement> measurements;
   std::vector<std::vector<std::string>> rows{{"command", "seconds", "target", "share of it"}};
   for (const Case& c : cases) {
     const double seconds = seconds_of(c);
+    Times once;
+    once.add(seconds);
+    measurements.push_back(duration(c.name, once));
     results.push_back({{"name", c.name}, {"seconds", seconds}, {"target", c.target}, {"share", seconds / c.target}});
     rows.push_back({c.name, fmt::format("{:.2f}", seconds), fmt::format("{:g}", c.target),
                     fmt::format("{:.0f} %", 100 * seconds / c.target)});
   }
-  if (json) return nlohmann::ordered_json{{"schema", 1}, {"cases", results}}.dump() + "\n";
-  return table_text(rows, "lrrr") +
-         "\nspectrum: product form of 512 tanh layers of 512 units; phase: tanh, 200 x 200 points;\n"
-         "density: tanh, 128 layers, 400 points. Whole commands.\n";
+  const std::string text = table_text(rows, "lrrr") +
+                           "\nspectrum: product form of 512 tanh layers of 512 units; phase: tanh, 200 x 200 points;\n"
+                           "density: tanh, 128 layers, 400 points. Whole commands.\n";
+  return {text, bench_document({{"schema", 1}, {"cases", results}}, measurements)};
 }
 
 }  // namespace rz::tool

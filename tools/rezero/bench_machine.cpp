@@ -4,10 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "core/ops.h"
 #include "core/parallel.h"
-#include "core/random.h"
 #include "tools/rezero/bench.h"
+#include "tools/rezero/bench_kernels.h"
+#include "tools/rezero/measurement.h"
 #include "tools/rezero/peak.h"
 #include "tools/rezero/run.h"
 #include "tools/rezero/terminal.h"
@@ -16,132 +16,111 @@
 namespace rz::tool {
 namespace {
 
-struct TimedProduct {  // c [m, n] = op(a) op(b), inner extent k; "nt": b transposed
-  const char* operands;
-  DType dtype;
-  std::int64_t m, n, k;
+struct RoofKind {
+  const char* name;
+  const char* unit;
+  std::vector<double> (*rates)();  // per second, of a few rounds
 };
-// A layer's forward, input gradient and weight gradient; the input layer's forward and weight gradient; the output
-// layer; a large one. In f64 those of a Jacobian of width 256.
-constexpr TimedProduct products[] = {
-    {"nt", DType::f32, 128, 256, 256},    {"nn", DType::f32, 128, 256, 256},  {"tn", DType::f32, 256, 256, 128},
-    {"nt", DType::f32, 128, 256, 3072},   {"tn", DType::f32, 256, 3072, 128}, {"nt", DType::f32, 128, 10, 256},
-    {"nn", DType::f32, 1024, 1024, 1024}, {"nt", DType::f64, 256, 256, 256},  {"nn", DType::f64, 256, 256, 256},
-    {"nn", DType::f64, 1024, 1024, 1024},
+std::size_t cache_bytes() { return cache_bytes_per_thread * static_cast<std::size_t>(threads()); }
+// In the order of Roof.
+constexpr RoofKind roof_kinds[] = {
+    {"FMA peak f32", "GFLOP/s", [] { return fma_rates(DType::f32, 3); }},
+    {"FMA peak f64", "GFLOP/s", [] { return fma_rates(DType::f64, 3); }},
+    {"read, 1 MiB per thread", "GB/s", [] { return read_rates(cache_bytes(), 3); }},
+    {"update in place, 1 MiB per thread", "GB/s", [] { return update_rates(cache_bytes(), 3); }},
+    {"read, 256 MiB", "GB/s", [] { return read_rates(memory_bytes, 2); }},
+    {"update in place, 256 MiB", "GB/s", [] { return update_rates(memory_bytes, 2); }},
 };
 
-double gflops_of(const TimedProduct& p) {
-  const Transpose a = p.operands[0] == 't' ? Transpose::yes : Transpose::no;
-  const Transpose b = p.operands[1] == 't' ? Transpose::yes : Transpose::no;
-  Random random(1, stream_named("bench/gemm"));
-  const Tensor left = normal_tensor(a == Transpose::yes ? Shape{p.k, p.m} : Shape{p.m, p.k}, random, p.dtype);
-  const Tensor right = normal_tensor(b == Transpose::yes ? Shape{p.n, p.k} : Shape{p.k, p.n}, random, p.dtype);
-  const Destination c{Tensor({p.m, p.n}, p.dtype)};
-  Times times;
-  const double end = seconds_now() + 0.08;
-  for (int i = 0; i < 5 || seconds_now() < end; ++i) {
-    times.measure([&] { ops::gemm(a, left, b, right, c); });
-    if (i == 0) times = {};  // the first one warms up
-  }
-  return 2e-6 * static_cast<double>(p.m * p.n * p.k) / times.median_ms();
-}
-
-struct MachineSpeeds {  // of one number of threads
+struct Column {  // of one number of threads
   int threads;
-  double peak_f32, peak_f64;                                    // GFLOP/s
-  double read_cache, read_memory, update_cache, update_memory;  // GB/s
-  std::vector<double> products;                                 // GFLOP/s
-  double peak(DType dtype) const { return dtype == DType::f32 ? peak_f32 : peak_f64; }
+  std::vector<Measurement> roofs, kernels;
+  double roof(Roof kind) const { return *roofs[static_cast<std::size_t>(kind)].roof; }
 };
 
-constexpr std::size_t cache_bytes = std::size_t{1} << 20;  // per thread
-
-MachineSpeeds measure(int count) {
-  set_threads(count);
-  const std::size_t cached = cache_bytes * static_cast<std::size_t>(count);
-  MachineSpeeds m{count,
-                  fma_peak(DType::f32) / 1e9,
-                  fma_peak(DType::f64) / 1e9,
-                  read_bandwidth(cached) / 1e9,
-                  read_bandwidth(memory_bytes) / 1e9,
-                  update_bandwidth(cached) / 1e9,
-                  update_bandwidth(memory_bytes) / 1e9,
-                  {}};
-  for (const TimedProduct& product : products) m.products.push_back(gflops_of(product));
-  return m;
+// The first run finds the caches full of other data: one of very many, or of kernels so long that it does not matter.
+void run_for_a_while(const Kernel& kernel, Times& times) {
+  const double end = seconds_now() + 0.012;
+  do times.measure(kernel.run);
+  while (seconds_now() < end);
 }
 
-std::string as_json(const std::vector<MachineSpeeds>& columns) {
+// The best round is the roof.
+Measurement roof_of(const RoofKind& kind, const Times& times) {
+  return rate(kind.name, kind.unit, 1, times, 1e3 / times.min_ms());
+}
+
+// Everything in turns: what else runs on the machine slows all of it, and the spread shows it.
+Column measure(int count) {
+  set_threads(count);
+  constexpr int turns = 5;
+  const std::vector<Kernel> kernels = bench_kernels();
+  std::vector<Times> roof_times(std::size(roof_kinds)), kernel_times(kernels.size());  // of a roof: seconds for 10^9
+  for (const Kernel& kernel : kernels) kernel.run();  // warms up: memory and helper threads are there from now on
+  for (int turn = 0; turn < turns; ++turn) {
+    for (std::size_t i = 0; i < std::size(roof_kinds); ++i)
+      for (const double per_second : roof_kinds[i].rates()) roof_times[i].add(1e9 / per_second);
+    for (std::size_t i = 0; i < kernels.size(); ++i) run_for_a_while(kernels[i], kernel_times[i]);
+  }
+  Column column{count, {}, {}};
+  for (std::size_t i = 0; i < std::size(roof_kinds); ++i) column.roofs.push_back(roof_of(roof_kinds[i], roof_times[i]));
+  for (std::size_t i = 0; i < kernels.size(); ++i) {
+    const auto& [name, roof, giga, run] = kernels[i];
+    const char* const unit = roof_kinds[static_cast<std::size_t>(roof)].unit;
+    column.kernels.push_back(rate(name, unit, giga, kernel_times[i], column.roof(roof)));
+  }
+  return column;
+}
+
+std::vector<Measurement> all(const std::vector<Column>& columns, std::vector<Measurement> Column::* part) {
+  std::vector<Measurement> joined;
+  for (const Column& column : columns) joined.insert(joined.end(), (column.*part).begin(), (column.*part).end());
+  return joined;
+}
+
+std::string as_json(const std::vector<Column>& columns) {
   using Json = nlohmann::ordered_json;
   const auto list = [&](auto&& value) {
     Json out = Json::array();
-    for (const MachineSpeeds& m : columns) out.push_back(value(m));
+    for (const Column& column : columns) out.push_back(value(column));
     return out;
   };
-  Json gemm = Json::array();
-  for (std::size_t i = 0; i < std::size(products); ++i) {
-    const TimedProduct& p = products[i];
-    gemm.push_back(
-        {{"operands", p.operands},
-         {"dtype", name(p.dtype)},
-         {"m", p.m},
-         {"n", p.n},
-         {"k", p.k},
-         {"gflops", list([&](const MachineSpeeds& m) { return m.products[i]; })},
-         {"fraction_of_peak", list([&](const MachineSpeeds& m) { return m.products[i] / m.peak(p.dtype); })}});
-  }
-  const Json json = {{"machine", machine_line()},
-                     {"blas", blas_text()},
-                     {"threads", list([](const MachineSpeeds& m) { return m.threads; })},
-                     {"fma_peak_gflops",
-                      {{"f32", list([](const MachineSpeeds& m) { return m.peak_f32; })},
-                       {"f64", list([](const MachineSpeeds& m) { return m.peak_f64; })}}},
-                     {"bandwidth_gb_per_s",
-                      {{"cache_bytes_per_thread", cache_bytes},
-                       {"memory_bytes", memory_bytes},
-                       {"read_cache", list([](const MachineSpeeds& m) { return m.read_cache; })},
-                       {"read_memory", list([](const MachineSpeeds& m) { return m.read_memory; })},
-                       {"update_cache", list([](const MachineSpeeds& m) { return m.update_cache; })},
-                       {"update_memory", list([](const MachineSpeeds& m) { return m.update_memory; })}}},
-                     {"gemm", std::move(gemm)}};
-  return json.dump() + "\n";
+  const auto roof = [&](Roof kind) { return list([&](const Column& column) { return column.roof(kind); }); };
+  std::vector<Measurement> measurements = all(columns, &Column::roofs);
+  for (Measurement& m : all(columns, &Column::kernels)) measurements.push_back(std::move(m));
+  return bench_document({{"workload", "machine"},
+                         {"blas", blas_text()},
+                         {"threads", list([](const Column& column) { return column.threads; })},
+                         {"fma_peak_gflops", {{"f32", roof(Roof::fma_f32)}, {"f64", roof(Roof::fma_f64)}}},
+                         {"bandwidth_gb_per_s",
+                          {{"cache_bytes_per_thread", cache_bytes_per_thread},
+                           {"memory_bytes", memory_bytes},
+                           {"read_cache", roof(Roof::read_cache)},
+                           {"read_memory", roof(Roof::read_memory)},
+                           {"update_cache", roof(Roof::update_cache)},
+                           {"update_memory", roof(Roof::update_memory)}}}},
+                        measurements);
 }
 
-std::string as_text(const std::vector<MachineSpeeds>& columns) {
-  std::vector<std::vector<std::string>> rows{{"", ""}};
-  for (const MachineSpeeds& m : columns)
-    rows.front().push_back(fmt::format("{} thread{}", m.threads, m.threads == 1 ? "" : "s"));
-  const auto row = [&](std::string label, std::string unit, auto&& cell) {
-    rows.push_back({std::move(label), std::move(unit)});
-    for (const MachineSpeeds& m : columns) rows.back().push_back(cell(m));
-  };
-  const auto number = [](double value) { return fmt::format("{:.1f}", value); };
-  row("FMA peak, f32", "GFLOP/s", [&](const MachineSpeeds& m) { return number(m.peak_f32); });
-  row("FMA peak, f64", "GFLOP/s", [&](const MachineSpeeds& m) { return number(m.peak_f64); });
-  row("read, 1 MiB per thread", "GB/s", [&](const MachineSpeeds& m) { return number(m.read_cache); });
-  row("read, 256 MiB", "GB/s", [&](const MachineSpeeds& m) { return number(m.read_memory); });
-  row("update in place, 1 MiB per thread", "GB/s", [&](const MachineSpeeds& m) { return number(m.update_cache); });
-  row("update in place, 256 MiB", "GB/s", [&](const MachineSpeeds& m) { return number(m.update_memory); });
-  for (std::size_t i = 0; i < std::size(products); ++i) {
-    const TimedProduct& p = products[i];
-    row(fmt::format("gemm {} {} {}x{}x{}", name(p.dtype), p.operands, p.m, p.n, p.k), "GFLOP/s",
-        [&](const MachineSpeeds& m) {
-          return fmt::format("{:.1f} ({:2.0f} %)", m.products[i], 100 * m.products[i] / m.peak(p.dtype));
-        });
-  }
-  return machine_line() + "\n" + blas_text() + "\n\n" + table_text(rows, "ll" + std::string(columns.size(), 'r')) +
-         "\ngemm m x n x k: n and t say which operands are transposed; per cent are of the FMA peak of the threads "
-         "used. An update\n"
-         "in place counts what is read and what is written.\n";
+std::string as_text(const std::vector<Column>& columns) {
+  const auto roof = [](const Measurement& m) { return value_text(*m.roof); };
+  return machine_line() + "\n" + blas_text() + "\n\n" + measurement_table("roof", all(columns, &Column::roofs), roof) +
+         "\n" + measurement_table("kernel", all(columns, &Column::kernels), reached_text) +
+         "\nRoofs are the best of several rounds; kernels are medians, with per cent of the roof of the threads\n"
+         "used: products of the FMA peak, sum_of_squares of reading, the others of an update in place.\n"
+         "gemm m x n x k: n and t say which operands are transposed.\n"
+         "The arrays of a kernel fill 1 MiB per thread, or 256 MiB. Each counts once if it is read or written,\n"
+         "twice if it is updated in place. A roof is over one array; over several, memory may be faster.\n"
+         "Rows have 256 elements, those of softmax_cross_entropy (with its gradient) 1000.\n";
 }
 
 }  // namespace
 
-std::string bench_machine(bool json) {
-  const int all = threads();
-  std::vector<MachineSpeeds> columns{measure(1)};
-  if (all > 1) columns.push_back(measure(all));
-  return json ? as_json(columns) : as_text(columns);
+BenchResult bench_machine() {
+  const int all_threads = threads();
+  std::vector<Column> columns{measure(1)};
+  if (all_threads > 1) columns.push_back(measure(all_threads));
+  return {as_text(columns), as_json(columns)};
 }
 
 }  // namespace rz::tool

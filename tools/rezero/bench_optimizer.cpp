@@ -9,9 +9,9 @@
 #include "data/text.h"
 #include "optim/optimizer.h"
 #include "tools/rezero/bench.h"
+#include "tools/rezero/measurement.h"
 #include "tools/rezero/peak.h"
 #include "tools/rezero/run.h"
-#include "tools/rezero/terminal.h"
 #include "tools/rezero/timing.h"
 
 namespace rz::tool {
@@ -42,11 +42,11 @@ bool fits_cache(const ParameterStore& store, std::int64_t parameters) {
 }
 
 // Seconds for as many bytes by an update in place.
-double seconds_in_place(std::int64_t bytes) { return static_cast<double>(bytes) / update_bandwidth(memory_bytes, 1); }
+double seconds_in_place(std::int64_t bytes) { return static_cast<double>(bytes) / update_rates(memory_bytes, 1)[0]; }
 
 }  // namespace
 
-std::string bench_optimizer(const BenchOptions& options) {
+BenchResult bench_optimizer(const BenchOptions& options) {
   ParameterStore store;
   declare(store, options.parameters);
   const auto optimizer = optim::Optimizer::create({.name = options.optimizer});
@@ -68,22 +68,22 @@ std::string bench_optimizer(const BenchOptions& options) {
   const double speed = static_cast<double>(bytes) / times.median_ms() / 1e6;
   const double memory = static_cast<double>(bytes) / in_place.median_ms() / 1e6;
   const bool fits = fits_cache(store, options.parameters);
-  if (options.json) {
-    const nlohmann::ordered_json json = {
-        {"workload", "optimizer"},  {"name", options.optimizer},    {"parameters", options.parameters},
-        {"threads", threads()},     {"steps", options.steps},       {"median_ms", times.median_ms()},
-        {"min_ms", times.min_ms()}, {"p90_ms", times.p90_ms()},     {"bytes_per_step", bytes},
-        {"gb_per_s", speed},        {"bandwidth_gb_per_s", memory}, {"fraction_of_bandwidth", speed / memory},
-        {"fits_cache", fits}};
-    return json.dump() + "\n";
-  }
-  return fmt::format(
+  const nlohmann::ordered_json json = {
+      {"workload", "optimizer"},  {"name", options.optimizer},    {"parameters", options.parameters},
+      {"threads", threads()},     {"steps", options.steps},       {"median_ms", times.median_ms()},
+      {"min_ms", times.min_ms()}, {"p90_ms", times.p90_ms()},     {"bytes_per_step", bytes},
+      {"gb_per_s", speed},        {"bandwidth_gb_per_s", memory}, {"fraction_of_bandwidth", speed / memory},
+      {"fits_cache", fits}};
+  const Measurement measurement = rate(fmt::format("{} of {} f32", options.optimizer, options.parameters), "GB/s",
+                                       1e-9 * static_cast<double>(bytes), times, memory);
+  const std::string text = fmt::format(
       "Update by {} of {} weights, f32\n{}\n\n"
       "  step                      median {:.2f} ms, fastest {:.2f} ms, 90th percentile {:.2f} ms\n"
       "  memory                    {:.1f} GB/s, {:.0f} % of the {:.1f} of an update in place\n{}",
       options.optimizer, grouped(static_cast<std::uint64_t>(options.parameters)), machine_line(), times.median_ms(),
       times.min_ms(), times.p90_ms(), speed, 100 * speed / memory, memory,
       fits ? "  note                      so few weights fit the cache: memory is not what bounds the step\n" : "");
+  return {text, bench_document(json, {measurement})};
 }
 
 }  // namespace rz::tool

@@ -1,7 +1,6 @@
 #include "tools/rezero/peak.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
@@ -11,6 +10,7 @@
 #include "core/cpu/isa.h"
 #include "core/parallel.h"
 #include "core/tensor.h"
+#include "tools/rezero/timing.h"
 
 namespace rz::tool {
 namespace {
@@ -91,52 +91,47 @@ double processor_seconds() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// Seconds of the fastest of `rounds` runs of f on every thread.
-template <class F>
-double best_seconds(int rounds, F&& f) {
-  using Clock = std::chrono::steady_clock;
-  double best = 1e30;
-  for (int round = 0; round < rounds; ++round) {
-    const auto start = Clock::now();
-    parallel_for(threads(), f);
-    best = std::min(best, std::chrono::duration<double>(Clock::now() - start).count());
-  }
-  return best;
-}
-
-double bandwidth(void (*loop)(double*, std::int64_t), std::size_t bytes, int rounds) {
+// Bytes per second of each round; `crossings`: how often a pass of the loop moves each byte.
+std::vector<double> bandwidths(void (*loop)(double*, std::int64_t), int crossings, std::size_t bytes, int rounds) {
   const std::int64_t each = static_cast<std::int64_t>(bytes) / 8 / threads() / 64 * 64;
   const Tensor memory = Tensor::full({each * threads()}, 1, DType::f64);
   // Small memory is passed over again and again, so that a round is not the time of waking a thread.
   const std::int64_t passes = std::max<std::int64_t>(1, (std::int64_t{1} << 24) / static_cast<std::int64_t>(bytes));
-  const double seconds = best_seconds(rounds, [&](std::int64_t piece) {
-    for (std::int64_t pass = 0; pass < passes; ++pass) loop(memory.data<double>() + piece * each, each);
-  });
-  return static_cast<double>(passes * each * threads() * 8) / seconds;
+  const auto moved = static_cast<double>(crossings * passes * each * threads() * 8);
+  std::vector<double> rates;
+  for (int round = 0; round < rounds; ++round) {
+    const double start = seconds_now();
+    parallel_for(threads(), [&](std::int64_t piece) {
+      for (std::int64_t pass = 0; pass < passes; ++pass) loop(memory.data<double>() + piece * each, each);
+    });
+    rates.push_back(moved / (seconds_now() - start));
+  }
+  return rates;
 }
 
 }  // namespace
 
-double fma_peak(DType dtype, int rounds) {
+std::vector<double> fma_rates(DType dtype, int rounds) {
   const Loops loop = loops();
   const bool wide = dtype == DType::f64;
   constexpr std::int64_t repeats = 600'000;
   const std::int64_t lanes = loop.bytes / static_cast<std::int64_t>(size_of(dtype));
   const double flops = static_cast<double>(2 * 12 * lanes * repeats);
-  std::vector<double> rates(static_cast<std::size_t>(threads()));
-  double best = 0;
+  std::vector<double> of_threads(static_cast<std::size_t>(threads())), rates;
   for (int round = 0; round < rounds; ++round) {
     parallel_for(threads(), [&](std::int64_t piece) {
       const double start = processor_seconds();
       loop.multiply_add[wide](repeats);
-      rates[static_cast<std::size_t>(piece)] = flops / (processor_seconds() - start);
+      of_threads[static_cast<std::size_t>(piece)] = flops / (processor_seconds() - start);
     });
-    best = std::max(best, std::accumulate(rates.begin(), rates.end(), 0.0));
+    rates.push_back(std::accumulate(of_threads.begin(), of_threads.end(), 0.0));
   }
-  return best;
+  return rates;
 }
 
-double read_bandwidth(std::size_t bytes, int rounds) { return bandwidth(loops().read, bytes, rounds); }
-double update_bandwidth(std::size_t bytes, int rounds) { return 2 * bandwidth(loops().update, bytes, rounds); }
+std::vector<double> read_rates(std::size_t bytes, int rounds) { return bandwidths(loops().read, 1, bytes, rounds); }
+std::vector<double> update_rates(std::size_t bytes, int rounds) { return bandwidths(loops().update, 2, bytes, rounds); }
+
+double fma_peak(DType dtype) { return std::ranges::max(fma_rates(dtype, 15)); }
 
 }  // namespace rz::tool
