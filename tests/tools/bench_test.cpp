@@ -54,6 +54,19 @@ std::ptrdiff_t longest_line(const std::string& text) {
   return longest;
 }
 
+json measurement(const std::string& name, double median, double spread, const std::string& unit = "GB/s",
+                 int threads = 1) {
+  return {{"name", name},     {"threads", threads},     {"unit", unit},
+          {"median", median}, {"low", median - spread}, {"high", median + spread}};
+}
+
+// A document as `--out` writes it.
+std::string document_of(const TemporaryFolder& folder, const std::string& name, const std::vector<json>& measurements,
+                        const std::string& machine = "threads: 2 of 2 cores") {
+  write_file(folder / name, json{{"machine", machine}, {"measurements", measurements}}.dump());
+  return folder / name;
+}
+
 void check_error(const std::vector<std::string>& arguments, const std::vector<std::string>& parts) {
   check_refused(arguments, 2, parts);
 }
@@ -187,15 +200,130 @@ TEST_CASE("bench: --out keeps the document beside the text, or in place of it") 
   check_refused(tiny + Arguments{"--json", "--out", "-"}, 2, {"standard output"});
 }
 
+TEST_CASE("bench compare: faster and slower beyond the spread, and within it") {
+  const TemporaryFolder folder;
+  const std::string old_file =
+      document_of(folder, "old.json",
+                  {measurement("tanh f32", 10, 1), measurement("relu f32", 10, 1), measurement("adam f32", 10, 1),
+                   measurement("fc", 20, 2, "ms", 2), measurement("jacobian", 20, 2, "ms", 2)});
+  const std::string new_file =
+      document_of(folder, "new.json",
+                  {measurement("tanh f32", 20, 2), measurement("relu f32", 5, 1), measurement("adam f32", 9, 1),
+                   measurement("fc", 10, 2, "ms", 2), measurement("jacobian", 30, 2, "ms", 2)});
+  const CommandResult result = run_command({"bench", "compare", old_file, new_file});
+  CHECK(result.exit_code == 1);  // something is slower
+  CHECK(result.error.empty());
+  CHECK(mentions(result.out, {"old: ",
+                              "old.json",
+                              "new: ",
+                              "new.json",
+                              "1 thread",
+                              "unit",
+                              "old",
+                              "new",
+                              "change",
+                              "tanh f32",
+                              "GB/s",
+                              "10.0 [9.00, 11.0]",
+                              "20.0 [18.0, 22.0]",
+                              "2.00x faster *\n",
+                              "relu f32",
+                              "2.00x slower *\n",
+                              "adam f32",
+                              "1.11x slower\n",
+                              "2 threads",
+                              "fc",
+                              "ms",
+                              "2.00x faster *\n",
+                              "jacobian",
+                              "1.50x slower *\n",
+                              "2 slower, 2 faster",
+                              "Within it: 1"}));
+  CHECK(result.out.find("differ") == std::string::npos);
+  CHECK(result.out.find("Only in") == std::string::npos);
+  CHECK(longest_line(result.out) <= 100 + static_cast<std::ptrdiff_t>(folder.path().size()));
+  const json r = json::parse(run_command({"bench", "compare", old_file, new_file, "--json"}).out);
+  CHECK(r["slower"] == 2);
+  CHECK(r["faster"] == 2);
+  const std::vector<std::string> changes{"faster", "slower", "within_spread", "faster", "slower"};
+  const std::vector<double> speed_ups{2, 0.5, 0.9, 2, 2.0 / 3};
+  REQUIRE(r["compared"].size() == changes.size());
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    CHECK(r["compared"][i]["change"] == changes[i]);
+    CHECK(close(r["compared"][i]["speed_up"].get<double>(), speed_ups[i], 1e-12));
+  }
+  CHECK(r["compared"][0]["old"] == json{{"median", 10.0}, {"low", 9.0}, {"high", 11.0}});
+  // The same file, and faster alone: 0.
+  CHECK(run_command({"bench", "compare", old_file, old_file}).exit_code == 0);
+  const std::string faster = document_of(folder, "faster.json", {measurement("tanh f32", 20, 2)});
+  CHECK(run_command({"bench", "compare", old_file, faster}).exit_code == 0);
+}
+
+TEST_CASE("bench compare: single runs, what one file alone has, other machines and threads") {
+  const TemporaryFolder folder;
+  const std::string old_file =
+      document_of(folder, "old.json", {measurement("phase", 400, 0, "ms"), measurement("tanh f32", 10, 1)});
+  const std::string new_file =
+      document_of(folder, "new.json", {measurement("phase", 800, 0, "ms"), measurement("tanh f32", 5, 1, "GB/s", 4)},
+                  "threads: 4 of 8 cores");
+  const CommandResult result = run_command({"bench", "compare", old_file, new_file});
+  CHECK(result.exit_code == 0);  // nothing is known of the spread of a single run
+  CHECK(mentions(result.out, {"machines differ", "old: threads: 2 of 2", "new: threads: 4 of 8", "threads differ",
+                              "old: 1\n", "new: 1, 4\n", "phase", "400.0 ", "800.0 ", "2.00x slower\n",
+                              "Only in the old", "tanh f32, 1 thread: 10.0 [9.00, 11.0] GB/s", "Only in the new",
+                              "tanh f32, 4 threads: 5.00 [4.00, 6.00] GB/s", "0 slower, 0 faster"}));
+  const json r = json::parse(run_command({"bench", "compare", old_file, new_file, "--json"}).out);
+  CHECK(r["old"]["unmatched"][0] == json{{"name", "tanh f32"}, {"threads", 1}, {"unit", "GB/s"}});
+  CHECK(r["new"]["unmatched"][0]["threads"] == 4);
+  CHECK(r["new"]["machine"] == "threads: 4 of 8 cores");
+}
+
+TEST_CASE("bench compare: what the benchmarks themselves wrote") {
+  const TemporaryFolder folder;
+  for (const char* name : {"old.json", "new.json"})
+    run_command({"bench", "jacobian", "--depth", "1", "--width", "4", "--steps", "3", "--out", folder / name});
+  const json r = json::parse(run_command({"bench", "compare", folder / "old.json", folder / "new.json", "--json"}).out);
+  CHECK(r["compared"].size() == 3);
+  CHECK(r["old"]["unmatched"].empty());
+}
+
+TEST_CASE("bench compare: files that hold no measurements") {
+  const TemporaryFolder folder;
+  const std::string good = document_of(folder, "good.json", {measurement("tanh f32", 10, 1)});
+  const auto check_bad = [&](const std::string& bytes, const std::vector<std::string>& parts) {
+    write_file(folder / "bad.json", bytes);
+    check_refused({"bench", "compare", good, folder / "bad.json"}, 1, parts);
+    check_refused({"bench", "compare", folder / "bad.json", good, "--json"}, 1, parts);
+  };
+  for (const char* bytes : {"", "median 3", "{\"measurements\": [", "\xff"})
+    check_bad(bytes, {"bad.json", "is not JSON"});
+  for (const char* bytes : {"{}", "[]", "3", "null", "{\"measurements\": []}"})
+    check_bad(bytes, {"bad.json", "holds no measurements", "--out"});
+  for (const char* bytes : {"{\"measurements\": 3}", "{\"measurements\": [3]}", "{\"measurements\": [{}]}",
+                            "{\"machine\": 3, \"measurements\": [{}]}"})
+    check_bad(bytes, {"bad.json", "cannot be understood"});
+  for (const char* field : {"low", "median", "high"}) {
+    json wrong = measurement("tanh f32", 10, 1);
+    wrong[field] = field == std::string("high") ? 1 : -1;
+    check_bad(json{{"measurements", json::array({wrong})}}.dump(),
+              {"bad.json", "cannot be understood", "tanh f32", "in this order"});
+  }
+  check_refused({"bench", "compare", good, folder / "missing.json"}, 1, {"missing.json", "No such file"});
+  check_refused({"bench", "compare", folder.path(), good}, 1, {folder.path(), "directory"});
+  check_error({"bench", "compare", good}, {"new", "required"});
+  check_error({"bench", "compare", good, good, good}, {"bench compare", "not expected"});
+}
+
 TEST_CASE("bench: wrong usage") {
-  check_bench_error({"bench"}, {"bench"});
-  check_bench_error({"bench", "fv"}, {"fv"});
-  check_bench_error({"bench", "fc", "--depth", "0"}, {"--depth"});
-  check_bench_error({"bench", "fc", "--steps", "many"}, {"--steps"});
-  check_bench_error({"bench", "fc", "--form", "rezro"}, {"form", "rezro", "rezero"});
-  check_bench_error({"bench", "machine", "--depth", "3"}, {"--depth"});
-  check_bench_error({"bench", "optimizer", "--name", "adm"}, {"--name"});
-  check_bench_error({"bench", "optimizer", "--depth", "3"}, {"--depth"});
+  check_error({"bench"}, {"bench"});
+  check_error({"bench", "fv"}, {"fv"});
+  check_error({"bench", "fc", "--depth", "0"}, {"--depth"});
+  check_error({"bench", "fc", "--steps", "many"}, {"--steps"});
+  check_error({"bench", "fc", "--form", "rezro"}, {"form", "rezro", "rezero"});
+  check_error({"bench", "compare"}, {"old", "required"});
+  check_error({"bench", "machine", "--depth", "3"}, {"--depth"});
+  check_error({"bench", "optimizer", "--name", "adm"}, {"--name"});
+  check_error({"bench", "optimizer", "--depth", "3"}, {"--depth"});
   CHECK(run_command({"bench", "jacobian", "--depth", "1", "--width", "2", "--steps", "1"}, {"/dev/full", {}, {}})
             .exit_code == 1);
 }

@@ -24,7 +24,8 @@ struct BenchCommandOptions {
   BenchOptions bench;
   int threads = 0;
   bool json = false;
-  std::string out;  // a file; empty: not asked for
+  std::string out;                 // a file; empty: not asked for
+  std::string old_path, new_path;  // of compare
 };
 
 struct Benchmark {
@@ -36,7 +37,7 @@ CLI::App& add_benchmark(CLI::App& bench, const char* name, const char* summary, 
   CLI::App& command = *bench.add_subcommand(name, summary);
   command.footer("");
   add_json(command, options.json);
-  add_file(command, "--out", options.out, "The same JSON document as a file");
+  add_file(command, "--out", options.out, "The same JSON document as a file, for `rezero bench compare`");
   add_threads(command, options.threads);
   return command;
 }
@@ -96,6 +97,26 @@ CLI::App& add_optimizer(CLI::App& bench, Options& options) {
   return command;
 }
 
+CLI::App& add_compare(CLI::App& bench, Options& options) {
+  CLI::App& command = *bench.add_subcommand("compare", "Two documents side by side: what became slower or faster");
+  command.footer(
+      "\nMeasurements are matched by name, unit and threads. One counts as slower or faster only where the ranges\n"
+      "from the 10th to the 90th percentile do not overlap; a single run has no range and never counts. Where peak "
+      "and\n"
+      "bandwidths of `rezero bench machine` became slower too, the machine did: measure on a quiet one.\n"
+      "Exit codes: 1 if a measurement is slower in that sense (or at a failure), else 0.\n\n"
+      "Example:\n"
+      "  rezero bench machine --out old.json\n"
+      "  rezero bench machine --out new.json       # after a change\n"
+      "  rezero bench compare old.json new.json");
+  command.add_option("old", options.old_path, "The document that `rezero bench NAME --out` wrote before")
+      ->type_name("OLD.json")
+      ->required();
+  command.add_option("new", options.new_path, "The one to set against it")->type_name("NEW.json")->required();
+  add_json(command, options.json);
+  return command;
+}
+
 int measure(const Benchmark& benchmark, const Options& options) {
   check_files(options.json, {options.out});
   set_threads(options.threads);
@@ -119,6 +140,7 @@ Command make_bench(CLI::App& app) {
       "  rezero bench fc --depth 32 --width 256 --batch 128 --steps 50\n"
       "  rezero bench optimizer --name adam --parameters 100000000\n"
       "  rezero bench machine --out machine.json\n"
+      "  rezero bench compare before.json machine.json\n"
       "`rezero bench NAME --help` lists the options of one.");
   const std::vector<Benchmark> benchmarks{
       {&add_fc(*command, *options), bench_fc},
@@ -130,10 +152,13 @@ Command make_bench(CLI::App& app) {
       {&add_benchmark(*command, "isometry", "Whole commands: spectrum, phase diagram, density, against targets",
                       *options),
        [](const BenchOptions&) { return bench_isometry(); }}};
-  return {command, [options, benchmarks] {
+  const CLI::App* const compare = &add_compare(*command, *options);
+  return {command, [options, benchmarks, compare] {
+            if (compare->parsed()) return bench_compare(options->old_path, options->new_path, options->json);
             for (const Benchmark& benchmark : benchmarks)
               if (benchmark.command->parsed()) return measure(benchmark, *options);
-            throw UsageError("bench: nothing was named to measure (fc, jacobian, optimizer, machine or isometry)");
+            throw UsageError(
+                "bench: nothing was named to measure (fc, jacobian, optimizer, machine or isometry; or compare)");
           }};
 }
 

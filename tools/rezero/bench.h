@@ -33,4 +33,7 @@ BenchResult bench_machine();
 // Whole commands: a spectrum, a phase diagram, a density.
 BenchResult bench_isometry();
 
+// Two documents side by side: prints text or JSON. The exit code: 1 if a measurement is slower beyond the spread.
+int bench_compare(const std::string& old_path, const std::string& new_path, bool json);  // Throws: file
+
 }  // namespace rz::tool
