@@ -11,8 +11,12 @@
 #endif
 #define RZ_ISA_END }
 
+// Before a function of one number that a GPU may call; in kernels it must vanish in the loop that calls it, or the loop
+// is not vectorised.
 #ifdef __CUDACC__
 #define RZ_HOST_DEVICE __host__ __device__
+#elif defined(RZ_ISA)
+#define RZ_HOST_DEVICE [[gnu::always_inline]]
 #else
 #define RZ_HOST_DEVICE
 #endif

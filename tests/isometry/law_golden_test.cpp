@@ -19,7 +19,7 @@ namespace {
 
 // Counts the entries of golden.json of a quantity, and hands each on.
 template <class F>
-int golden(const char* quantity, F&& f) {
+int golden_entries(const char* quantity, F&& f) {
   int entries = 0;
   for (const json& entry : reference("golden.json")) {
     if (entry.at("quantity") != quantity) continue;
@@ -68,10 +68,10 @@ Law critical(const std::string& name) {
   const std::size_t sb2 = name.find(" sb2="), weights = name.find(' ', sb2 + 1), depth = name.find(" L=");
   const std::string key = name.substr(0, sb2) + "_" + name.substr(sb2 + 5, weights - sb2 - 5);
   double q = NAN, sigma_w2 = NAN;
-  golden("q* at criticality", [&](const json& e) {
+  golden_entries("q* at criticality", [&](const json& e) {
     if (e.at("id") == "critq_" + key) q = number(e.at("value"));
   });
-  golden("critical sw2", [&](const json& e) {
+  golden_entries("critical sw2", [&](const json& e) {
     if (e.at("id") == "crit_" + key) sigma_w2 = number(e.at("value"));
   });
   const Law law = deep(activation_of(name.substr(0, sb2)), q, sigma_w2, name.substr(weights + 1, depth - weights - 1),
@@ -80,14 +80,14 @@ Law critical(const std::string& name) {
 }
 
 TEST_CASE("law: golden edges of masked networks") {
-  CHECK(golden("lambda_max", [](const json& entry) {
+  CHECK(golden_entries("lambda_max", [](const json& entry) {
           const TheorySpectrum s = masked(entry.at("inputs"), number(entry.at("inputs").at("p"))).summary();
           check_close(s.s_max * s.s_max, entry.at("value"), entry.at("rtol"), entry.at("id"));
         }) == 42);
 }
 
 TEST_CASE("law: golden edges and ref02's moments of Gaussian linear networks") {
-  CHECK(golden("lambda_max gaussian linear", [](const json& entry) {
+  CHECK(golden_entries("lambda_max gaussian linear", [](const json& entry) {
           const Law law = deep(ScalarFunction::identity, 1, 1, "gauss", entry.at("inputs").at("L"));
           check_close(std::pow(law.summary().s_max, 2), entry.at("value"), entry.at("rtol"), entry.at("id"));
         }) == 9);
@@ -120,7 +120,7 @@ const std::map<std::string, double> by_many_nodes{{"dens_tanh sb2=1e-4 orth L=8"
                                                   {"dens_erf_unit sb2=1e-4 orth L=8", 0.0006785984412233373}};
 
 TEST_CASE("law: golden densities and edges of smooth activations on the critical line") {
-  CHECK(golden("density rho(lambda) at lam", [](const json& entry) {
+  CHECK(golden_entries("density rho(lambda) at lam", [](const json& entry) {
           const Law law = critical(entry.at("inputs").at("case"));
           const std::vector<double> rho = law.density(numbers(entry.at("inputs").at("lam")));
           for (std::size_t i = 0; i < rho.size(); ++i) {
@@ -130,7 +130,7 @@ TEST_CASE("law: golden densities and edges of smooth activations on the critical
                         entry.at("id"));
           }
         }) == 36);
-  CHECK(golden("s_max", [](const json& entry) {
+  CHECK(golden_entries("s_max", [](const json& entry) {
           const double s_max = critical(entry.at("inputs").at("case")).summary().s_max;
           check_close(s_max, entry.at("value"), entry.at("rtol"), entry.at("id"));
         }) == 36);
@@ -144,7 +144,7 @@ TEST_CASE("law: golden densities and edges of smooth activations on the critical
 }
 
 TEST_CASE("law: golden mean log sigma of orthogonal networks on the critical line") {
-  CHECK(golden("E log s per layer, orthogonal, critical", [](const json& entry) {
+  CHECK(golden_entries("E log s per layer, orthogonal, critical", [](const json& entry) {
           const json& inputs = entry.at("inputs");
           const std::string name = inputs.at("act").get<std::string>() + " sb2=" + inputs.at("sb2").get<std::string>();
           check_close(critical(name + " orth L=1").summary().mean_log_sigma, entry.at("value"), entry.at("rtol"),
@@ -153,7 +153,7 @@ TEST_CASE("law: golden mean log sigma of orthogonal networks on the critical lin
 }
 
 TEST_CASE("law: golden edges of the universal laws") {
-  CHECK(golden("universal edges", [](const json& entry) {
+  CHECK(golden_entries("universal edges", [](const json& entry) {
           const json& value = entry.at("value");
           const double v = number(entry.at("inputs").at("v")), rtol = entry.at("rtol");
           const TheorySpectrum smooth = universal_law(Universality::smooth, v).summary();
@@ -169,7 +169,7 @@ TEST_CASE("law: golden edges of the universal laws") {
 }
 
 TEST_CASE("law: golden residual networks with a linear branch") {
-  CHECK(golden("residual x+aWx edges (N=inf)", [](const json& entry) {
+  CHECK(golden_entries("residual x+aWx edges (N=inf)", [](const json& entry) {
           const json& value = entry.at("value");
           const json& depth = entry.at("inputs").at("L");
           const Law law = depth.is_string() ? residual_limit_law(number(entry.at("inputs").at("t")))
@@ -194,7 +194,7 @@ TEST_CASE("law: golden moments") {
   const auto check = [](const Law& law, const json& expected, double rtol) {
     for (std::size_t k = 0; k < 6; ++k) check_close(law.summary().moments[k], expected.at(k), rtol, expected.dump());
   };
-  CHECK(golden("moments", [&](const json& entry) {
+  CHECK(golden_entries("moments", [&](const json& entry) {
           const double rtol = entry.at("rtol");
           for (const json& row : entry.at("value")) {
             if (row.contains("m")) {

@@ -67,7 +67,7 @@ std::string document_of(const TemporaryFolder& folder, const std::string& name, 
   return folder / name;
 }
 
-void check_error(const std::vector<std::string>& arguments, const std::vector<std::string>& parts) {
+void check_bench_error(const std::vector<std::string>& arguments, const std::vector<std::string>& parts) {
   check_refused(arguments, 2, parts);
 }
 
@@ -310,20 +310,20 @@ TEST_CASE("bench compare: files that hold no measurements") {
   }
   check_refused({"bench", "compare", good, folder / "missing.json"}, 1, {"missing.json", "No such file"});
   check_refused({"bench", "compare", folder.path(), good}, 1, {folder.path(), "directory"});
-  check_error({"bench", "compare", good}, {"new", "required"});
-  check_error({"bench", "compare", good, good, good}, {"bench compare", "not expected"});
+  check_bench_error({"bench", "compare", good}, {"new", "required"});
+  check_bench_error({"bench", "compare", good, good, good}, {"bench compare", "not expected"});
 }
 
 TEST_CASE("bench: wrong usage") {
-  check_error({"bench"}, {"bench"});
-  check_error({"bench", "fv"}, {"fv"});
-  check_error({"bench", "fc", "--depth", "0"}, {"--depth"});
-  check_error({"bench", "fc", "--steps", "many"}, {"--steps"});
-  check_error({"bench", "fc", "--form", "rezro"}, {"form", "rezro", "rezero"});
-  check_error({"bench", "compare"}, {"old", "required"});
-  check_error({"bench", "machine", "--depth", "3"}, {"--depth"});
-  check_error({"bench", "optimizer", "--name", "adm"}, {"--name"});
-  check_error({"bench", "optimizer", "--depth", "3"}, {"--depth"});
+  check_bench_error({"bench"}, {"bench"});
+  check_bench_error({"bench", "fv"}, {"fv"});
+  check_bench_error({"bench", "fc", "--depth", "0"}, {"--depth"});
+  check_bench_error({"bench", "fc", "--steps", "many"}, {"--steps"});
+  check_bench_error({"bench", "fc", "--form", "rezro"}, {"form", "rezro", "rezero"});
+  check_bench_error({"bench", "compare"}, {"old", "required"});
+  check_bench_error({"bench", "machine", "--depth", "3"}, {"--depth"});
+  check_bench_error({"bench", "optimizer", "--name", "adm"}, {"--name"});
+  check_bench_error({"bench", "optimizer", "--depth", "3"}, {"--depth"});
   CHECK(run_command({"bench", "jacobian", "--depth", "1", "--width", "2", "--steps", "1"}, {"/dev/full", {}, {}})
             .exit_code == 1);
 }

@@ -67,7 +67,7 @@ std::vector<std::string> optimizer_names() {
   return {optim::optimizer_names().begin(), optim::optimizer_names().end()};
 }
 
-CLI::App& add_fc(CLI::App& bench, Options& options) {
+CLI::App& add_fc(CLI::App& bench, BenchCommandOptions& options) {
   CLI::App& command =
       add_benchmark(bench, "fc", "Whole training steps of a fully connected net on random data", options);
   add_sizes(command, options.bench);
@@ -79,13 +79,13 @@ CLI::App& add_fc(CLI::App& bench, Options& options) {
   return command;
 }
 
-CLI::App& add_jacobian(CLI::App& bench, Options& options) {
+CLI::App& add_jacobian(CLI::App& bench, BenchCommandOptions& options) {
   CLI::App& command = add_benchmark(bench, "jacobian", "Jacobian of a stack in f64 and its singular values", options);
   add_sizes(command, options.bench);
   return command;
 }
 
-CLI::App& add_optimizer(CLI::App& bench, Options& options) {
+CLI::App& add_optimizer(CLI::App& bench, BenchCommandOptions& options) {
   CLI::App& command =
       add_benchmark(bench, "optimizer", "Updates of many weights, against the memory's bandwidth", options);
   add_count(command, "--parameters", options.bench.parameters, 1, std::int64_t{1} << 32, "Weights, in f32");
@@ -97,7 +97,7 @@ CLI::App& add_optimizer(CLI::App& bench, Options& options) {
   return command;
 }
 
-CLI::App& add_compare(CLI::App& bench, Options& options) {
+CLI::App& add_compare(CLI::App& bench, BenchCommandOptions& options) {
   CLI::App& command = *bench.add_subcommand("compare", "Two documents side by side: what became slower or faster");
   command.footer(
       "\nMeasurements are matched by name, unit and threads. One counts as slower or faster only where the ranges\n"
@@ -117,7 +117,7 @@ CLI::App& add_compare(CLI::App& bench, Options& options) {
   return command;
 }
 
-int measure(const Benchmark& benchmark, const Options& options) {
+int measure(const Benchmark& benchmark, const BenchCommandOptions& options) {
   check_files(options.json, {options.out});
   set_threads(options.threads);
   const BenchResult result = benchmark.run(options.bench);

@@ -14,14 +14,14 @@
 namespace rz::tool {
 namespace {
 
-struct Product {  // c [m, n] = op(a) op(b), inner extent k; "nt": b transposed
+struct TimedProduct {  // c [m, n] = op(a) op(b), inner extent k; "nt": b transposed
   const char* operands;
   DType dtype;
   std::int64_t m, n, k;
 };
 // A layer's forward, input gradient and weight gradient; the input layer's forward and weight gradient; the output
 // layer; a large one. In f64 a layer's forward, products of a Jacobian of width 256, and a large one.
-constexpr Product products[] = {
+constexpr TimedProduct products[] = {
     {"nt", DType::f32, 128, 256, 256},    {"nn", DType::f32, 128, 256, 256},    {"tn", DType::f32, 256, 256, 128},
     {"nt", DType::f32, 128, 256, 3072},   {"tn", DType::f32, 256, 3072, 128},   {"nt", DType::f32, 128, 10, 256},
     {"nn", DType::f32, 1024, 1024, 1024}, {"nt", DType::f64, 128, 256, 256},    {"nt", DType::f64, 256, 256, 256},
@@ -33,7 +33,7 @@ Tensor normal(const Shape& shape, DType dtype = DType::f32) {
   return normal_tensor(shape, random, dtype);
 }
 
-Kernel gemm(const Product& p) {
+Kernel gemm(const TimedProduct& p) {
   const Transpose a = p.operands[0] == 't' ? Transpose::yes : Transpose::no;
   const Transpose b = p.operands[1] == 't' ? Transpose::yes : Transpose::no;
   const Tensor left = normal(a == Transpose::yes ? Shape{p.k, p.m} : Shape{p.m, p.k}, p.dtype);
@@ -121,7 +121,7 @@ Kernel update(const char* name, const char* size, int slots, std::size_t bytes, 
 
 std::vector<Kernel> bench_kernels() {
   std::vector<Kernel> kernels;
-  for (const Product& p : products) kernels.push_back(gemm(p));
+  for (const TimedProduct& p : products) kernels.push_back(gemm(p));
   const std::size_t cached = cache_bytes_per_thread * static_cast<std::size_t>(threads());
   for (Kernel& kernel : matrix_kernels(cached)) kernels.push_back(std::move(kernel));
   kernels.push_back(update("adagrad", "", 1, cached, Roof::update_cache));

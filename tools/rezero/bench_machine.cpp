@@ -32,7 +32,7 @@ constexpr RoofKind roof_kinds[] = {
     {"update in place, 256 MiB", "GB/s", [] { return update_rates(memory_bytes, 2); }},
 };
 
-struct Column {  // of one number of threads
+struct MachineColumn {  // of one number of threads
   int threads;
   std::vector<Measurement> roofs, kernels;
   double roof(Roof kind) const { return *roofs[static_cast<std::size_t>(kind)].roof; }
@@ -51,7 +51,7 @@ Measurement roof_of(const RoofKind& kind, const Times& times) {
 }
 
 // Everything in turns: what else runs on the machine slows all of it, and the spread shows it.
-Column measure(int count) {
+MachineColumn measure(int count) {
   set_threads(count);
   constexpr int turns = 5;
   const std::vector<Kernel> kernels = bench_kernels();
@@ -62,7 +62,7 @@ Column measure(int count) {
       for (const double per_second : roof_kinds[i].rates()) roof_times[i].add(1e9 / per_second);
     for (std::size_t i = 0; i < kernels.size(); ++i) run_for_a_while(kernels[i], kernel_times[i]);
   }
-  Column column{count, {}, {}};
+  MachineColumn column{count, {}, {}};
   for (std::size_t i = 0; i < std::size(roof_kinds); ++i) column.roofs.push_back(roof_of(roof_kinds[i], roof_times[i]));
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     const auto& [name, roof, giga, run] = kernels[i];
@@ -72,25 +72,26 @@ Column measure(int count) {
   return column;
 }
 
-std::vector<Measurement> all(const std::vector<Column>& columns, std::vector<Measurement> Column::* part) {
+std::vector<Measurement> all(const std::vector<MachineColumn>& columns,
+                             std::vector<Measurement> MachineColumn::* part) {
   std::vector<Measurement> joined;
-  for (const Column& column : columns) joined.insert(joined.end(), (column.*part).begin(), (column.*part).end());
+  for (const MachineColumn& column : columns) joined.insert(joined.end(), (column.*part).begin(), (column.*part).end());
   return joined;
 }
 
-std::string as_json(const std::vector<Column>& columns) {
+std::string as_json(const std::vector<MachineColumn>& columns) {
   using Json = nlohmann::ordered_json;
   const auto list = [&](auto&& value) {
     Json out = Json::array();
-    for (const Column& column : columns) out.push_back(value(column));
+    for (const MachineColumn& column : columns) out.push_back(value(column));
     return out;
   };
-  const auto roof = [&](Roof kind) { return list([&](const Column& column) { return column.roof(kind); }); };
-  std::vector<Measurement> measurements = all(columns, &Column::roofs);
-  for (Measurement& m : all(columns, &Column::kernels)) measurements.push_back(std::move(m));
+  const auto roof = [&](Roof kind) { return list([&](const MachineColumn& column) { return column.roof(kind); }); };
+  std::vector<Measurement> measurements = all(columns, &MachineColumn::roofs);
+  for (Measurement& m : all(columns, &MachineColumn::kernels)) measurements.push_back(std::move(m));
   return bench_document({{"workload", "machine"},
                          {"blas", blas_text()},
-                         {"threads", list([](const Column& column) { return column.threads; })},
+                         {"threads", list([](const MachineColumn& column) { return column.threads; })},
                          {"fma_peak_gflops", {{"f32", roof(Roof::fma_f32)}, {"f64", roof(Roof::fma_f64)}}},
                          {"bandwidth_gb_per_s",
                           {{"cache_bytes_per_thread", cache_bytes_per_thread},
@@ -102,10 +103,11 @@ std::string as_json(const std::vector<Column>& columns) {
                         measurements);
 }
 
-std::string as_text(const std::vector<Column>& columns) {
+std::string as_text(const std::vector<MachineColumn>& columns) {
   const auto roof = [](const Measurement& m) { return value_text(*m.roof); };
-  return machine_line() + "\n" + blas_text() + "\n\n" + measurement_table("roof", all(columns, &Column::roofs), roof) +
-         "\n" + measurement_table("kernel", all(columns, &Column::kernels), reached_text) +
+  return machine_line() + "\n" + blas_text() + "\n\n" +
+         measurement_table("roof", all(columns, &MachineColumn::roofs), roof) + "\n" +
+         measurement_table("kernel", all(columns, &MachineColumn::kernels), reached_text) +
          "\nRoofs are the best of several rounds; kernels are medians, with per cent of the roof of the threads\n"
          "used: products of the FMA peak, sum_of_squares of reading, the others of an update in place.\n"
          "gemm m x n x k: n and t say which operands are transposed.\n"
@@ -118,7 +120,7 @@ std::string as_text(const std::vector<Column>& columns) {
 
 BenchResult bench_machine() {
   const int all_threads = threads();
-  std::vector<Column> columns{measure(1)};
+  std::vector<MachineColumn> columns{measure(1)};
   if (all_threads > 1) columns.push_back(measure(all_threads));
   return {as_text(columns), as_json(columns)};
 }

@@ -8,7 +8,7 @@ namespace rz::cpu {
 namespace {
 
 template <class F, int order, class T>
-T evaluate_order(T x, T p) {
+[[gnu::always_inline]] inline T evaluate_order(T x, T p) {
   if constexpr (order == 0) return F::value(x, p);
   if constexpr (order == 1) return F::derivative(F::uses_output ? F::value(x, p) : x, p);
   if constexpr (order == 2) return F::second_derivative(x, p);
