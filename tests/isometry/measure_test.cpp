@@ -22,6 +22,7 @@ Part with_input_layer(const nn::Model& model) {
   Part part = stack_part(model);
   part.stages.insert(part.stages.begin(), part.before.begin(), part.before.end());
   part.before.clear();
+  part.whole = {};
   return part;
 }
 
