@@ -27,9 +27,9 @@ std::string method_of(const SpectrumOptions& options, const nn::Model& model) {
 }
 
 // Measured at all seeds and inputs.
-class Measurement {
+class SpectrumMeasurement {
  public:
-  Measurement(const SpectrumOptions& options, const Variant& variant, const Look& look)
+  SpectrumMeasurement(const SpectrumOptions& options, const Variant& variant, const Look& look)
       : options_(options), variant_(variant), look_(look) {}
 
   Measured run() {
@@ -163,7 +163,7 @@ class Measurement {
 }  // namespace
 
 Measured measure_spectrum(const SpectrumOptions& options, const Variant& variant, const Look& look) {
-  return Measurement(options, variant, look).run();
+  return SpectrumMeasurement(options, variant, look).run();
 }
 
 }  // namespace rz::tool
