@@ -20,7 +20,7 @@ using namespace rz;
 using namespace rz::test;
 using nlohmann::json;
 
-TEST_CASE("doctor: a page in a read-only folder, without a recipe") {
+TEST_CASE("doctor: a page in a read-only folder, without a recipe [slow]") {
   const TemporaryFolder folder;
   REQUIRE(chmod(folder.path().c_str(), 0555) == 0);
   const CommandResult text =

@@ -7,9 +7,8 @@
 
 #include "core/cpu/kernels/variant.h"
 
-namespace rz::cpu {
-
 #if defined(__AVX2__)
+namespace rz::cpu {
 namespace {
 
 #if defined(__AVX512F__)
@@ -298,10 +297,9 @@ constinit const GemmKernels gemm_kernels = {
     .multiply = {multiply<float>, multiply<double>},
 };
 }  // namespace RZ_ISA
-#else
-namespace RZ_ISA {
-constinit const GemmKernels gemm_kernels = {};  // without fused multiply-add OpenBLAS is as fast
-}  // namespace RZ_ISA
-#endif
-
 }  // namespace rz::cpu
+#else
+namespace rz::cpu::RZ_ISA {
+constinit const GemmKernels gemm_kernels = {};  // without fused multiply-add OpenBLAS is as fast
+}  // namespace rz::cpu::RZ_ISA
+#endif
