@@ -73,8 +73,6 @@ bool all_differ(std::span<const Variable* const> inputs) {
   return std::ranges::adjacent_find(data) == data.end();
 }
 
-}  // namespace
-
 // The tangents of an x of one row as a matrix [k, width]; undefined for other x.
 Tensor tangent_rows(const Variable& x) {
   const Shape& shape = x.shape();
@@ -82,6 +80,8 @@ Tensor tangent_rows(const Variable& x) {
   const Tensor t = x.tangent()->value();
   return t.reshape({t.shape()[0], shape[1]});
 }
+
+}  // namespace
 
 bool fuses_residual_stack(const Variable& x) {
   if (operations_watched()) return false;
