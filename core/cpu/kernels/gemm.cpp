@@ -279,7 +279,7 @@ void multiply(const GemmBlock& block) {
     for (std::int64_t index = 0; index < groups; ++index) {
       Group<T> group = group_from(index);
       const std::int64_t row = index * block.rows / groups;
-      if (block.a_rows || (group.transposed && block.columns > width<T>))
+      if (block.a_rows || (group.transposed && block.columns > 2 * width<T>))
         pack_group(group, block.a_rows ? block.a_rows + row : nullptr, packed);
       Group<T> next = group_from(index + 1);
       if (index + 1 == groups || block.a_rows) next.k = 0;  // rows that stand anywhere are fetched when they are packed
