@@ -29,12 +29,13 @@ std::int64_t pieces_wanted(double operations) {
 // Half of n, rounded up to whole vectors of the BLAS's kernels and whole panels of ours.
 std::int64_t half_of(std::int64_t n) { return ceil_div(ceil_div(n, 2), 32) * 32; }
 
-// Packing b pays from some rows of a on. A large b leaves the second-level cache, where OpenBLAS's blocks are better.
-constexpr std::int64_t least_rows = 16, least_columns = 8, most_packed = 1 << 20;
+// Packing b pays from some rows of a on. A large b leaves the second-level cache, where OpenBLAS's blocks are as good
+// as ours on AVX2 but not on AVX-512; there the limit is the memory of a second b.
+constexpr std::int64_t least_rows = 16, least_columns = 8, most_packed = 1 << 20, most_packed_avx512 = 1 << 24;
 
 bool own_is_faster(const Product& p) {
-  return kernels().gemm->multiply[real_index(p.type)] && p.m >= least_rows && p.n >= least_columns &&
-         p.n * p.k <= most_packed;
+  const std::int64_t most = kernels().name == std::string_view("avx512") ? most_packed_avx512 : most_packed;
+  return kernels().gemm->multiply[real_index(p.type)] && p.m >= least_rows && p.n >= least_columns && p.n * p.k <= most;
 }
 
 // For AVX-512, OpenBLAS has f32 kernels that do not pack, for products of at most a million multiplications. They are

@@ -24,7 +24,7 @@ struct TimedProduct {  // c [m, n] = op(a) op(b), inner extent k; "nt": b transp
 constexpr TimedProduct products[] = {
     {"nt", DType::f32, 128, 256, 256},    {"nn", DType::f32, 128, 256, 256},    {"tn", DType::f32, 256, 256, 128},
     {"nt", DType::f32, 128, 256, 3072},   {"tn", DType::f32, 256, 3072, 128},   {"nt", DType::f32, 128, 10, 256},
-    {"nn", DType::f32, 1024, 1024, 1024}, {"nt", DType::f64, 128, 256, 256},    {"nt", DType::f64, 256, 256, 256},
+    {"nn", DType::f32, 2048, 2048, 2048}, {"nt", DType::f64, 128, 256, 256},    {"nt", DType::f64, 256, 256, 256},
     {"nn", DType::f64, 256, 256, 256},    {"nn", DType::f64, 1024, 1024, 1024},
 };
 

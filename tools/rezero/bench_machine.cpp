@@ -1,7 +1,10 @@
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "core/parallel.h"
@@ -35,6 +38,7 @@ constexpr RoofKind roof_kinds[] = {
 struct MachineColumn {  // of one number of threads
   int threads;
   std::vector<Measurement> roofs, kernels;
+  std::optional<Measurement> fork_join;  // of more than one
   double roof(Roof kind) const { return *roofs[static_cast<std::size_t>(kind)].roof; }
 };
 
@@ -50,6 +54,26 @@ Measurement roof_of(const RoofKind& kind, const Times& times) {
   return rate(kind.name, kind.unit, 1, times, 1e3 / times.min_ms());
 }
 
+// What the pool costs while nobody sleeps: each thread takes a piece, which ends when all have begun (or soon after, if
+// a thread has lost its core), again and again.
+Measurement measure_fork_join() {
+  constexpr int joins = 1000, rounds = 15, patience = 100'000;
+  Times times;
+  const auto run = [] {
+    std::atomic<int> begun{0};
+    for (int join = 1; join <= joins; ++join) {
+      parallel_for(threads(), [&](std::int64_t) {
+        ++begun;
+        for (int i = 0; i < patience && begun.load() < join * threads(); ++i) continue;
+      });
+    }
+  };
+  run();
+  for (int round = 0; round < rounds; ++round) times.measure(run);
+  const auto at = [&](double quantile) { return 1e3 / joins * times.quantile_ms(quantile); };
+  return {"fork-join", threads(), "us", at(0.5), at(0.1), at(0.9), std::nullopt};
+}
+
 // Everything in turns: what else runs on the machine slows all of it, and the spread shows it.
 MachineColumn measure(int count) {
   set_threads(count);
@@ -62,7 +86,8 @@ MachineColumn measure(int count) {
       for (const double per_second : roof_kinds[i].rates()) roof_times[i].add(1e9 / per_second);
     for (std::size_t i = 0; i < kernels.size(); ++i) run_for_a_while(kernels[i], kernel_times[i]);
   }
-  MachineColumn column{count, {}, {}};
+  MachineColumn column{count, {}, {}, {}};
+  if (count > 1) column.fork_join = measure_fork_join();
   for (std::size_t i = 0; i < std::size(roof_kinds); ++i) column.roofs.push_back(roof_of(roof_kinds[i], roof_times[i]));
   for (std::size_t i = 0; i < kernels.size(); ++i) {
     const auto& [name, roof, giga, run] = kernels[i];
@@ -89,6 +114,8 @@ std::string as_json(const std::vector<MachineColumn>& columns) {
   const auto roof = [&](Roof kind) { return list([&](const MachineColumn& column) { return column.roof(kind); }); };
   std::vector<Measurement> measurements = all(columns, &MachineColumn::roofs);
   for (Measurement& m : all(columns, &MachineColumn::kernels)) measurements.push_back(std::move(m));
+  for (const MachineColumn& column : columns)
+    if (column.fork_join) measurements.push_back(*column.fork_join);
   return bench_document({{"workload", "machine"},
                          {"blas", blas_text()},
                          {"threads", list([](const MachineColumn& column) { return column.threads; })},
@@ -105,9 +132,13 @@ std::string as_json(const std::vector<MachineColumn>& columns) {
 
 std::string as_text(const std::vector<MachineColumn>& columns) {
   const auto roof = [](const Measurement& m) { return value_text(*m.roof); };
+  std::string pool;
+  for (const MachineColumn& column : columns)
+    if (column.fork_join)
+      pool += fmt::format("\nfork-join of {} warm threads: {} us\n", column.threads, spread_text(*column.fork_join));
   return machine_line() + "\n" + blas_text() + "\n\n" +
          measurement_table("roof", all(columns, &MachineColumn::roofs), roof) + "\n" +
-         measurement_table("kernel", all(columns, &MachineColumn::kernels), reached_text) +
+         measurement_table("kernel", all(columns, &MachineColumn::kernels), reached_text) + pool +
          "\nRoofs are the best of several rounds; kernels are medians, with per cent of the roof of the threads\n"
          "used: products of the FMA peak, sum_of_squares of reading, the others of an update in place.\n"
          "gemm m x n x k: n and t say which operands are transposed.\n"
