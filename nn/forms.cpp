@@ -53,7 +53,7 @@ constexpr FormRow table[] = {
     {.form = Form::skip_init, .name = "skip_init", .formula = "x + 0.2 a F(c x), a = 0",
      .source = "De, Smith 2020 (2002.10444); constants of NF-ResNet, Brock et al. 2021 (2101.08692)",
      .branch = {"0.2", [](const P&) { return 0.2; }}, .gate = GateShape::scalar, .gate_start = zero,
-     .input = {"(1 + 0.04 (l - 1))^(-1/2)", [](const P& p) { return 1 / std::sqrt(1 + 0.04 * real(p.layer - 1)); }}},
+     .input = {"(1 + 0.04 (i - 1))^(-1/2)", [](const P& p) { return 1 / std::sqrt(1 + 0.04 * real(p.connection - 1)); }}},
     {.form = Form::zero_gamma, .name = "zero_gamma", .formula = "x + norm(F(x)), gain = 0",
      .source = "Goyal et al. 2017 (1706.02677), section 5.1", .norm_out = true, .norm_gain = 0},
     {.form = Form::layer_scale, .name = "layer_scale", .formula = "x + diag(a) F(x)",
@@ -96,14 +96,22 @@ constexpr FormRow table[] = {
      .norm_post = true},
     {.form = Form::keel, .name = "keel", .formula = "norm(s x + F(norm(x)))", .source = "Keel (2601.19895)",
      .skip = {"L", [](const P& p) { return real(p.layers); }}, .norm_in = true, .norm_post = true},
+    {.form = Form::gpt2_norm, .name = "gpt2_norm", .formula = "x + norm(F(x))",
+     .source = "ReZero (2003.04887), section 5: the placement that it names after GPT-2", .norm_out = true},
+    // The value matrices take sqrt(2) times as much as a factor; embeddings are scaled too (nn/attention.h has the rest).
+    {.form = Form::t_fixup, .name = "t_fixup", .formula = "x + F(x), small F",
+     .source = "T-Fixup, Huang et al. 2020 (ICML), section 3.2: no norm and no warm-up",
+     .weight = {"0.67 L^(-1/4), decoder (9 L)^(-1/4)",
+                [](const P& p) { return p.decoder ? std::pow(9 * real(p.layers), -0.25) : 0.67 * std::pow(real(p.layers), -0.25); }}},
 };
 // clang-format on
 
 // "NAME = FORMULA = VALUE", or the values of the first and last layer.
 std::string constant_text(std::string_view name, const Constant& constant, Position position) {
-  position.layer = 1;
+  position.layer = position.connection = 1;
   const std::string first = fmt::format("{:.4g}", constant.at(position));
   position.layer = position.layers;
+  position.connection = position.sublayers;
   const std::string last = fmt::format("{:.4g}", constant.at(position));
   if (first == last) return fmt::format("{} = {}{}", name, constant.text, constant.text == first ? "" : " = " + first);
   return fmt::format("{}{}{} = {} ... {}", name, constant.text.empty() ? "" : " = ", constant.text, first, last);

@@ -18,17 +18,19 @@ enum class Form : std::uint8_t {
   deep, residual, deep_layer_norm, pre_norm, post_norm, rezero, rezero_one,
   gated, highway, fixup, skip_init, zero_gamma, layer_scale, deepnorm,
   branch_scale, zero_projection, tanh_gate, convex, residual_scalars,
-  peri_norm, reordered_norm, layer_norm_scaling, admin, keel,
+  peri_norm, reordered_norm, layer_norm_scaling, admin, keel, gpt2_norm, t_fixup,
 };
 // clang-format on
 
 // Where a residual connection stands, and what its constants may depend on.
 struct Position {
-  std::int64_t layer = 1;      // l, from 1
-  std::int64_t layers = 1;     // L
-  std::int64_t sublayers = 1;  // n, residual connections in the stack (2 L in a Transformer's encoder)
-  std::int64_t matrices = 1;   // m, that a branch has in series
-  double k = 1, p = 0.5;       // of branch_scale
+  std::int64_t layer = 1;       // l, from 1
+  std::int64_t layers = 1;      // L
+  std::int64_t connection = 1;  // i, from 1; l where a layer is one connection
+  std::int64_t sublayers = 1;   // n, residual connections in the stack (2 L in a Transformer's encoder)
+  std::int64_t matrices = 1;    // m, that a branch has in series
+  double k = 1, p = 0.5;        // of branch_scale
+  bool decoder = false;         // of an encoder-decoder
 };
 
 struct Constant {

@@ -46,7 +46,7 @@ class Model : public Module {
   virtual std::string constants() const = 0;  // in it, with depth put in: "s = n^(1/4) = 2"; "" when there are none
   virtual Shape input_shape() const = 0;      // of one example, such as [3, 32, 32]
   virtual std::int64_t outputs() const = 0;
-  virtual Parameter residual_weights() const { return {}; }  // undefined when there are none
+  virtual std::vector<Parameter> residual_weights() const { return {}; }  // gates, from the first layer to the last
   void set_training(bool training) { training_ = training; }
   bool training() const { return training_; }
   // Dropout is active in training, with masks from here; without a source it is off. The state must outlive the model.
@@ -60,5 +60,7 @@ class Model : public Module {
   bool training_ = true;
   DropoutSource dropout_;
 };
+
+std::vector<double> gate_values(const Model& model);  // of all residual weights, in order
 
 }  // namespace rz::nn

@@ -1,8 +1,5 @@
 #include "nn/models/fully_connected.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <cmath>
 
 #include "autograd/ops.h"
@@ -101,7 +98,9 @@ FullyConnected::FullyConnected(const FullyConnectedOptions& options) : options_(
     dropouts_.emplace_back(std::string(layer_prefix) + std::to_string(i), options_.dropout);
   output_ =
       std::make_unique<Linear>(store, "linear_output", LinearOptions{.inputs = width, .outputs = options_.outputs});
-  residual_ = std::make_unique<Residual>(store, options_.residual, stack_of(options_), width);
+  residual_ = std::make_unique<Residual>(
+      store, options_.residual,
+      ConnectionGroup{.connections = options_.depth, .width = width, .first = stack_of(options_)});
 }
 
 Variable FullyConnected::first(const Variable& x) const {
@@ -168,22 +167,10 @@ Stages FullyConnected::stages() const {
   return chain;
 }
 
-// The form's, with the start of the gates put in where it was given.
-std::string FullyConnected::formula() const {
-  const FormRow& form = row(options_.residual.form);
-  std::string formula(form.formula);
-  const std::vector<double>& gate = options_.residual.gate;
-  const std::string_view name = form.join == Join::highway ? "b_T = " : "a = ";
-  if (!gate.empty()) {
-    const std::string start = gate.size() > 1 ? "as given" : fmt::format("{:g}", gate[0]);
-    const std::size_t at = formula.find(", " + std::string(name));
-    formula = formula.substr(0, at) + ", " + std::string(name) + start +
-              (at == std::string::npos ? "" : formula.substr(std::min(formula.find(',', at + 2), formula.size())));
-  }
-  const std::string_view gain = "gain = 0";
-  if (const std::size_t at = formula.find(gain); at != std::string::npos && options_.residual.norm_gain)
-    formula.replace(at, gain.size(), fmt::format("gain = {:g}", *options_.residual.norm_gain));
-  return formula;
+std::string FullyConnected::formula() const { return formula_text(options_.residual); }
+
+std::vector<Parameter> FullyConnected::residual_weights() const {
+  return residual_->gates().defined() ? std::vector{residual_->gates()} : std::vector<Parameter>();
 }
 
 std::string FullyConnected::constants() const {

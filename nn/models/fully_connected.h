@@ -56,7 +56,7 @@ class FullyConnected : public Model {
   std::string constants() const override;
   Shape input_shape() const override { return options_.inputs; }
   std::int64_t outputs() const override { return options_.outputs; }
-  Parameter residual_weights() const override { return residual_->gates(); }
+  std::vector<Parameter> residual_weights() const override;  // one, [depth] or [depth, width]
   const FullyConnectedOptions& options() const { return options_; }
 
  private:

@@ -126,6 +126,8 @@ const std::map<Form, Formula> formulas{
     {Form::admin,
      [](auto& x, auto&, auto& f, auto& v) { return v.norm(add(scale(std::sqrt(3 / std::log(3.0) - 1), x), f(x))); }},
     {Form::keel, [](auto& x, auto&, auto& f, auto& v) { return v.norm(add(scale(2, x), f(v.norm(x))), "ln_out"); }},
+    {Form::gpt2_norm, [](auto& x, auto&, auto& f, auto& v) { return add(x, v.norm(f(x))); }},
+    {Form::t_fixup, [](auto& x, auto&, auto& f, auto&) { return add(x, f(x)); }},
 };
 
 // A laboratory branch with |F(x)| = |x|, independent of x. E|x_L|^2 / |x_0|^2 of L layers with one branch each.
@@ -236,7 +238,7 @@ TEST_SUITE("nn/forms") {
     const auto highway = built(small(Form::highway));
     CHECK(close(highway->parameters().find("transform_layers.1.bias").value(), {-2, -2, -2, -2, -2}, 0));
     for (const auto& [depth, start] : {std::pair{18, 0.1}, {24, 1e-5}, {36, 1e-6}}) {
-      const Tensor gates = built(small(Form::layer_scale, depth))->residual_weights().value();
+      const Tensor gates = built(small(Form::layer_scale, depth))->residual_weights().front().value();
       CHECK(gates.shape() == Shape{depth, 5});
       CHECK(close(gates, Tensor::full({depth, 5}, start, DType::f64), 0));
     }
@@ -250,7 +252,7 @@ TEST_SUITE("nn/forms") {
     options.residual.gate_shape = nn::GateShape::vector;
     const auto vector = built(options);
     const Variable x(normal_input({3, 6}, "x"));
-    CHECK(vector->residual_weights().shape() == Shape{2, 5});
+    CHECK(vector->residual_weights().front().shape() == Shape{2, 5});
     CHECK(close(vector->forward(x).value(), scalar->forward(x).value(), 1e-14));
 
     options.residual.train_gates = false;
@@ -260,7 +262,7 @@ TEST_SUITE("nn/forms") {
       tape.backward(sum(fixed->forward(x)));
     }
     CHECK(ops::sum_of_squares(fixed->parameters().find("linear_layers.0.weight").gradient()).item() > 0);
-    CHECK(ops::sum_of_squares(fixed->residual_weights().gradient()).item() == 0);
+    CHECK(ops::sum_of_squares(fixed->residual_weights().front().gradient()).item() == 0);
 
     FullyConnectedOptions normed = small(Form::reordered_norm);
     normed.residual.norm_gain = 0;

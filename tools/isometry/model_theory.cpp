@@ -52,8 +52,8 @@ double gate_at(const FormRow& form, const nn::Position& position, double gate) {
 std::vector<double> gates_of(const nn::FullyConnected& model, const Part& part) {
   const FullyConnectedOptions& o = model.options();
   const FormRow& form = nn::row(o.residual.form);
-  std::vector<double> values(static_cast<std::size_t>(o.depth), 1.0);
-  if (model.residual_weights().defined()) values = model.residual_weights().value().to_vector();
+  std::vector<double> values = nn::gate_values(model);
+  if (values.empty()) values.assign(static_cast<std::size_t>(o.depth), 1.0);
   const std::size_t each = values.size() / static_cast<std::size_t>(o.depth);
   std::vector<double> gates;
   for (std::int64_t l = part.from; l < part.to; ++l) {

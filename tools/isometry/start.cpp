@@ -33,14 +33,13 @@ Start measure_start(const nn::Model& model, const Tensor& inputs, std::int64_t j
   Start start;
   {
     const nn::ResidualProbe probe([&](const nn::ConnectionValues& c) {
-      if (c.layer == 0) start.input_norm = root_mean_square(c.x);
+      if (c.connection == 0) start.input_norm = root_mean_square(c.x);
       start.layers.push_back(
           {.branch_ratio = root_mean_square(c.branch) / root_mean_square(c.x), .norm = root_mean_square(c.y)});
     });
     model(Variable(inputs));
   }
-  const std::vector<double> gates =
-      model.residual_weights().defined() ? model.residual_weights().value().to_vector() : std::vector<double>();
+  const std::vector<double> gates = nn::gate_values(model);
   for (std::size_t l = 0; l < start.layers.size(); ++l) start.layers[l].gate = mean_gate(gates, start.layers.size(), l);
   const Part stack = stack_part(model);
   std::vector<Tensor> matrices;

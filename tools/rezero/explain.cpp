@@ -165,10 +165,10 @@ class UpdateNarrator {
 
 // What the step shows about the gates.
 std::string moral(nn::Model& model, int step) {
-  const Parameter gates = model.residual_weights();
+  const std::vector<Parameter> gates = model.residual_weights();
   const Parameter weight = model.parameters().find("linear_layers.0.weight");
-  if (!gates.defined() || !weight.defined()) return "";
-  const double gate = ops::sum_of_squares(gates.gradient()).item(),
+  if (gates.empty() || !weight.defined()) return "";
+  const double gate = ops::sum_of_squares(gates.front().gradient()).item(),
                inner = ops::sum_of_squares(weight.gradient()).item();
   if (step == 1 && inner == 0 && gate > 0)
     return "The gate is 0, so d_F = g d_y = 0 and the weights inside the branch get no gradient; the gate's own "

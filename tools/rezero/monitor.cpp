@@ -87,7 +87,7 @@ void Monitor::before(const Tensor& images) {
   {
     const NoRecording constant;
     const nn::ResidualProbe probe([&](const nn::ConnectionValues& c) {
-      activity_[Scope::path()] = {static_cast<std::size_t>(c.layer),
+      activity_[Scope::path()] = {static_cast<std::size_t>(c.connection),
                                   ops::sum_of_squares(c.y).item() / static_cast<double>(c.y.elements()),
                                   ops::sum_of_squares(c.f).item() == 0, saturated_share(c.z, c.f)};
     });

@@ -55,8 +55,7 @@ bool Monitor::has_gradient(const Layer& layer) const {
 
 // Layers that cannot learn: two zero factors in a row, no unit that ever fires, units at the ends of their range.
 void Monitor::watch_for_faults() {
-  const Parameter gates = model_.residual_weights();
-  const std::vector<double> gate = gates.defined() ? gates.value().to_vector() : std::vector<double>();
+  const std::vector<double> gate = nn::gate_values(model_);
   for (const Layer& layer : layers_) {
     const auto found = activity_.find(layer.name);
     if (found == activity_.end()) continue;

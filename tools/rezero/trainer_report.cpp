@@ -47,8 +47,7 @@ Metrics Trainer::line(const Taken& taken, const Speed& speed) {
     m.learning_rate.emplace_back("layers", schedule_.rate(state_.step) * optimizer_->rate_factor(Role::weight) *
                                                optimizer_->options().layers.rate_factor);
   m.gradient_norm = taken.gradient_norm;
-  if (const Parameter gates = model_.residual_weights(); gates.defined())
-    m.residual_weights = summarise(gates.value().to_vector());
+  if (const std::vector<double> gates = nn::gate_values(model_); !gates.empty()) m.residual_weights = summarise(gates);
   m.seconds = state_.seconds;
   m.examples_per_second = speed.rate();
   m.peak_bytes = state_.peak_bytes;

@@ -37,7 +37,7 @@ void look_at(const SpectrumOptions& options, const Variant& variant, Watched& al
   std::vector<double>& gates = all.gates.emplace_back();
   std::vector<double>& norms = all.gradient_norms.emplace_back();
   const auto look = [&](const Source& source, const Tensor& inputs) {
-    if (source.model->residual_weights().defined()) gates = source.model->residual_weights().value().to_vector();
+    gates = nn::gate_values(*source.model);
     if (!source.model->stages().chain) return;
     Random random(static_cast<std::uint64_t>(source.recipe.train.seed), stream_named("propagate"));
     const auto signals = isometry::measure_signal(*source.model, inputs, random, 1);
