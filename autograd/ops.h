@@ -8,6 +8,7 @@
 
 #include "autograd/variable.h"
 #include "core/backend.h"
+#include "core/ops.h"
 #include "core/scalar_functions.h"
 
 namespace rz {
@@ -60,6 +61,15 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, con
                                const Tensor& count);
 Variable layer_norm(const Variable& x, const Variable& gain, const Variable& bias,
                     double eps = 1e-5);  // over the last axis; gain, bias [columns]
+
+// Attention                                                                 (ops/attention.cpp)
+// softmax(scale q k^T + masks) v per example and head, over the heads side by side: head h is the columns from h d /
+// heads on. A query that sees no key gives 0, and gradients of 0. Masks have no gradient.   Vaswani et al. 2017
+// (1706.03762), Eq. 1.   qkv [batch, tokens, 3 d], the columns of q, k and v in this order -> [batch, tokens, d]
+Variable self_attention(const Variable& qkv, const AttentionOptions& options, const AttentionMasks& masks = {});
+// q [batch, tq, d], kv [batch, tk, 2 d] -> [batch, tq, d]
+Variable cross_attention(const Variable& q, const Variable& kv, const AttentionOptions& options,
+                         const AttentionMasks& masks = {});
 
 // Dropout                                                                   (ops/dropout.cpp)
 // x times a mask that is 1 / (1 - p) with probability 1 - p, else 0; the mask is a function of key and the step in

@@ -50,6 +50,32 @@ struct CrossEntropyOptions {
   std::int64_t ignored_label = -100;  // rows with it count neither in the loss nor in the gradient
 };
 
+struct AttentionOptions {
+  std::int64_t heads = 1;  // each of d / heads columns
+  bool causal = false;     // query i sees the keys j <= i + tk - tq
+  double scale = 0;        // of the scores; 0: 1 / sqrt(d / heads)
+  double dropout = 0;      // p of the weights; element ((b heads + h) tq + i) tk + j of the mask of `key`
+  RandomKey key{};
+};
+// Heads side by side: head h of x [batch, tokens, any] is the columns from `column` + h (d / heads) on.
+struct HeadsOperand {
+  Operand x;
+  std::int64_t column = 0;
+};
+struct HeadsTarget {
+  Target x;
+  std::int64_t column = 0;
+};
+struct Attention {
+  HeadsOperand q, k, v;      // [batch, tq, any], twice [batch, tk, any]
+  Operand mask, key_mask;    // [tq, tk], [batch, tk], added to the scores; or null data
+  Operand state;             // of the dropout's key; null data where there is none
+  AttentionOptions options;  // scale given
+};
+struct AttentionGradients {
+  HeadsTarget q, k, v;  // as the operands; q, or k and v, may have null data
+};
+
 // Constants of one role's parameters in an update; rates and step come from the StepState.
 struct UpdateOptions {
   double rate_factor = 1;       // rate = rate_factor * state[state_rate]
@@ -198,6 +224,11 @@ class Backend {
   // d_f = g d_y;  d_gates[index] = <d_y, f>.  Either may have null data.
   virtual void residual_add_vjp(const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y,
                                 const Target& d_f, const Target& d_gates, Workspace& w);
+  // Per example and head  y = softmax(scale q k^T + masks) v,  y [batch, tq, d]; 0 for a query that sees no key.
+  // log_sum_exp [batch, heads, tq] of the scores is written; where no key is seen, a number that makes all weights 0.
+  virtual void attention(const Attention& a, const Target& y, const Target& log_sum_exp, Workspace& w);
+  virtual void attention_vjp(const Attention& a, const Operand& y, const Operand& log_sum_exp, const Operand& d_y,
+                             const AttentionGradients& d, Workspace& w);
   // Whether the stack as one call is faster here than layer by layer: by extents alone.
   virtual bool fuses_residual_stack(std::int64_t rows, std::int64_t width, DType type) const;
   // What the vjp needs, in a layout of the backend's own.

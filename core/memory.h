@@ -98,7 +98,7 @@ class Workspace {
   }
 
  private:
-  static constexpr int max_blocks = 8;
+  static constexpr int max_blocks = 16;
   Pool& pool_;
   BlockHandle blocks_[max_blocks];
   int used_ = 0;

@@ -9,6 +9,18 @@
 #include "core/backend.h"
 #include "core/tensor.h"
 
+namespace rz {
+
+// What attention is given besides q, k and v; each may be undefined. Masks have q's dtype and are added to the scores:
+// -inf hides a key.
+struct AttentionMasks {
+  Tensor mask;      // [tq, tk]
+  Tensor key_mask;  // [batch, tk]
+  Tensor state;     // the StepState's, of the dropout
+};
+
+}  // namespace rz
+
 namespace rz::ops {
 
 // Elementwise
@@ -73,6 +85,32 @@ LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, do
 // Destinations without a tensor are not computed.
 void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forward, const Tensor& d_y,
                     const Destination& d_x, const Destination& d_gain, const Destination& d_bias);
+
+// Attention. q, k and v are `width` columns each of x [batch, tokens, any] from `column` on; some may share one tensor.
+struct HeadsTensor {
+  Tensor x;
+  std::int64_t column = 0;
+};
+struct HeadsDestination {
+  Destination x;
+  std::int64_t column = 0;
+};
+struct AttentionTensors {
+  HeadsTensor q, k, v;
+  AttentionOptions options;
+  AttentionMasks masks;
+};
+struct AttentionForward {
+  Tensor y;            // [batch, tq, width]
+  Tensor log_sum_exp;  // [batch, heads, tq], of the scores
+};
+struct AttentionDestinations {  // without q, or without k and v, that is not computed
+  HeadsDestination q, k, v;
+};
+double attention_scale(const AttentionOptions& options, std::int64_t width);  // 1 / sqrt(width / heads) unless given
+AttentionForward attention(const AttentionTensors& a, std::int64_t width);
+void attention_vjp(const AttentionTensors& a, const AttentionForward& forward, const Tensor& d_y,
+                   const AttentionDestinations& d);
 
 // Random
 Tensor uniform(const RandomKey& key, const Tensor& state, const Shape& shape, DType dtype);

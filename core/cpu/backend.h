@@ -86,6 +86,11 @@ class CpuBackend final : public Backend {
   void residual_add_vjp(const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y,
                         const Target& d_f, const Target& d_gates, Workspace& w) override;
 
+  // attention.cpp
+  void attention(const Attention& a, const Target& y, const Target& log_sum_exp, Workspace& w) override;
+  void attention_vjp(const Attention& a, const Operand& y, const Operand& log_sum_exp, const Operand& d_y,
+                     const AttentionGradients& d, Workspace& w) override;
+
   // stack.cpp
   bool fuses_residual_stack(std::int64_t rows, std::int64_t width, DType type) const override;
   Shape residual_stack_kept(std::int64_t rows, std::int64_t width, std::int64_t layers, DType type) const override;

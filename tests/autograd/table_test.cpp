@@ -30,7 +30,7 @@ const std::vector<OpRow>& table() {
   static const std::vector<OpRow> rows = [] {
     std::vector<OpRow> all;
     for (const auto family : {elementwise_rows, linear_rows, reduce_rows, shape_rows, softmax_rows, norm_rows,
-                              dropout_rows, residual_rows, checkpoint_rows})
+                              dropout_rows, attention_rows, residual_rows, checkpoint_rows})
       std::ranges::move(family(), std::back_inserter(all));
     return all;
   }();
@@ -130,6 +130,13 @@ class DefaultBodies final : public ForwardingBackend {
   void residual_add_vjp(const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y,
                         const Target& d_f, const Target& d_gates, Workspace& w) override {
     Backend::residual_add_vjp(f, gates, index, d_y, d_f, d_gates, w);
+  }
+  void attention(const Attention& a, const Target& y, const Target& log_sum_exp, Workspace& w) override {
+    Backend::attention(a, y, log_sum_exp, w);
+  }
+  void attention_vjp(const Attention& a, const Operand& y, const Operand& log_sum_exp, const Operand& d_y,
+                     const AttentionGradients& d, Workspace& w) override {
+    Backend::attention_vjp(a, y, log_sum_exp, d_y, d, w);
   }
   Shape residual_stack_kept(std::int64_t rows, std::int64_t width, std::int64_t layers, DType type) const override {
     return Backend::residual_stack_kept(rows, width, layers, type);

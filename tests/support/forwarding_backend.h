@@ -108,6 +108,12 @@ class ForwardingBackend : public Backend {
              (const Operand& f, const Operand& gates, std::int64_t index, const Operand& d_y, const Target& d_f,
               const Target& d_gates, Workspace& w),
              (f, gates, index, d_y, d_f, d_gates, w))
+  RZ_FORWARD(attention, (const Attention& a, const Target& y, const Target& log_sum_exp, Workspace& w),
+             (a, y, log_sum_exp, w))
+  RZ_FORWARD(attention_vjp,
+             (const Attention& a, const Operand& y, const Operand& log_sum_exp, const Operand& d_y,
+              const AttentionGradients& d, Workspace& w),
+             (a, y, log_sum_exp, d_y, d, w))
   RZ_FORWARD(residual_stack,
              (const Operand& x, const ResidualStack& stack, const Target& y, const Target& kept, Workspace& w),
              (x, stack, y, kept, w))

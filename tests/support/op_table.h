@@ -48,6 +48,7 @@ std::vector<OpRow> shape_rows();
 std::vector<OpRow> softmax_rows();
 std::vector<OpRow> norm_rows();
 std::vector<OpRow> dropout_rows();
+std::vector<OpRow> attention_rows();
 std::vector<OpRow> residual_rows();
 std::vector<OpRow> checkpoint_rows();
 

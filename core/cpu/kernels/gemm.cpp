@@ -5,6 +5,7 @@
 // and `rows` numbers per 2 `rows` FMAs.
 #include <utility>
 
+#include "core/cpu/kernels/panel.h"
 #include "core/cpu/kernels/variant.h"
 
 #if defined(__AVX2__)
@@ -12,9 +13,9 @@ namespace rz::cpu {
 namespace {
 
 #if defined(__AVX512F__)
-constexpr int bytes_of_vector = 64, most_rows = 8;
+constexpr int most_rows = 8;
 #else
-constexpr int bytes_of_vector = 32, most_rows = 6;  // 12 of the 16 registers are sums
+constexpr int most_rows = 6;  // 12 of the 16 registers are sums
 #endif
 constexpr std::int64_t k_block = 256;  // of a panel: 16 or 32 KB, for the first-level cache
 
@@ -30,11 +31,6 @@ struct Vectors<double> {
 };
 template <class T>
 using Vector = typename Vectors<T>::Vector;
-template <class T>
-constexpr int lanes = bytes_of_vector / int{sizeof(T)};
-template <class T>
-constexpr int width = 2 * lanes<T>;
-
 template <class T>
 Vector<T> load(const T* p) {
   Vector<T> v;

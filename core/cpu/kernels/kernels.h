@@ -153,6 +153,34 @@ struct GemmKernels {               // all null where OpenBLAS is as fast
   void (*multiply[real_types])(const GemmBlock& block);
 };
 
+// Scores of a panel: a row per key, a lane per query, as many lanes as gemm's panels are wide.
+struct AttentionSoftmaxBlock {
+  void* scores;         // [keys, width]
+  void *largest, *sum;  // [width], of the keys so far: their largest score, and the sum of e^(score - largest)
+  void* y;              // [head, width]
+  std::int64_t keys, head;
+};
+struct AttentionVjpBlock {
+  void* weights;     // [keys, width], rows `row` apart
+  void* d_weights;   // [keys, width]
+  const void* dots;  // [width], <d_y, y> of each query
+  std::int64_t row, keys;
+  double scale;
+};
+
+struct AttentionKernels {  // all null where gemm's are
+  // -inf for keys that a lane does not see: row j and lane l with l < j - diagonal. Rows `row` apart.
+  void (*hide[real_types])(void* scores, std::int64_t row, std::int64_t keys, std::int64_t diagonal);
+  // scores = e^(scores - largest), with largest and sum brought up to date, and y scaled to the new largest
+  void (*softmax[real_types])(const AttentionSoftmaxBlock& block);
+  // y /= sum, log_sum_exp = largest + log(sum)
+  void (*finish[real_types])(const AttentionSoftmaxBlock& block, void* log_sum_exp);
+  // scores = e^(scores - log_sum_exp), rows `row` apart
+  void (*weights[real_types])(void* scores, std::int64_t row, std::int64_t keys, const void* log_sum_exp);
+  // weights = d_weights = scale weights (d_weights - dots): the gradient of the scores before they were scaled
+  void (*vjp[real_types])(const AttentionVjpBlock& block);
+};
+
 struct Kernels {
   const char* name;            // of the instruction set, as REZERO_ISA spells it
   const ScalarKernel* scalar;  // by ScalarFunction
@@ -165,6 +193,7 @@ struct Kernels {
   const OptimizerKernels* optimizer;
   const ResidualKernels* residual;
   const GemmKernels* gemm;
+  const AttentionKernels* attention;
 };
 
 extern const Kernels kernels_baseline, kernels_avx2, kernels_avx512;

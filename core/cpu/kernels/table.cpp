@@ -20,6 +20,7 @@ constinit const Kernels RZ_JOIN(kernels_, RZ_ISA) = {
     .optimizer = &RZ_ISA::optimizer_kernels,
     .residual = &RZ_ISA::residual_kernels,
     .gemm = &RZ_ISA::gemm_kernels,
+    .attention = &RZ_ISA::attention_kernels,
 };
 
 }  // namespace rz::cpu

@@ -29,5 +29,6 @@ extern const RandomKernels random_kernels;
 extern const OptimizerKernels optimizer_kernels;
 extern const ResidualKernels residual_kernels;
 extern const GemmKernels gemm_kernels;
+extern const AttentionKernels attention_kernels;
 
 }  // namespace rz::cpu::RZ_ISA
