@@ -61,6 +61,8 @@ Variable softmax_cross_entropy(const Variable& logits, const Tensor& labels, con
                                const Tensor& count);
 Variable layer_norm(const Variable& x, const Variable& gain, const Variable& bias,
                     double eps = 1e-5);  // over the last axis; gain, bias [columns]
+// x / sqrt(mean of x^2 + eps) gain over the last axis; gain [columns].   Zhang, Sennrich 2019 (1910.07467), Eq. 4.
+Variable rms_norm(const Variable& x, const Variable& gain, double eps = 1e-5);
 
 // Attention                                                                 (ops/attention.cpp)
 // softmax(scale q k^T + masks) v per example and head, over the heads side by side: head h is the columns from h d /

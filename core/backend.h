@@ -169,6 +169,12 @@ class Backend {
   virtual void layer_norm_vjp(const Operand& x, const Operand& gain, const Operand& mean,
                               const Operand& inverse_deviation, const Operand& d_y, const Target& d_x,
                               const Target& d_gain, const Target& d_bias, Workspace& w) = 0;
+  // y = x * inverse_rms * gain per row, inverse_rms [rows] = 1 / sqrt(mean of x^2 + eps), written.
+  virtual void rms_norm(const Operand& x, const Operand& gain, double eps, const Target& y,
+                        const Target& inverse_rms) = 0;
+  // d_x or d_gain may have null data.
+  virtual void rms_norm_vjp(const Operand& x, const Operand& gain, const Operand& inverse_rms, const Operand& d_y,
+                            const Target& d_x, const Target& d_gain, Workspace& w) = 0;
 
   // ---- random numbers: Philox 4x32-10, equal bit for bit on every device ----
   virtual void uniform(const RandomKey& key, const Operand& state,

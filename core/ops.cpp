@@ -366,45 +366,6 @@ CrossEntropy softmax_cross_entropy(const Tensor& logits, const Tensor& labels, c
   return result;
 }
 
-LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps) {
-  check_real("layer_norm", x);
-  check_dtype("layer_norm", x, gain);
-  check_dtype("layer_norm", x, bias);
-  RZ_CHECK(shape, x.shape().rank() >= 1, "layer_norm: x {} needs an axis", x.shape());
-  check_shape("layer_norm", "gain", gain, {x.shape().columns()});
-  check_shape("layer_norm", "bias", bias, {x.shape().columns()});
-  const std::int64_t rows = x.shape().rows();
-  LayerNorm result{like(x), Tensor({rows}, x.dtype(), x.device()), Tensor({rows}, x.dtype(), x.device())};
-  begin("layer_norm", {&x, &gain, &bias}, result.y, 8 * x.elements())
-      .layer_norm(x.operand(), gain.operand(), bias.operand(), eps, Destination{result.y}.target(),
-                  Destination{result.mean}.target(), Destination{result.inverse_deviation}.target());
-  return result;
-}
-
-void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forward, const Tensor& d_y,
-                    const Destination& d_x, const Destination& d_gain, const Destination& d_bias) {
-  const char* const name = "layer_norm_vjp";
-  check_real(name, x);
-  RZ_CHECK(shape, x.shape().rank() >= 1, "{}: x {} needs an axis", name, x.shape());
-  check_shape(name, "d_y", d_y, x.shape());
-  check_dtype(name, x, d_y);
-  check_shape(name, "gain", gain, {x.shape().columns()});
-  check_dtype(name, x, gain);
-  for (const Tensor* kept : {&forward.mean, &forward.inverse_deviation}) {
-    check_shape(name, "what the forward pass kept", *kept, {x.shape().rows()});
-    check_dtype(name, x, *kept);
-  }
-  check_output(name, "d_x", d_x, x.shape(), x);
-  check_output(name, "d_gain", d_gain, gain.shape(), x);
-  check_output(name, "d_bias", d_bias, gain.shape(), x);
-  Workspace w(pool(x.device()));
-  const Tensor& result = d_x.tensor.defined() ? d_x.tensor : d_y;
-  begin(name, {&x, &gain, &d_y, if_defined(d_gain.tensor), if_defined(d_bias.tensor)}, result, 12 * x.elements())
-      .layer_norm_vjp(x.operand(), gain.operand(), forward.mean.operand(), forward.inverse_deviation.operand(),
-                      d_y.operand(), target_or_none(d_x, x.dtype()), target_or_none(d_gain, x.dtype()),
-                      target_or_none(d_bias, x.dtype()), w);
-}
-
 // ---- random ----
 
 Tensor uniform(const RandomKey& key, const Tensor& state, const Shape& shape, DType dtype) {

@@ -85,6 +85,12 @@ LayerNorm layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, do
 // Destinations without a tensor are not computed.
 void layer_norm_vjp(const Tensor& x, const Tensor& gain, const LayerNorm& forward, const Tensor& d_y,
                     const Destination& d_x, const Destination& d_gain, const Destination& d_bias);
+struct RmsNorm {
+  Tensor y, inverse_rms;
+};
+RmsNorm rms_norm(const Tensor& x, const Tensor& gain, double eps);
+void rms_norm_vjp(const Tensor& x, const Tensor& gain, const Tensor& inverse_rms, const Tensor& d_y,
+                  const Destination& d_x, const Destination& d_gain);
 
 // Attention. q, k and v are `width` columns each of x [batch, tokens, any] from `column` on; some may share one tensor.
 struct HeadsTensor {

@@ -13,16 +13,6 @@ namespace {
 
 constexpr std::array<std::string_view, 4> names{"layer_norm", "rms_norm", "dyt", "derf"};
 
-Variable number(const Variable& like, double value) {
-  return Variable(Tensor::full({1}, value, like.dtype(), like.value().device()));
-}
-
-Variable rms_normalised(const Variable& x, double eps) {
-  const int last[] = {-1};
-  const Variable mean = scale(1 / static_cast<double>(x.shape()[-1]), sum(square(x), last, true));
-  return divide(x, sqrt(add(mean, number(x, eps))));
-}
-
 }  // namespace
 
 std::span<const std::string_view> norm_kinds() { return names; }
@@ -48,7 +38,7 @@ Variable Norm::forward(const Variable& x) const {
     case NormKind::layer_norm:
       return layer_norm(x, gain_, bias_, options_.eps);
     case NormKind::rms_norm:
-      return multiply(rms_normalised(x, options_.eps), gain_);
+      return rms_norm(x, gain_, options_.eps);
     case NormKind::dyt:
       return add(multiply(tanh(multiply(x, alpha_)), gain_), bias_);
     case NormKind::derf:

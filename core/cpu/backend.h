@@ -53,6 +53,9 @@ class CpuBackend final : public Backend {
   void layer_norm_vjp(const Operand& x, const Operand& gain, const Operand& mean, const Operand& inverse_deviation,
                       const Operand& d_y, const Target& d_x, const Target& d_gain, const Target& d_bias,
                       Workspace& w) override;
+  void rms_norm(const Operand& x, const Operand& gain, double eps, const Target& y, const Target& inverse_rms) override;
+  void rms_norm_vjp(const Operand& x, const Operand& gain, const Operand& inverse_rms, const Operand& d_y,
+                    const Target& d_x, const Target& d_gain, Workspace& w) override;
 
   // random.cpp
   void uniform(const RandomKey& key, const Operand& state, const Target& y) override;
@@ -108,6 +111,10 @@ class CpuBackend final : public Backend {
     void* values;         // [layers, width]: their g f'(z)
   };
   Slopes slopes_of(const Operand& x, const ResidualStack& stack, const Target& y, Workspace& w);
+  void norm(const Operand& x, const Operand& gain, const Operand& bias, double eps, const Target& y, const Target& mean,
+            const Target& inverse_deviation) const;
+  void norm_vjp(const Operand& x, const Operand& gain, const Operand& mean, const Operand& inverse_deviation,
+                const Operand& d_y, const Target& d_x, const Target& d_gain, const Target& d_bias, Workspace& w) const;
   double squares(const Operand& x, Workspace& w) const;  // their sum
   const Kernels& kernels_;
 };

@@ -24,16 +24,17 @@ void CpuBackend::softmax_cross_entropy(const Operand& logits, const Operand& lab
   });
 }
 
-void CpuBackend::layer_norm(const Operand& x, const Operand& gain, const Operand& bias, double eps, const Target& y,
-                            const Target& mean, const Target& inverse_deviation) {
+// mean and bias may have null data: then about 0.
+void CpuBackend::norm(const Operand& x, const Operand& gain, const Operand& bias, double eps, const Target& y,
+                      const Target& mean, const Target& inverse_deviation) const {
   const std::int64_t rows = x.shape.rows(), columns = x.shape.columns();
-  const auto kernel = kernels_.norm->layer_norm[real_index(x.dtype)];
+  const auto kernel = kernels_.norm->norm[real_index(x.dtype)];
   for_ranges(x.dtype, rows, rows_per_grain(columns), [&](std::int64_t begin, std::int64_t end) {
     kernel({.x = at(x.data, begin * columns, x.dtype),
             .gain = gain.data,
             .bias = bias.data,
             .y = at(y.data, begin * columns, x.dtype),
-            .mean = at(mean.data, begin, x.dtype),
+            .mean = mean.data ? at(mean.data, begin, x.dtype) : nullptr,
             .inverse_deviation = at(inverse_deviation.data, begin, x.dtype),
             .rows = end - begin,
             .columns = columns,
@@ -44,22 +45,22 @@ void CpuBackend::layer_norm(const Operand& x, const Operand& gain, const Operand
 
 // d_gain and d_bias: each piece sums over its rows into a row of its own, [2, columns] in f64; these are added in the
 // order of the pieces.
-void CpuBackend::layer_norm_vjp(const Operand& x, const Operand& gain, const Operand& mean,
-                                const Operand& inverse_deviation, const Operand& d_y, const Target& d_x,
-                                const Target& d_gain, const Target& d_bias, Workspace& w) {
+void CpuBackend::norm_vjp(const Operand& x, const Operand& gain, const Operand& mean, const Operand& inverse_deviation,
+                          const Operand& d_y, const Target& d_x, const Target& d_gain, const Target& d_bias,
+                          Workspace& w) const {
   constexpr std::int64_t most_pieces = 256;
   const std::int64_t rows = x.shape.rows(), columns = x.shape.columns();
   const std::int64_t block = std::max(rows_per_grain(columns), ceil_div(rows, most_pieces)),
                      pieces = ceil_div(rows, block);
   const bool parameters = d_gain.data || d_bias.data;
   double* const partial = parameters ? w.array<double>(pieces * 2 * columns) : nullptr;
-  const auto kernel = kernels_.norm->layer_norm_vjp[real_index(x.dtype)];
+  const auto kernel = kernels_.norm->vjp[real_index(x.dtype)];
   for_pieces(x.dtype, pieces, [&](std::int64_t piece) {
     const std::int64_t row = piece * block;
     double* const sums = partial ? partial + piece * 2 * columns : nullptr;
     kernel({.x = at(x.data, row * columns, x.dtype),
             .gain = gain.data,
-            .mean = at(mean.data, row, x.dtype),
+            .mean = mean.data ? at(mean.data, row, x.dtype) : nullptr,
             .inverse_deviation = at(inverse_deviation.data, row, x.dtype),
             .d_y = at(d_y.data, row * columns, x.dtype),
             .d_x = d_x.data ? at(d_x.data, row * columns, x.dtype) : nullptr,
@@ -79,6 +80,25 @@ void CpuBackend::layer_norm_vjp(const Operand& x, const Operand& gain, const Ope
   };
   add_up(d_gain, 0);
   add_up(d_bias, columns);
+}
+
+void CpuBackend::layer_norm(const Operand& x, const Operand& gain, const Operand& bias, double eps, const Target& y,
+                            const Target& mean, const Target& inverse_deviation) {
+  norm(x, gain, bias, eps, y, mean, inverse_deviation);
+}
+void CpuBackend::layer_norm_vjp(const Operand& x, const Operand& gain, const Operand& mean,
+                                const Operand& inverse_deviation, const Operand& d_y, const Target& d_x,
+                                const Target& d_gain, const Target& d_bias, Workspace& w) {
+  norm_vjp(x, gain, mean, inverse_deviation, d_y, d_x, d_gain, d_bias, w);
+}
+
+void CpuBackend::rms_norm(const Operand& x, const Operand& gain, double eps, const Target& y,
+                          const Target& inverse_rms) {
+  norm(x, gain, {}, eps, y, {}, inverse_rms);
+}
+void CpuBackend::rms_norm_vjp(const Operand& x, const Operand& gain, const Operand& inverse_rms, const Operand& d_y,
+                              const Target& d_x, const Target& d_gain, Workspace& w) {
+  norm_vjp(x, gain, {}, inverse_rms, d_y, d_x, d_gain, {}, w);
 }
 
 }  // namespace rz::cpu

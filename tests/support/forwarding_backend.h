@@ -58,6 +58,12 @@ class ForwardingBackend : public Backend {
              (const Operand& x, const Operand& gain, const Operand& mean, const Operand& inverse_deviation,
               const Operand& d_y, const Target& d_x, const Target& d_gain, const Target& d_bias, Workspace& w),
              (x, gain, mean, inverse_deviation, d_y, d_x, d_gain, d_bias, w))
+  RZ_FORWARD(rms_norm, (const Operand& x, const Operand& gain, double eps, const Target& y, const Target& inverse_rms),
+             (x, gain, eps, y, inverse_rms))
+  RZ_FORWARD(rms_norm_vjp,
+             (const Operand& x, const Operand& gain, const Operand& inverse_rms, const Operand& d_y, const Target& d_x,
+              const Target& d_gain, Workspace& w),
+             (x, gain, inverse_rms, d_y, d_x, d_gain, w))
   RZ_FORWARD(uniform, (const RandomKey& key, const Operand& state, const Target& y), (key, state, y))
   RZ_FORWARD(dropout_mask, (const RandomKey& key, const Operand& state, double p, const Target& mask),
              (key, state, p, mask))

@@ -62,7 +62,7 @@ struct CrossEntropyBlock {     // rows of logits
   bool accumulate_losses, accumulate_counted, accumulate_gradient;
 };
 
-struct LayerNormBlock {  // rows of x [rows, columns]
+struct NormBlock {  // rows of x [rows, columns]; mean and bias are null in a norm about 0
   const void *x, *gain, *bias;
   void *y, *mean, *inverse_deviation;
   std::int64_t rows, columns;
@@ -70,10 +70,10 @@ struct LayerNormBlock {  // rows of x [rows, columns]
   bool accumulate;  // y; the two statistics are overwritten
 };
 
-struct LayerNormVjpBlock {
-  const void *x, *gain, *mean, *inverse_deviation, *d_y;
-  void* d_x;                // or null
-  double *d_gain, *d_bias;  // [columns], overwritten with the sums over these rows; both or neither are null
+struct NormVjpBlock {
+  const void *x, *gain, *mean, *inverse_deviation, *d_y;  // mean may be null
+  void* d_x;                                              // or null
+  double *d_gain, *d_bias;  // [columns], overwritten with the sums over these rows; null: both, or d_bias alone
   std::int64_t rows, columns;
   bool accumulate;  // d_x
 };
@@ -83,8 +83,8 @@ struct SoftmaxKernels {
 };
 
 struct NormKernels {
-  void (*layer_norm[real_types])(const LayerNormBlock& block);
-  void (*layer_norm_vjp[real_types])(const LayerNormVjpBlock& block);
+  void (*norm[real_types])(const NormBlock& block);
+  void (*vjp[real_types])(const NormVjpBlock& block);
 };
 
 struct RandomBlock {
