@@ -33,6 +33,13 @@ Variable Parameter::variable() const {
   return v.with_tangent(store_->range_of(store_->tangent_, index_).reshape(shape().prepended(1)));
 }
 
+Variable Parameter::rows(std::int64_t first, std::int64_t count) const {
+  Tape* tape = Tape::active();
+  Variable v = tape ? tape->parameter_rows(*this, first, count) : Variable(value().rows(first, count));
+  if (!store_->tangent_.defined()) return v;
+  return v.with_tangent(store_->range_of(store_->tangent_, index_).rows(first, count).reshape(v.shape().prepended(1)));
+}
+
 ParameterStore::ParameterStore() = default;
 ParameterStore::~ParameterStore() = default;
 

@@ -43,6 +43,9 @@ class Parameter {
   // constant.
   Variable variable() const;
   operator Variable() const { return variable(); }
+  // Its rows [first, first + count) as an input: a view, whose gradient is written to these rows of the flat buffer.
+  // Throws: shape.
+  Variable rows(std::int64_t first, std::int64_t count) const;
 
  private:
   friend class ParameterStore;

@@ -117,6 +117,23 @@ Variable Tape::parameter(const Parameter& parameter) {
   return v;
 }
 
+// A leaf for every use: all write to the same rows.
+Variable Tape::parameter_rows(const Parameter& parameter, std::int64_t first, std::int64_t count) {
+  const Tensor value = parameter.value().rows(first, count);
+  if (leaves_only_) return Variable(value);
+  see(parameter.store());
+  const Variable v = leaf(value);
+  nodes_.back().store = &parameter.store();
+  nodes_.back().parameter = parameter.index();
+  nodes_.back().first_row = first;
+  return v;
+}
+
+Tensor Tape::parameter_gradient(const Node& node) {
+  const Tensor whole = (*node.store)[node.parameter].gradient();
+  return node.first_row < 0 ? whole : whole.rows(node.first_row, node.shape[0]);
+}
+
 Tape::Seen& Tape::see(ParameterStore& store) {
   for (Seen& seen : stores_)
     if (seen.store == &store) return seen;
@@ -188,9 +205,7 @@ void Tape::tell_backward(std::size_t index, const Tensor& d_y) const {
   for (std::uint32_t i = 0; i < node.inputs; ++i) {
     const std::int32_t id = inputs_[node.first_input + i];
     const Node* const input = id < 0 ? nullptr : &nodes_[static_cast<std::size_t>(id)];
-    gradients.push_back(!input         ? Tensor()
-                        : input->store ? (*input->store)[input->parameter].gradient()
-                                       : input->gradient);
+    gradients.push_back(!input ? Tensor() : input->store ? parameter_gradient(*input) : input->gradient);
   }
   watch->backward(index, d_y, gradients);
 }
@@ -202,7 +217,7 @@ TapeWatch* TapeWatch::active() { return watch; }
 Tensor Tape::gradient(const Variable& leaf) const {
   RZ_CHECK(value, leaf.recorded(), "gradient: {} is a constant, not a leaf of the tape", leaf.shape());
   const Node& node = nodes_[static_cast<std::size_t>(node_of(leaf))];
-  if (node.store) return (*node.store)[node.parameter].gradient();
+  if (node.store) return parameter_gradient(node);
   return node.gradient.defined() ? node.gradient : Tensor::zeros(node.shape, node.dtype, node.device);
 }
 
@@ -226,7 +241,10 @@ Destination Gradients::destination(int input) {
 Destination Tape::destination(Node& node) {
   if (node.store) {
     bool& written = node.store->entries_[static_cast<std::size_t>(node.parameter)].gradient_written;
-    return {(*node.store)[node.parameter].gradient(), std::exchange(written, true)};
+    const bool before = std::exchange(written, true);
+    if (node.first_row < 0) return {parameter_gradient(node), before};
+    if (!before) ops::fill((*node.store)[node.parameter].gradient(), 0);  // other rows may get nothing
+    return {parameter_gradient(node), true};
   }
   if (!node.gradient.defined()) {
     node.gradient = Tensor(node.shape, node.dtype, node.device);

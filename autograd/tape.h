@@ -79,6 +79,7 @@ class Tape {
   Variable append(const OperationName& name, std::span<const Variable* const> inputs, Tensor value,
                   std::unique_ptr<detail::Rule> rule);
   Variable parameter(const Parameter& parameter);
+  Variable parameter_rows(const Parameter& parameter, std::int64_t first, std::int64_t count);
 
  private:
   friend class Gradients;
@@ -92,6 +93,7 @@ class Tape {
     Tensor gradient;
     ParameterStore* store = nullptr;  // of a parameter leaf
     std::int32_t parameter = -1;
+    std::int64_t first_row = -1;  // of a leaf that is some of its rows
   };
   struct Seen {  // a store of which a parameter was used
     ParameterStore* store = nullptr;
@@ -103,6 +105,7 @@ class Tape {
   void touch(ParameterStore& store);
   void tell_backward(std::size_t index, const Tensor& d_y) const;
   Destination destination(Node& node);
+  static Tensor parameter_gradient(const Node& node);
   Tape& root();
 
   std::vector<Node> nodes_;
