@@ -7,7 +7,7 @@
 namespace rz {
 
 namespace {
-constexpr std::string_view role_names[] = {"weight", "bias", "norm", "embedding", "residual_weight"};
+constexpr std::string_view role_names[] = {"weight", "bias", "norm", "embedding", "residual_weight", "buffer"};
 constexpr std::int64_t alignment =
     16;  // elements: 64 bytes in f32, 128 in f64, so that offsets do not depend on the dtype
 }  // namespace
@@ -27,6 +27,7 @@ Tensor Parameter::value() const { return store_->range_of(store_->values_, index
 Tensor Parameter::gradient() const { return store_->range_of(store_->gradients(), index_); }
 
 Variable Parameter::variable() const {
+  if (role() == Role::buffer) return Variable(value());
   Tape* tape = Tape::active();
   Variable v = tape ? tape->parameter(*this) : Variable(value());
   if (!store_->tangent_.defined()) return v;
@@ -54,8 +55,8 @@ Parameter ParameterStore::declare(std::string name, const Shape& shape, Role rol
 void ParameterStore::build(std::uint64_t seed, DType dtype, Device device) {
   RZ_CHECK(value, !built(), "parameter: build() was called twice on {} parameters", size());
   flat_size_ = 0;
-  for (const Role role : all_roles) {
-    Range& range = ranges_[static_cast<std::size_t>(role)];
+  for (Range& range : ranges_) {
+    const auto role = static_cast<Role>(&range - ranges_);
     range.role = role;
     range.first = flat_size_;
     for (Entry& entry : entries_) {
@@ -98,7 +99,8 @@ Parameter ParameterStore::find(std::string_view name) const {
 
 std::int64_t ParameterStore::scalars() const {
   std::int64_t total = 0;
-  for (const Entry& entry : entries_) total += entry.shape.elements();
+  for (const Entry& entry : entries_)
+    if (entry.role != Role::buffer) total += entry.shape.elements();
   return total;
 }
 

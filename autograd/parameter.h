@@ -17,7 +17,10 @@
 
 namespace rz {
 
-enum class Role : std::uint8_t { weight, bias, norm, embedding, residual_weight };
+// A buffer is stored and loaded like the others, but never trained.
+enum class Role : std::uint8_t { weight, bias, norm, embedding, residual_weight, buffer };
+inline constexpr int role_count = 6;
+// Those that are trained.
 inline constexpr Role all_roles[] = {Role::weight, Role::bias, Role::norm, Role::embedding, Role::residual_weight};
 std::string_view name(Role role);
 Role role_named(std::string_view name);  // Throws: value
@@ -74,7 +77,7 @@ class ParameterStore {
   int size() const { return static_cast<int>(entries_.size()); }
   Parameter operator[](int index) const;
   Parameter find(std::string_view name) const;  // undefined when there is none
-  std::int64_t scalars() const;                 // number of trainable numbers
+  std::int64_t scalars() const;                 // number of trainable numbers: those of buffers are not
 
   // Flat buffers; parameters start at multiples of 16 elements, the gaps stay 0.
   const Tensor& values() const { return values_; }
@@ -117,7 +120,7 @@ class ParameterStore {
   Tensor range_of(const Tensor& flat, int index) const;
   std::vector<Entry> entries_;
   std::unordered_map<std::string, int> names_;
-  Range ranges_[5];
+  Range ranges_[role_count];
   std::int64_t flat_size_ = 0;
   Tensor values_, gradients_, tangent_;
   std::vector<std::pair<std::string, Tensor>> slots_;

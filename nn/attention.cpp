@@ -64,12 +64,27 @@ Variable MultiheadAttention::forward(const Variable& x, const Variable& memory, 
   check_sequence("the memory", memory);
   RZ_CHECK(shape, memory.shape()[0] == x.shape()[0], "attention: x {} and the memory {} of {} need one batch",
            x.shape(), memory.shape(), name_);
-  const auto projected = [this](const Variable& v, std::int64_t first, std::int64_t count) {
-    return linear(v, in_weight_.rows(first, count), in_bias_.defined() ? in_bias_.rows(first, count) : Variable());
-  };
-  return project_out(cross_attention(projected(x, 0, d_model_), projected(memory, d_model_, 2 * d_model_),
+  return project_out(cross_attention(project_in(x, 0, d_model_), project_in(memory, d_model_, 2 * d_model_),
                                      attention_options(call),
                                      masks(call, x.shape()[0], x.shape()[1], memory.shape()[1])));
+}
+
+Variable MultiheadAttention::forward(const Variable& x, KeyValueCache& cache) const {
+  check_sequence("x", x);
+  const std::int64_t tokens = x.shape()[1], before = cache.tokens, positions = cache.rows.shape()[0];
+  RZ_CHECK(shape, x.shape()[0] == 1 && before + tokens <= positions,
+           "attention: x {} came to {} after {} tokens, but the cache has {} positions of one sequence", x.shape(),
+           name_, before, positions);
+  const Tensor next = project_in(x, d_model_, 2 * d_model_).value();
+  cache.rows.rows(before, tokens).copy_from(next.reshape({tokens, 2 * d_model_}));
+  cache.tokens += tokens;
+  const Tensor seen = cache.rows.rows(0, cache.tokens).reshape({1, cache.tokens, 2 * d_model_});
+  return project_out(
+      cross_attention(project_in(x, 0, d_model_), Variable(seen), {.heads = heads_, .causal = true, .key = {}}));
+}
+
+Variable MultiheadAttention::project_in(const Variable& x, std::int64_t first, std::int64_t count) const {
+  return linear(x, in_weight_.rows(first, count), in_bias_.defined() ? in_bias_.rows(first, count) : Variable());
 }
 
 AttentionOptions MultiheadAttention::attention_options(const AttentionCall& call) const {

@@ -28,6 +28,12 @@ struct AttentionCall {
   DropoutSource dropout{};  // Model::dropout_source()
 };
 
+// Keys and values [positions, 2 d] of the first tokens of one sequence, for text that grows token by token.
+struct KeyValueCache {
+  Tensor rows;
+  std::int64_t tokens = 0;
+};
+
 class MultiheadAttention : public Module {
  public:
   // Throws: value (heads that do not divide d_model, dropout outside [0, 1)).
@@ -38,7 +44,13 @@ class MultiheadAttention : public Module {
   // Queries of x [batch, tq, d], keys and values of memory [batch, tk, d] -> [batch, tq, d].   Throws: shape.
   Variable forward(const Variable& x, const Variable& memory, const AttentionCall& call = {}) const;
 
+  // Causal self-attention of the next tokens x [1, tokens, d] to themselves and to those in the cache, which takes in
+  // theirs. Values only.   Throws: shape (the cache is full).
+  Variable forward(const Variable& x, KeyValueCache& cache) const;
+
  private:
+  // Rows [first, first + count) of the input projection.
+  Variable project_in(const Variable& x, std::int64_t first, std::int64_t count) const;
   AttentionOptions attention_options(const AttentionCall& call) const;
   AttentionMasks masks(const AttentionCall& call, std::int64_t batch, std::int64_t queries, std::int64_t keys) const;
   void check_sequence(const char* what, const Variable& x) const;

@@ -98,11 +98,11 @@ constexpr FormRow table[] = {
      .skip = {"L", [](const P& p) { return real(p.layers); }}, .norm_in = true, .norm_post = true},
     {.form = Form::gpt2_norm, .name = "gpt2_norm", .formula = "x + norm(F(x))",
      .source = "ReZero (2003.04887), section 5: the placement that it names after GPT-2", .norm_out = true},
-    // The value matrices take sqrt(2) times as much as a factor; embeddings are scaled too (nn/attention.h has the rest).
     {.form = Form::t_fixup, .name = "t_fixup", .formula = "x + F(x), small F",
      .source = "T-Fixup, Huang et al. 2020 (ICML), section 3.2: no norm and no warm-up",
      .weight = {"0.67 L^(-1/4), decoder (9 L)^(-1/4)",
-                [](const P& p) { return p.decoder ? std::pow(9 * real(p.layers), -0.25) : 0.67 * std::pow(real(p.layers), -0.25); }}},
+                [](const P& p) { return p.decoder ? std::pow(9 * real(p.layers), -0.25) : 0.67 * std::pow(real(p.layers), -0.25); }},
+     .value_factor = 1.4142135623730951},
 };
 // clang-format on
 

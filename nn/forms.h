@@ -56,7 +56,8 @@ struct FormRow {
   bool learned_scalars = false;                                  // s and e are parameters, one of each per layer
   bool norm_in = false, norm_out = false, norm_post = false;
   double norm_gain = 1;        // start of the gain of N_out or N_post
-  Constant weight{};           // beta: factor on the branch's initial matrices
+  Constant weight{};           // beta: factor on the branch's initial matrices; of attention: those of value and output
+  double value_factor = 1;     // a further one on the value matrices
   bool zero_last = false;      // the branch's last matrix and bias start at 0
   bool scalar_biases = false;  // F(x + b_in) + b_out with numbers b per layer instead of bias vectors
 

@@ -45,7 +45,10 @@ class Model : public Module {
   virtual std::string formula() const = 0;    // of its residual form, "x + a F(x)"
   virtual std::string constants() const = 0;  // in it, with depth put in: "s = n^(1/4) = 2"; "" when there are none
   virtual Shape input_shape() const = 0;      // of one example, such as [3, 32, 32]
-  virtual std::int64_t outputs() const = 0;
+  virtual DType input_type() const { return parameters().dtype(); }  // i64: tokens
+  // Of what the first layer reads of one example: hidden states in place of tokens.
+  virtual Shape state_shape() const { return input_shape(); }
+  virtual std::int64_t outputs() const = 0;                               // classes, or entries of the vocabulary
   virtual std::vector<Parameter> residual_weights() const { return {}; }  // gates, from the first layer to the last
   void set_training(bool training) { training_ = training; }
   bool training() const { return training_; }

@@ -15,7 +15,12 @@ Part stack_part(const nn::Model& model, std::optional<std::int64_t> from, std::o
            "the hidden state {} does not exist (they are counted from 0 to {})", end > last || end < 0 ? end : first,
            last);
   RZ_CHECK(value, first < end, "{} to {} is no part of the stack (the first must be below the second)", first, end);
-  Part part{.of = "stack", .from = first, .to = end, .before = {std::move(chain.input)}};
+  Part part{.of = "stack", .from = first, .to = end};
+  if (model.input_type() == DType::i64) {
+    part.embed = std::move(chain.input);
+  } else {
+    part.before.push_back(std::move(chain.input));
+  }
   for (std::int64_t l = 0; l < end; ++l)
     (l < first ? part.before : part.stages).push_back(std::move(chain.stages[static_cast<std::size_t>(l)]));
   if (chain.run)
@@ -36,14 +41,18 @@ Part network_part(const nn::Model& model) {
       return output(run(input(x), 0, last));
     };
   }
-  part.stages.push_back(std::move(chain.input));
+  if (model.input_type() == DType::i64) {
+    part.embed = std::move(chain.input);
+  } else {
+    part.stages.push_back(std::move(chain.input));
+  }
   for (Function& stage : chain.stages) part.stages.push_back(std::move(stage));
   part.stages.push_back(std::move(chain.output));
   return part;
 }
 
 Tensor input_of(const Part& part, const Tensor& x) {
-  Tensor value = x;
+  Tensor value = part.embed && x.dtype() == DType::i64 ? part.embed(Variable(x)).value() : x;
   for (const Function& f : part.before) value = f(Variable(value)).value();
   return value;
 }

@@ -15,7 +15,8 @@ namespace rz::isometry {
 struct Part {
   std::string of{};                // "stack" or "network"
   std::int64_t from = 0, to = 0;   // hidden states of a stack: d x_to / d x_from
-  std::vector<Function> before{};  // from the model's input to the part's
+  Function embed{};                // from tokens to what the model's first layer reads; undefined: it reads numbers
+  std::vector<Function> before{};  // from there to the part's input
   std::vector<Function> stages{};  // the part: the product of their Jacobians is its own
   Function whole{};                // all stages at once; undefined: one after the other
 };
@@ -25,10 +26,11 @@ struct Part {
 Part stack_part(const nn::Model& model, std::optional<std::int64_t> from = {}, std::optional<std::int64_t> to = {});
 // Throws: value "every layer of FORMULA looks back at the first hidden state, so WHY" (a stack that is no chain)
 void require_chain(const nn::Model& model, std::string_view why);
-// d outputs / d inputs.
+// d outputs / d inputs; of a model of tokens, d outputs / d embedded inputs.
 Part network_part(const nn::Model& model);
 
-Tensor input_of(const Part& part, const Tensor& x);   // at the model's input x [batch, ...input_shape]
+// At the model's input x [batch, ...input_shape], or, of a model of tokens, at hidden states [batch, ...state_shape].
+Tensor input_of(const Part& part, const Tensor& x);
 Variable apply(const Part& part, const Variable& x);  // x: the part's input
 // Rows and columns of its Jacobian at one input of the model.
 struct Extents {

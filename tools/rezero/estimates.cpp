@@ -13,6 +13,7 @@
 #include "tools/rezero/progress.h"
 #include "tools/rezero/size.h"
 #include "tools/rezero/terminal.h"
+#include "tools/rezero/transformer_inputs.h"
 
 namespace rz::tool {
 namespace {
@@ -69,6 +70,7 @@ Estimates measure(const SpectrumOptions& options, const Variant& variant, std::i
       all.name = source.name;
       all.weights = weights_text(source, seeds);
       all.inputs = inputs.text;
+      hold(*source.model, nn::examples(inputs.held, 0, 1));
       all.part = {.of = part.of, .from = part.from, .to = part.to};
       all.extents = isometry::extents(part, inputs.values.to(source.model->parameters().device()));
       const std::int64_t values = std::min(all.extents.rows, all.extents.cols);
@@ -77,6 +79,7 @@ Estimates measure(const SpectrumOptions& options, const Variant& variant, std::i
     }
     for (std::int64_t i = 0; i < inputs.values.shape()[0]; ++i) {
       Sample sample{.seed = source.recipe.train.seed, .input = i, .extremes = {}, .hutchinson = {}, .hutchpp = {}};
+      hold(*source.model, nn::examples(inputs.held, i, 1));
       const Tensor x = inputs.values.rows(i, 1).to(source.model->parameters().device());
       const Function f = [&part](const Variable& v) { return isometry::apply(part, v); };
       estimate(options, isometry::jacobian_operator(f, isometry::input_of(part, x)), memory, sample);

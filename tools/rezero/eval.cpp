@@ -13,9 +13,11 @@
 #include "tools/rezero/command.h"
 #include "tools/rezero/evaluate.h"
 #include "tools/rezero/json.h"
+#include "tools/rezero/network_inputs.h"
 #include "tools/rezero/outputs.h"
 #include "tools/rezero/source.h"
 #include "tools/rezero/terminal.h"
+#include "tools/rezero/transformer_inputs.h"
 
 namespace rz::tool {
 namespace {
@@ -37,32 +39,37 @@ void check_options(const EvalOptions& options) {
   check_files(options.json, {options.output});
 }
 
-// Outputs [samples, outputs] for inputs [samples, ...], a batch at a time: memory is that of one.
-Tensor outputs_of(const nn::Model& model, const Tensor& inputs) {
+// Outputs [samples, ...] for inputs [samples, ...], a batch at a time: memory is that of one.
+Tensor outputs_of(nn::Model& model, const Inputs& inputs) {
   constexpr std::int64_t batch = 500;  // as in evaluate()
   const NoRecording off;
-  const std::int64_t samples = inputs.shape()[0];
-  Tensor outputs({samples, model.outputs()}, inputs.dtype());
+  const std::int64_t samples = inputs.values.shape()[0];
+  Tensor outputs;
   for (std::int64_t first = 0; first < samples; first += batch) {
     const std::int64_t count = std::min(batch, samples - first);
-    const Tensor batch_inputs = inputs.rows(first, count).to(model.parameters().device());
-    outputs.rows(first, count).copy_from(model(Variable(batch_inputs)).value());
+    hold(model, nn::examples(inputs.held, first, count));
+    const Tensor y = model(Variable(inputs.values.rows(first, count).to(model.parameters().device()))).value();
+    if (first == 0) outputs = Tensor(y.shape().with(0, samples), y.dtype());
+    outputs.rows(first, count).copy_from(y);
   }
   return outputs;
 }
 
 int write_outputs(const EvalOptions& options, const Source& source, DType precision) {
-  const Tensor inputs = read_inputs(options.input, *source.model, precision);
-  const Tensor outputs = outputs_of(*source.model, inputs);
+  InputOptions input;
+  input.input = options.input;
+  const Tensor outputs = outputs_of(*source.model, open_inputs(input, source, precision));
+  const std::int64_t each = outputs.elements() / outputs.shape()[0];
   save_npy(options.output, outputs);
   if (takes_standard_output({options.output})) return exit_success;
   const std::string path = absolute(options.output);
   if (options.json) {
     print(fmt::format("{{\"examples\": {}, \"outputs\": {}, \"precision\": {}, \"output\": {}}}\n", outputs.shape()[0],
-                      outputs.shape()[1], json_string(name(precision)), json_string(path)));
+                      each, json_string(name(precision)), json_string(path)));
   } else {
-    print(fmt::format("{} outputs (logits) of {} for {} samples, {}\nwritten: {}\n", outputs.shape()[1], source.name,
-                      outputs.shape()[0], name(precision), path));
+    print(fmt::format("{} outputs{} of {} for {} samples, {}\nwritten: {}\n", each,
+                      source.recipe.model.is_fc() ? " (logits)" : "", source.name, outputs.shape()[0], name(precision),
+                      path));
   }
   return exit_success;
 }
@@ -104,8 +111,9 @@ Command make_eval(CLI::App& app) {
       ->check(CLI::IsMember({"train", "validation"}).description(""));
   command
       ->add_option("--input", options->input,
-                   "Inputs as the network sees them (already normalised): [samples, inputs] or [samples, 3, 32, 32]")
-      ->type_name("X.npy");
+                   "Inputs as the network sees them (already normalised): [samples, inputs] or [samples, 3, 32, 32];\n"
+                   "of a Transformer as for rezero jacobian: .npy, or .npz with PyTorch's names")
+      ->type_name("X.npy|X.npz");
   add_file(*command, "--output", options->output, "Where the outputs for --input go: logits, a row per sample",
            "Y.npy");
   command->add_option("--precision", options->precision, "Of the computation and of --output: f32 (default) or f64")

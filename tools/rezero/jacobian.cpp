@@ -34,19 +34,25 @@ struct JacobianOptions {
   bool json = false;
 };
 
-isometry::Result analyze(const JacobianOptions& options, const Source& source, const Tensor& inputs, DType precision,
+isometry::Result analyze(const JacobianOptions& options, const Source& source, const Inputs& inputs, DType precision,
                          std::int64_t memory) {
   const isometry::Part part =
       options.of == "stack" ? isometry::stack_part(*source.model) : isometry::network_part(*source.model);
-  const Tensor x = inputs.to(source.model->parameters().device());
-  Progress progress("jacobian", inputs.shape()[0]);
-  isometry::MeasureOptions how{.memory = memory};
-  how.progress = [&](double share) {
-    if (is_terminal(Stream::error)) progress.update(std::llround(share * static_cast<double>(inputs.shape()[0])), "");
-  };
-  std::vector<isometry::SampleSpectrum> spectra = isometry::exact_spectra(part, x, how);
+  Progress progress("jacobian", inputs.values.shape()[0]);
+  std::vector<isometry::SampleSpectrum> spectra;
+  isometry::Extents extents;
+  for_each_held(*source.model, inputs, [&](const Tensor& x, std::int64_t first) {
+    isometry::MeasureOptions how{.memory = memory};
+    how.progress = [&](double share) {
+      if (is_terminal(Stream::error))
+        progress.update(first + std::llround(share * static_cast<double>(x.shape()[0])), "");
+    };
+    for (isometry::SampleSpectrum& spectrum : isometry::exact_spectra(part, x, how))
+      spectra.push_back(std::move(spectrum));
+    extents = isometry::extents(part, x);
+  });
   progress.finish();
-  const auto [rows, cols] = isometry::extents(part, x);
+  const auto [rows, cols] = extents;
   return isometry::result_of(std::move(spectra), rows, cols, options.of, precision);
 }
 
@@ -85,7 +91,7 @@ int run(const JacobianOptions& options) {
   const Source source = open_source(options.source, precision);
   const Inputs inputs = open_inputs(options.inputs, source, precision);
   const isometry::Result result = within_budget(options.memory, "--memory", [&](std::int64_t memory) {
-    return analyze(options, source, inputs.values, precision, memory);
+    return analyze(options, source, inputs, precision, memory);
   });
   write_result(options, result, fmt::format("Jacobian of the {}: {}", result.of, source.name));
   if (takes_standard_output({options.out, options.svg})) return exit_success;

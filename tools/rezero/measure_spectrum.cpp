@@ -14,6 +14,7 @@
 #include "tools/rezero/progress.h"
 #include "tools/rezero/size.h"
 #include "tools/rezero/terminal.h"
+#include "tools/rezero/transformer_inputs.h"
 
 namespace rz::tool {
 namespace {
@@ -46,21 +47,29 @@ class SpectrumMeasurement {
   void draw(std::int64_t k, const Source& source, Progress& progress) {
     const isometry::Part part = part_of(options_, *source.model);
     if (k == 0) first(source, part);
-    const Tensor inputs = inputs_.values.to(source.model->parameters().device());
     isometry::MeasureOptions how;
-    how.progress = [&](double share) {
-      if (is_terminal(Stream::error)) progress.update(100 * k + static_cast<std::int64_t>(100 * share), "");
-    };
-    auto spectra = within_budget(options_.memory, "--memory", [&](std::int64_t memory) {
-      how.memory = memory;
-      return method_ == "product" ? isometry::product_spectra(part, inputs, how)
-                                  : isometry::exact_spectra(part, inputs, how);
+    std::vector<isometry::SampleSpectrum> spectra;
+    const auto samples = static_cast<double>(inputs_.values.shape()[0]);
+    for_each_held(*source.model, inputs_, [&](const Tensor& inputs, std::int64_t first_input) {
+      how.progress = [&](double share) {
+        const double done =
+            (static_cast<double>(first_input) + share * static_cast<double>(inputs.shape()[0])) / samples;
+        if (is_terminal(Stream::error)) progress.update(100 * k + static_cast<std::int64_t>(100 * done), "");
+      };
+      auto some = within_budget(options_.memory, "--memory", [&](std::int64_t memory) {
+        how.memory = memory;
+        return method_ == "product" ? isometry::product_spectra(part, inputs, how)
+                                    : isometry::exact_spectra(part, inputs, how);
+      });
+      for (isometry::SampleSpectrum& spectrum : some) spectra.push_back(std::move(spectrum));
     });
     if (k == 0 && options_.picture == "fan") {
       measured_.fan_layers = evenly_spaced(part.stages.size(), 48);
       for (std::size_t& layer : measured_.fan_layers) ++layer;
+      hold(*source.model, nn::examples(inputs_.held, 0, 1));
+      const Tensor x = inputs_.values.rows(0, 1).to(source.model->parameters().device());
       measured_.fan = within_budget(options_.memory, "--memory", [&](std::int64_t memory) {
-        return isometry::partial_spectra(part, inputs.rows(0, 1), measured_.fan_layers, {.memory = memory});
+        return isometry::partial_spectra(part, x, measured_.fan_layers, {.memory = memory});
       });
     }
     for (std::size_t i = 0; i < spectra.size(); ++i) {
@@ -78,6 +87,7 @@ class SpectrumMeasurement {
     measured_.weights = weights_text(source, options_.seeds.value_or(1));
     measured_.inputs = inputs_.text;
     measured_.part = {.of = part.of, .from = part.from, .to = part.to};
+    hold(*source.model, nn::examples(inputs_.held, 0, 1));
     const Tensor x = inputs_.values.to(source.model->parameters().device());
     extents_ = isometry::extents(part, x);
     if (options_.theory == "none")

@@ -4,7 +4,9 @@
 
 #include "core/error.h"
 #include "data/datasets.h"
+#include "nn/models/char_transformer.h"
 #include "nn/models/fully_connected.h"
+#include "nn/models/seq2seq.h"
 #include "tools/rezero/command.h"
 
 namespace rz::tool {
@@ -26,6 +28,12 @@ nn::ResidualOptions residual_options(const ModelRecipe& m) {
   return options;
 }
 
+Scalar activation_of(const ModelRecipe& m) {
+  Scalar activation = activation_named(m.activation);
+  if (m.negative_slope) activation.parameter = *m.negative_slope;
+  return activation;
+}
+
 nn::FullyConnectedOptions fully_connected_options(const ModelRecipe& m) {
   nn::FullyConnectedOptions options;
   options.inputs = m.inputs.empty() ? Shape{1} : Shape(m.inputs);
@@ -33,8 +41,7 @@ nn::FullyConnectedOptions fully_connected_options(const ModelRecipe& m) {
   options.depth = m.depth;
   options.width = m.width;
   options.residual = residual_options(m);
-  options.activation = activation_named(m.activation);
-  if (m.negative_slope) options.activation.parameter = *m.negative_slope;
+  options.activation = activation_of(m);
   options.branch = nn::branch_named(m.branch);
   options.dropout = m.dropout;
   options.init = m.init;
@@ -42,6 +49,41 @@ nn::FullyConnectedOptions fully_connected_options(const ModelRecipe& m) {
   options.sigma_w = m.sigma_w;
   options.sigma_b = m.sigma_b;
   return options;
+}
+
+nn::TransformerOptions transformer_options(const ModelRecipe& m) {
+  nn::TransformerOptions options;
+  options.layers = m.layers;
+  options.d_model = m.d_model;
+  options.heads = m.heads;
+  options.feed_forward = m.feed_forward;
+  options.activation = activation_of(m);
+  options.dropout = m.dropout;
+  options.residual = residual_options(m);
+  options.gates = nn::gate_scope_named(m.gates);
+  options.final_norm = m.final_norm;
+  options.init = m.init;
+  options.gain = m.sigma_w;
+  return options;
+}
+
+std::unique_ptr<nn::Model> make_model(const ModelRecipe& m) {
+  constexpr std::int64_t usual_tokens = 16, bytes = 256;
+  if (m.is_fc()) return std::make_unique<nn::FullyConnected>(fully_connected_options(m));
+  const nn::TransformerOptions transformer = transformer_options(m);
+  const std::int64_t context = m.context == 0 ? usual_tokens : m.context;
+  const std::int64_t vocabulary = m.outputs == 0 ? bytes : m.outputs;
+  const nn::PositionKind positions = nn::position_kind_named(m.positions);
+  if (m.family == "encoder")
+    return std::make_unique<nn::EncoderModel>(nn::TransformerStackOptions{transformer, context});
+  if (m.family == "decoder")
+    return std::make_unique<nn::DecoderModel>(nn::TransformerStackOptions{transformer, context});
+  if (m.family == "char_transformer") {
+    return std::make_unique<nn::CharTransformer>(
+        nn::CharTransformerOptions{transformer, vocabulary, context, positions, m.tie_weights});
+  }
+  return std::make_unique<nn::Seq2Seq>(
+      nn::Seq2SeqOptions{transformer, vocabulary, context, context, positions, m.tie_weights});
 }
 
 // The first so many examples; 0 is all of them.
@@ -66,9 +108,7 @@ void check_fits(const ModelRecipe& model, std::string_view name, const Shape& im
 }  // namespace
 
 std::unique_ptr<nn::Model> declare_model(const Recipe& recipe) {
-  return checked_usage("model", [&]() -> std::unique_ptr<nn::Model> {
-    return std::make_unique<nn::FullyConnected>(fully_connected_options(recipe.model));
-  });
+  return checked_usage("model", [&] { return make_model(recipe.model); });
 }
 
 std::unique_ptr<nn::Model> build_model(const Recipe& recipe, std::optional<DType> precision) {
@@ -90,7 +130,11 @@ DataSplits load_data(const Recipe& recipe) {
   return data;
 }
 
-bool is_complete(const Recipe& recipe) { return !recipe.model.inputs.empty() && recipe.model.outputs != 0; }
+bool is_complete(const Recipe& recipe) {
+  const ModelRecipe& m = recipe.model;
+  if (m.is_fc()) return !m.inputs.empty() && m.outputs != 0;
+  return !m.takes_tokens() || (m.context != 0 && m.outputs != 0);
+}
 
 void fill_in(Recipe& recipe, const DataSplits& data) {
   const auto extents = data.train.image_shape.extents();

@@ -42,7 +42,7 @@ void Monitor::watch_for_stillness(std::int64_t step) {
     const std::string checksum = checksum_of(bytes.data(), bytes.size());
     if (first || checksum != checksums_[i]) moved_[i] = step;
     checksums_[i] = checksum;
-    const bool trained = optimizer_.rate_factor(parameter.role()) > 0 &&
+    const bool trained = parameter.role() != Role::buffer && optimizer_.rate_factor(parameter.role()) > 0 &&
                          (options_.gates_are_trained || parameter.role() != Role::residual_weight);
     if (trained && step - moved_[i] >= still_steps)
       warn(parameter.name(), "still", fmt::format("has not moved for {} steps, although it is trained", still_steps));

@@ -9,6 +9,7 @@
 #include "data/file.h"
 #include "data/text.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/transformer_inputs.h"
 
 namespace rz::tool {
 namespace {
@@ -21,12 +22,26 @@ std::int64_t samples_wanted(const InputOptions& options, std::int64_t otherwise,
   return samples;
 }
 
+// Of one example, with --tokens in place of the model's own number of them.
+Shape example_shape(const InputOptions& options, const Source& source) {
+  const Shape shape = source.model->state_shape();
+  if (options.tokens == 0) return shape;
+  if (source.recipe.model.is_fc()) throw UsageError("--tokens: a fully connected network has no tokens");
+  return shape.with(0, options.tokens);
+}
+
 Inputs gaussian_inputs(const InputOptions& options, const Source& source, DType precision) {
   const auto seed = static_cast<std::uint64_t>(source.recipe.train.seed);
   const std::int64_t samples = samples_wanted(options, 10, std::int64_t{1} << 40, "N(0, 1)");
   Random random(seed, stream_named("jacobian/inputs"));
-  const Shape shape = source.model->input_shape().prepended(samples);
-  return {normal_tensor(shape, random, precision), fmt::format("{} from N(0, 1), seed {}", samples, seed)};
+  const Shape shape = example_shape(options, source).prepended(samples);
+  Inputs inputs{normal_tensor(shape, random, precision), {}, fmt::format("{} from N(0, 1), seed {}", samples, seed)};
+  if (!source.recipe.model.is_fc()) inputs.text += fmt::format(", {} tokens each", shape[1]);
+  if (source.recipe.model.family != "decoder") return inputs;
+  Random more(seed, stream_named("jacobian/memory"));
+  inputs.held.memory = normal_tensor(shape, more, precision);
+  inputs.text += ", memory likewise";
+  return inputs;
 }
 
 Inputs data_inputs(const InputOptions& options, const Source& source, DType precision) {
@@ -34,6 +49,7 @@ Inputs data_inputs(const InputOptions& options, const Source& source, DType prec
   const std::int64_t samples = samples_wanted(options, std::min<std::int64_t>(10, data.size()), data.size(), data.name);
   const Tensor images = decode_images(data, 0, samples, {}, precision);
   return {images.reshape(source.model->input_shape().prepended(samples)),
+          {},
           fmt::format("the first {} of {}, {}", samples, data.name, data.real() ? "as they are" : "normalised")};
 }
 
@@ -41,8 +57,16 @@ Inputs data_inputs(const InputOptions& options, const Source& source, DType prec
 
 void add_inputs(CLI::App& command, InputOptions& options) {
   CLI::Option* const input =
-      command.add_option("--input", options.input, "Inputs, used as they are: [samples, inputs], or one input");
-  input->type_name("FILE.npy");
+      command.add_option("--input", options.input,
+                         "Inputs, used as they are: [samples, inputs], or one input;\n"
+                         "of a Transformer [samples, tokens, d_model] or integers [samples, tokens], or an .npz with\n"
+                         "PyTorch's names: src, src_mask, src_key_padding_mask; tgt, memory, tgt_mask, ...");
+  input->type_name("FILE.npy|FILE.npz");
+  command
+      .add_option("--tokens", options.tokens,
+                  "Of --inputs: tokens of an example of a Transformer (default model.context)")
+      ->type_name("N")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20).description(""));
   command
       .add_option("--inputs", options.inputs,
                   "data: validation images in order, normalised (default, if the recipe's data fit the network);\n"
@@ -57,16 +81,35 @@ void add_inputs(CLI::App& command, InputOptions& options) {
 void check_inputs(const InputOptions& options) {
   if (!options.input.empty() && !options.inputs.empty())
     throw UsageError("--inputs: the inputs are those of --input FILE (give one of the two)");
+  if (!options.input.empty() && options.tokens > 0)
+    throw UsageError("--tokens: the inputs are those of --input FILE (give one of the two)");
 }
 
 Inputs open_inputs(const InputOptions& options, const Source& source, DType precision) {
   if (!options.input.empty()) {
-    const Tensor all = read_inputs(options.input, *source.model, precision);
-    const std::int64_t samples = samples_wanted(options, all.shape()[0], all.shape()[0], options.input);
-    return {all.rows(0, samples), fmt::format("{} of {}, as they are", samples, absolute(options.input))};
+    const bool fc = source.recipe.model.is_fc();
+    TransformerArrays arrays;
+    if (fc) arrays.main = read_inputs(options.input, *source.model, precision);
+    if (!fc) arrays = read_transformer_arrays(options.input, source.recipe.model.family, *source.model, precision);
+    const std::int64_t all = arrays.main.shape()[0], samples = samples_wanted(options, all, all, options.input);
+    return {arrays.main.rows(0, samples), nn::examples(arrays.held, 0, samples),
+            fmt::format("{} of {}, as they are", samples, absolute(options.input))};
   }
   const bool data = options.inputs == "data" || (options.inputs.empty() && data_fits(source.recipe, *source.model));
   return data ? data_inputs(options, source, precision) : gaussian_inputs(options, source, precision);
+}
+
+void for_each_held(nn::Model& model, const Inputs& inputs,
+                   const std::function<void(const Tensor& values, std::int64_t first)>& look) {
+  const Tensor values = inputs.values.to(model.parameters().device());
+  if (!inputs.held.by_example()) {
+    hold(model, inputs.held);
+    return look(values, 0);
+  }
+  for (std::int64_t i = 0; i < values.shape()[0]; ++i) {
+    hold(model, nn::examples(inputs.held, i, 1));
+    look(values.rows(i, 1), i);
+  }
 }
 
 }  // namespace rz::tool

@@ -1,6 +1,7 @@
 #include "tools/rezero/recipe.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
@@ -142,11 +143,11 @@ void apply_setting(const std::string& setting, Recipe& recipe, Names& set) {
 
 void resolve_form(ModelRecipe& m) {
   const nn::FormRow& form = nn::row(nn::form_named(m.form));
-  const nn::Position stack{.layers = m.depth, .sublayers = m.depth};
+  const nn::Position stack{.layers = m.layer_count(), .sublayers = m.layer_count()};
   if (m.gate.empty() && (form.gated() || form.join == nn::Join::highway)) m.gate = {form.gate_start.at(stack)};
   if (m.gate_shape.empty() && form.gated()) m.gate_shape = form.gate == nn::GateShape::vector ? "vector" : "scalar";
   if (m.norm.empty() && form.has_norm()) m.norm = "layer_norm";
-  if (m.branch.empty()) m.branch = nn::name(nn::default_branch(form.form));
+  if (m.branch.empty() && m.is_fc()) m.branch = nn::name(nn::default_branch(form.form));
 }
 
 // What optimizer.base_depth says of the layers.
@@ -163,9 +164,12 @@ void resolve_depth_scaling(Recipe& r, std::string_view file) {
     fail(fmt::format(
         "but {} has no eps (leave it out, or take a rule that divides by the gradient's size, such as adam)",
         r.optimizer.name));
-  const nn::DepthScaling scaling =
-      nn::depth_scaling(r.model.depth, *r.base_depth, r.model.branch_p.value_or(nn::ResidualOptions().branch_p));
-  r.optimizer.layers = {std::string(nn::FullyConnected::layer_prefix), scaling.rate_factor, scaling.eps_factor};
+  const nn::DepthScaling scaling = nn::depth_scaling(r.model.layer_count(), *r.base_depth,
+                                                     r.model.branch_p.value_or(nn::ResidualOptions().branch_p));
+  const std::string_view prefix = r.model.is_fc()                        ? nn::FullyConnected::layer_prefix
+                                  : r.model.family == "char_transformer" ? "transformer_encoder.layers."
+                                                                         : "layers.";
+  r.optimizer.layers = {std::string(prefix), scaling.rate_factor, scaling.eps_factor};
 }
 
 // Behind a gate of 0 that stays there a branch gets no gradient, so that nothing between input and output would move.
@@ -193,6 +197,19 @@ void check_data_keys(const Recipe& recipe, const Names& set, std::string_view fi
   }
 }
 
+// The same of a key of another family of models.
+void check_model_keys(const Recipe& recipe, const Names& set, std::string_view file) {
+  for (const std::string& name : set) {
+    const Key& key = *find_key(name);
+    if (key.families.empty() || std::ranges::count(key.families, recipe.model.family) > 0) continue;
+    Recipe given = recipe, untouched;
+    given.model.family = untouched.model.family = key.families.front();
+    if (key.write(given) != key.write(untouched))
+      throw UsageError(fmt::format("{}: {} belongs to the family {}, but model.family is {}", file, name,
+                                   fmt::join(key.families, ", "), recipe.model.family));
+  }
+}
+
 template <class Rows>
 auto row_named(const Rows& rows, const std::string& name) {
   return *std::ranges::find_if(rows, [&](const auto& row) { return row.name == name; });
@@ -206,14 +223,16 @@ void forget_defaults(Recipe& recipe, const Recipe& file, const Names& set_by_fil
   plain.optimizer = row_named(optim::optimizer_rules(), file.optimizer.name);
   plain.schedule = row_named(optim::schedule_rows(), file.schedule.name);
   plain.model.form = file.model.form;
+  plain.model.family = file.model.family;
   plain.model.depth = file.model.depth;
+  plain.model.layers = file.model.layers;
   resolve_form(plain.model);
   for (const Key& key : keys()) {
     if (!key.forget || !set_by_file.contains(key.full()) || is_set(settings, key.full())) continue;
     const bool changed = key.section == "schedule" ? recipe.schedule.name != file.schedule.name
-                         : key.section == "model"
-                             ? recipe.model.form != file.model.form || recipe.model.depth != file.model.depth
-                             : recipe.optimizer.name != file.optimizer.name;
+                         : key.section == "model"  ? recipe.model.form != file.model.form ||
+                                                        recipe.model.layer_count() != file.model.layer_count()
+                                                  : recipe.optimizer.name != file.optimizer.name;
     if (changed && key.write(file) == key.write(plain)) key.forget(recipe);
   }
 }
@@ -222,9 +241,11 @@ void forget_defaults(Recipe& recipe, const Recipe& file, const Names& set_by_fil
 void resolve(Recipe& r, const Names& set, std::string_view file) {
   const auto fail = [&](std::string_view message) { throw UsageError(fmt::format("{}: {}", file, message)); };
   const DatasetDescription data = describe_dataset(dataset_options(r));
-  if (r.model.inputs.empty() && data.known())
-    r.model.inputs.assign(data.image_shape.extents().begin(), data.image_shape.extents().end());
-  if (r.model.outputs == 0) r.model.outputs = data.classes;
+  if (r.model.is_fc()) {
+    if (r.model.inputs.empty() && data.known())
+      r.model.inputs.assign(data.image_shape.extents().begin(), data.image_shape.extents().end());
+    if (r.model.outputs == 0) r.model.outputs = data.classes;
+  }
   resolve_form(r.model);
   if (r.model.negative_slope && r.model.activation != "leaky_relu")
     fail(fmt::format("model.negative_slope is set, but model.activation is {} (only leaky_relu has a slope)",
@@ -234,6 +255,7 @@ void resolve(Recipe& r, const Names& set, std::string_view file) {
     if (r.data.validation_size == 0) r.data.validation_size = ShapesOptions().validation;
   }
   check_data_keys(r, set, file);
+  check_model_keys(r, set, file);
   if (!set.contains("train.epochs")) r.train.epochs = r.train.steps > 0 ? 0 : 10;
   if (r.train.epochs == 0 && r.train.steps == 0) fail("train.epochs and train.steps are both 0 (set one of them)");
   if (r.train.micro_batches > r.train.batch_size)

@@ -19,7 +19,13 @@ namespace rz::tool {
 struct ModelRecipe {
   std::string family = "fc";
   std::string form = "rezero";
-  std::int64_t depth = 32, width = 256;
+  std::int64_t depth = 32, width = 256;                                     // fc
+  std::int64_t layers = 12, d_model = 512, heads = 8, feed_forward = 2048;  // Transformers
+  std::string gates = "layer";                                              // or "sublayer"
+  bool final_norm = false;
+  std::int64_t context = 0;  // positions, or tokens of an example; 0: data.context, or 16 of encoder and decoder
+  std::string positions = "sinusoidal";  // or "learned"
+  bool tie_weights = false;
   std::string activation = "relu";
   std::optional<double> negative_slope;  // of leaky_relu
   std::string branch;                    // empty: the form's
@@ -36,6 +42,10 @@ struct ModelRecipe {
   std::optional<double> sigma_w, sigma_b;
   std::vector<std::int64_t> inputs;  // shape of one example; empty: the data set's, once it is open
   std::int64_t outputs = 0;          // 0: the data set's classes, once it is open
+
+  bool is_fc() const { return family == "fc"; }
+  bool takes_tokens() const { return family == "char_transformer" || family == "seq2seq"; }
+  std::int64_t layer_count() const { return is_fc() ? depth : layers; }
 };
 
 struct DataRecipe {

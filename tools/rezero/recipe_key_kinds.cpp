@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace rz::tool {
@@ -14,8 +15,13 @@ std::string text(double value) { return fmt::format("{}", value); }
 Key key(std::string_view name, std::function<void(Recipe&, const Value&)> read,
         std::function<std::string(const Recipe&)> write) {
   const std::size_t dot = name.rfind('.');
-  return {
-      std::string(name.substr(0, dot)), std::string(name.substr(dot + 1)), std::move(read), std::move(write), {}, {}};
+  return {std::string(name.substr(0, dot)),
+          std::string(name.substr(dot + 1)),
+          std::move(read),
+          std::move(write),
+          {},
+          {},
+          {}};
 }
 
 Key integer(std::string_view name, Field<std::int64_t> field, std::int64_t low, std::int64_t high) {
@@ -94,6 +100,14 @@ Key of_dataset(std::string_view name, Key inner) {
   inner.write = [write = inner.write, owner = inner.dataset](const Recipe& r) {
     return r.data.name == owner ? write(r) : "";
   };
+  return inner;
+}
+
+Key of_families(std::vector<std::string_view> families, Key inner) {
+  inner.write = [write = inner.write, families](const Recipe& r) {
+    return std::ranges::find(families, r.model.family) == families.end() ? "" : write(r);
+  };
+  inner.families = std::move(families);
   return inner;
 }
 

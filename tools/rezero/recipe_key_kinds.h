@@ -41,6 +41,9 @@ Key unless_zero(Key inner);
 // An option of one data set alone.
 Key of_dataset(std::string_view name, Key inner);
 
+// A key of some families of models alone.
+Key of_families(std::vector<std::string_view> families, Key inner);
+
 // A key that the form fills in when it is empty.
 template <class F>
 Key of_form(Key inner, F field) {

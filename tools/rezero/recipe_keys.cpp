@@ -19,6 +19,11 @@ namespace {
 bool has_gates(const Recipe& r) { return nn::row(nn::form_named(r.model.form)).gated(); }
 bool is_mean_field(const Recipe& r) { return r.model.init == "mean_field"; }
 
+Key of_fc(Key inner) { return of_families({"fc"}, std::move(inner)); }
+Key of_transformers(Key inner) {
+  return of_families({"encoder", "decoder", "char_transformer", "seq2seq"}, std::move(inner));
+}
+Key of_tokens(Key inner) { return of_families({"char_transformer", "seq2seq"}, std::move(inner)); }
 Key of_shapes(Key inner) { return of_dataset("shapes", std::move(inner)); }
 
 // data.label_column: a name, or an index from 0.
@@ -66,18 +71,29 @@ std::vector<std::string_view> copy(std::span<const std::string_view> names) { re
 #define RZ_FIELD(member) [](Recipe& r) -> auto& { return r.member; }
 
 void add_model(std::vector<Key>& list) {
-  list.push_back(word("model.family", RZ_FIELD(model.family), {"fc"}));
+  list.push_back(
+      word("model.family", RZ_FIELD(model.family), {"fc", "encoder", "decoder", "char_transformer", "seq2seq"}));
   list.push_back(word("model.form", RZ_FIELD(model.form), form_names()));
-  list.push_back(integer("model.depth", RZ_FIELD(model.depth), 1, million));
-  list.push_back(integer("model.width", RZ_FIELD(model.width), 1, million));
+  list.push_back(of_fc(integer("model.depth", RZ_FIELD(model.depth), 1, million)));
+  list.push_back(of_fc(integer("model.width", RZ_FIELD(model.width), 1, million)));
+  list.push_back(of_transformers(integer("model.layers", RZ_FIELD(model.layers), 1, million)));
+  list.push_back(of_transformers(integer("model.d_model", RZ_FIELD(model.d_model), 1, million)));
+  list.push_back(of_transformers(integer("model.heads", RZ_FIELD(model.heads), 1, million)));
+  list.push_back(of_transformers(integer("model.feed_forward", RZ_FIELD(model.feed_forward), 1, million)));
+  list.push_back(of_transformers(unless_zero(integer("model.context", RZ_FIELD(model.context), 0, million))));
+  list.push_back(of_tokens(word("model.positions", RZ_FIELD(model.positions), {"sinusoidal", "learned"})));
+  list.push_back(of_tokens(boolean("model.tie_weights", RZ_FIELD(model.tie_weights))));
+  list.push_back(of_transformers(boolean("model.final_norm", RZ_FIELD(model.final_norm))));
   list.push_back(word("model.activation", RZ_FIELD(model.activation), activation_names()));
   list.push_back(optional_real("model.negative_slope", RZ_FIELD(model.negative_slope), -infinity));
-  list.push_back(of_form(optional_word("model.branch", RZ_FIELD(model.branch),
-                                       {name(nn::Branch::activation_last), name(nn::Branch::activation_first)}),
+  list.push_back(of_form(of_fc(optional_word("model.branch", RZ_FIELD(model.branch),
+                                             {name(nn::Branch::activation_last), name(nn::Branch::activation_first)})),
                          RZ_FIELD(model.branch)));
   list.push_back(of_form(per_layer("model.gate", RZ_FIELD(model.gate)), RZ_FIELD(model.gate)));
   list.push_back(of_form(optional_word("model.gate_shape", RZ_FIELD(model.gate_shape), {"scalar", "vector"}),
                          RZ_FIELD(model.gate_shape)));
+  list.push_back(
+      only_if(of_transformers(word("model.gates", RZ_FIELD(model.gates), {"layer", "sublayer"})), has_gates));
   list.push_back(only_if(boolean("model.train_gates", RZ_FIELD(model.train_gates)), has_gates));
   list.push_back(
       of_form(optional_word("model.norm", RZ_FIELD(model.norm), copy(nn::norm_kinds())), RZ_FIELD(model.norm)));
@@ -88,10 +104,11 @@ void add_model(std::vector<Key>& list) {
   list.push_back(per_layer("model.injection", RZ_FIELD(model.injection)));
   list.push_back(real("model.dropout", RZ_FIELD(model.dropout), 0, 1));
   list.push_back(word("model.init", RZ_FIELD(model.init), init_names()));
-  list.push_back(only_if(word("model.weights", RZ_FIELD(model.weights), {"gaussian", "orthogonal"}), is_mean_field));
+  list.push_back(
+      only_if(of_fc(word("model.weights", RZ_FIELD(model.weights), {"gaussian", "orthogonal"})), is_mean_field));
   list.push_back(optional_real("model.sigma_w", RZ_FIELD(model.sigma_w), 0));
-  list.push_back(optional_real("model.sigma_b", RZ_FIELD(model.sigma_b), 0));
-  list.push_back(key(
+  list.push_back(of_fc(optional_real("model.sigma_b", RZ_FIELD(model.sigma_b), 0)));
+  list.push_back(of_fc(key(
       "model.inputs",
       [](Recipe& r, const Value& v) {
         r.model.inputs.clear();
@@ -110,10 +127,12 @@ void add_model(std::vector<Key>& list) {
         return inputs.empty()       ? ""
                : inputs.size() == 1 ? std::to_string(inputs[0])
                                     : fmt::format("[{}]", fmt::join(inputs, ", "));
-      }));
-  list.push_back(key(
-      "model.outputs", [](Recipe& r, const Value& v) { r.model.outputs = integer_in(v, 1, million); },
-      [](const Recipe& r) { return r.model.outputs == 0 ? "" : std::to_string(r.model.outputs); }));
+      })));
+  list.push_back(
+      of_families({"fc", "char_transformer", "seq2seq"},
+                  key(
+                      "model.outputs", [](Recipe& r, const Value& v) { r.model.outputs = integer_in(v, 1, million); },
+                      [](const Recipe& r) { return r.model.outputs == 0 ? "" : std::to_string(r.model.outputs); })));
 }
 
 void add_data(std::vector<Key>& list) {

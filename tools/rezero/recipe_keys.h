@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tools/rezero/recipe.h"
 #include "tools/rezero/recipe_value.h"
@@ -16,6 +17,7 @@ struct Key {
   std::function<void(Recipe&, const Value&)> read;  // Throws: UsageError, as "is a string, but must be an integer"
   std::function<std::string(const Recipe&)> write;  // the value as TOML; "" where the recipe has none
   std::string dataset{};                            // the one to which it belongs; empty: all
+  std::vector<std::string_view> families{};         // of models to which it belongs; empty: all
   std::function<void(Recipe&)> forget{};            // as if never set; of keys that only some optimisers, or schedules,
                                                     // have
   std::string full() const { return section + "." + name; }

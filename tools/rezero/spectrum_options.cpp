@@ -120,8 +120,11 @@ std::vector<Variant> variants_of(const SpectrumOptions& o) {
     variants.push_back({std::move(key), value, std::move(source)});
   };
   for (const double gate : o.gates) with_setting("gate", gate, fmt::format("model.gate={}", gate));
+  const char* const depth_key = !o.depths.empty() && !load_recipe(o.source.recipe, o.source.settings).model.is_fc()
+                                    ? "model.layers"
+                                    : "model.depth";
   for (const std::int64_t depth : o.depths)
-    with_setting("depth", static_cast<double>(depth), fmt::format("model.depth={}", depth));
+    with_setting("depth", static_cast<double>(depth), fmt::format("{}={}", depth_key, depth));
   if (o.source.checkpoint == "all") {
     for (const std::int64_t step : steps_of_run(o.source.run)) {
       SourceOptions source = o.source;

@@ -13,15 +13,24 @@
 namespace rz::tool {
 namespace {
 
-std::string headline(const Recipe& recipe, const nn::Model& model) {
-  const ModelRecipe& m = recipe.model;
+std::string shape_text(const ModelRecipe& m) {
+  if (m.is_fc()) return fmt::format("depth {}, width {}", m.depth, m.width);
+  return fmt::format("{} layers, d_model {}, {} heads, feed_forward {}", m.layers, m.d_model, m.heads, m.feed_forward);
+}
+
+std::string branch_text(const ModelRecipe& m) {
+  if (!m.is_fc()) return "a sub-layer: attention, or W " + m.activation + "(W z + b) + b";
   const bool last = m.branch == "activation_last";
   const std::string bias = nn::row(nn::form_named(m.form)).scalar_biases ? "" : " + b";
-  const std::string branch = last ? m.activation + "(W x" + bias + ")" : "W " + m.activation + "(x)" + bias;
+  return last ? m.activation + "(W x" + bias + ")" : "W " + m.activation + "(x)" + bias;
+}
+
+std::string headline(const Recipe& recipe, const nn::Model& model) {
+  const ModelRecipe& m = recipe.model;
   const std::string constants = model.constants();
-  return fmt::format("{} {}: {} with F(x) = {}; depth {}, width {}, init {}\n{}source: {}\n", m.family, m.form,
-                     model.formula(), branch, m.depth, m.width, m.init,
-                     constants.empty() ? "" : "constants: " + constants + "\n", nn::row(nn::form_named(m.form)).source);
+  return fmt::format("{} {}: {} with F(x) = {}; {}, init {}\n{}source: {}\n", m.family, m.form, model.formula(),
+                     branch_text(m), shape_text(m), m.init, constants.empty() ? "" : "constants: " + constants + "\n",
+                     nn::row(nn::form_named(m.form)).source);
 }
 
 // "optimizer lamb: learning_rate 0.001, ..., eps 1e-06, trust_ratio of weight, embedding; schedule constant"
@@ -35,7 +44,7 @@ std::string optimizer_line(const Recipe& recipe) {
   if (recipe.base_depth) {
     const optim::LayerOptions& layers = recipe.optimizer.layers;
     more += fmt::format("; in the layers rate x m^(p-1) = {:.4g}, eps x m^-p = {:.4g} (m = {}/{}, CompleteP)",
-                        layers.rate_factor, layers.eps_factor, recipe.model.depth, *recipe.base_depth);
+                        layers.rate_factor, layers.eps_factor, recipe.model.layer_count(), *recipe.base_depth);
   }
   const std::string schedule = settings_text(recipe, "schedule");
   return fmt::format("optimizer {}: {}{}; schedule {}{}{}\n", recipe.optimizer.name, settings_text(recipe, "optimizer"),
