@@ -45,14 +45,15 @@ Tensor unit_vectors(std::int64_t n, std::int64_t first, std::int64_t count, DTyp
 }
 
 // Runs chunk(first, count) over n directions: the first alone, which shows what a direction costs, then as many at a
-// time as the memory allows.
+// time as the memory allows, and no more than make products large.
 template <class F>
 void in_chunks(std::int64_t n, std::int64_t memory, Pool& pool, F&& chunk) {
   if (n == 0) return;
   const std::int64_t one = std::max<std::int64_t>(1, peak_of(pool, [&] { chunk(std::int64_t{0}, std::int64_t{1}); }));
   if (one > memory)
     throw BudgetError(fmt::format("jacobian: one direction takes {} bytes, the budget is {}", one, memory), one);
-  const std::int64_t most = memory / one;
+  constexpr std::int64_t enough = 512;
+  const std::int64_t most = std::min(memory / one, enough);
   for (std::int64_t first = 1; first < n; first += most) chunk(first, std::min(most, n - first));
 }
 

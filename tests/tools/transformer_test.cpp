@@ -1,0 +1,171 @@
+// Transformers in the command: weights and outputs of PyTorch (tests/nn/reference/make_transformer.py), Jacobians and
+// spectra, and what is said to arrays that do not fit.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/npy.h"
+#include "support/close.h"
+#include "support/command.h"
+#include "support/inputs.h"
+#include "support/temporary_folder.h"
+
+using namespace rz;
+using namespace rz::test;
+using nlohmann::json;
+
+namespace {
+
+std::string reference_folder() { return RZ_TEST_SOURCE_DIR "/nn/reference/transformer/"; }
+
+struct PyTorchCase {
+  const char* name;
+  std::string recipe;  // beside the sizes
+};
+const std::vector<PyTorchCase> pytorch_cases{
+    {"encoder_rezero", "family = \"encoder\"\nform = \"rezero\"\n"},
+    {"encoder_rezero_gelu", "family = \"encoder\"\nform = \"rezero\"\nactivation = \"gelu\"\n"},
+    {"encoder_post_norm", "family = \"encoder\"\nform = \"post_norm\"\n"},
+    {"encoder_pre_norm", "family = \"encoder\"\nform = \"pre_norm\"\nactivation = \"gelu\"\nfinal_norm = true\n"},
+    {"decoder_rezero", "family = \"decoder\"\nform = \"rezero\"\n"},
+    {"decoder_post_norm", "family = \"decoder\"\nform = \"post_norm\"\n"},
+    {"decoder_pre_norm", "family = \"decoder\"\nform = \"pre_norm\"\nfinal_norm = true\n"},
+    {"lm_rezero", "family = \"char_transformer\"\nform = \"rezero\"\ncontext = 9\noutputs = 11\n"},
+    {"lm_post_norm", "family = \"char_transformer\"\nform = \"post_norm\"\ncontext = 9\noutputs = 11\n"},
+};
+
+std::string sizes(int layers = 2) {
+  return "[model]\nlayers = " + std::to_string(layers) + "\nd_model = 8\nheads = 2\nfeed_forward = 12\n";
+}
+
+struct SmallEncoder {
+  TemporaryFolder folder;
+  std::string recipe = folder / "encoder.toml";
+  explicit SmallEncoder(const std::string& more = "family = \"encoder\"\n", int layers = 2) {
+    write_file(recipe, sizes(layers) + more);
+  }
+};
+
+json json_of(const Arguments& arguments) {
+  const CommandResult result = run_command(arguments);
+  REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+  return json::parse(result.out);
+}
+
+}  // namespace
+
+TEST_CASE("transformer: outputs agree with PyTorch's, masks and memory included") {
+  const TemporaryFolder folder;
+  const std::string recipe = folder / "net.toml", output = folder / "y.npy";
+  for (const PyTorchCase& c : pytorch_cases) {
+    CAPTURE(c.name);
+    write_file(recipe, sizes() + c.recipe);
+    const std::string files = reference_folder() + c.name;
+    const Tensor expected = load_npy(files + ".npy");
+    for (const auto& [precision, tolerance] : {std::pair{"f64", 1e-12}, {"f32", 1e-5}}) {
+      const CommandResult result =
+          run_command({"eval", "--recipe", recipe, "--weights", files + ".safetensors", "--input", files + ".npz",
+                       "--output", output, "--precision", precision});
+      REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+      CHECK(close(load_npy(output).to(DType::f64), expected, tolerance));
+    }
+  }
+}
+
+TEST_CASE("transformer: the Jacobian of masked examples, one by one, is that of finite differences") {
+  const TemporaryFolder folder;
+  const std::string recipe = folder / "net.toml", output = folder / "y.npy",
+                    files = reference_folder() + "decoder_rezero";
+  write_file(recipe, sizes() + "family = \"decoder\"\nform = \"rezero\"\n");
+  const Arguments network{"--recipe", recipe, "--weights", files + ".safetensors"};
+  const json r = json_of(Arguments{"jacobian", "--input", files + ".npz", "--json"} + network);
+  CHECK(r["rows"] == 40);
+  CHECK(r["samples"].size() == 3);
+  // The sum of squared singular values is that of J's entries, here of differences of outputs.
+  std::vector<NamedTensor> arrays = load_npz(files + ".npz");
+  const double step = 1e-6;
+  double sum = 0;
+  for (int k = 0; k < 40; ++k) {
+    Tensor ends[2];
+    for (const int end : {0, 1}) {
+      std::vector<NamedTensor> moved = arrays;
+      for (NamedTensor& array : moved) {
+        if (array.name != "tgt") continue;
+        array.tensor = array.tensor.clone();
+        array.tensor.data<double>()[2 * 40 + k] += end == 0 ? -step : step;  // the last example
+      }
+      save_npz(folder / "x.npz", moved);
+      run_command(Arguments{"eval", "--input", folder / "x.npz", "--output", output, "--precision", "f64"} + network);
+      ends[end] = load_npy(output).rows(2, 1).clone();
+    }
+    for (std::int64_t i = 0; i < 40; ++i) {
+      const double slope = (ends[1].data<double>()[i] - ends[0].data<double>()[i]) / (2 * step);
+      sum += slope * slope;
+    }
+  }
+  double squares = 0;
+  for (const json& sigma : r["samples"][2]["singular_values"]) squares += sigma.get<double>() * sigma.get<double>();
+  CHECK(squares == doctest::Approx(sum).epsilon(1e-6));
+}
+
+TEST_CASE("transformer: product form and explicit Jacobian agree; gates at 0 give the identity") {
+  const SmallEncoder small("family = \"encoder\"\nform = \"pre_norm\"\n", 6);
+  const Arguments common{"spectrum", "--recipe", small.recipe, "--tokens", "3", "--samples", "1", "--json"};
+  const json exact = json_of(common + Arguments{"--method", "exact"});
+  const json product = json_of(common + Arguments{"--method", "product"});
+  CHECK(exact["rows"] == 24);
+  const auto values = [](const json& r) { return r["samples"][0]["singular_values"].get<std::vector<double>>(); };
+  CHECK(close(Tensor::of({24}, values(product), DType::f64), Tensor::of({24}, values(exact), DType::f64), 1e-11));
+  const SmallEncoder closed("family = \"char_transformer\"\nform = \"rezero\"\ncontext = 8\noutputs = 11\n");
+  const json identity = json_of(
+      {"jacobian", "--recipe", closed.recipe, "--tokens", "5", "--inputs", "gaussian", "--samples", "2", "--json"});
+  for (const json& sample : identity["samples"])
+    for (const json& sigma : sample["singular_values"]) CHECK(sigma == 1);
+}
+
+TEST_CASE("transformer: arrays that do not fit are named in one line") {
+  const SmallEncoder small;
+  const Arguments eval{"eval", "--recipe", small.recipe, "--output", small.folder / "y.npy", "--input"};
+  const std::string npz = small.folder / "x.npz", npy = small.folder / "x.npy";
+  const Tensor x = normal_input({2, 3, 8}, "transformer command"), mask = Tensor::zeros({3, 3}, DType::f64);
+  const auto refused = [&](const std::vector<NamedTensor>& arrays, const std::vector<std::string>& parts) {
+    save_npz(npz, arrays);
+    check_refused(eval + Arguments{npz}, 1, parts);
+  };
+  refused({{"src_mask", mask}}, {npz, "src", "missing"});
+  refused({{"src", x}, {"src_masc", mask}}, {"src_masc", "did you mean", "src_mask"});
+  refused({{"src", x}, {"src_mask", Tensor::zeros({3, 2}, DType::f64)}}, {"src_mask", "[3, 2]", "[3, 3]"});
+  refused({{"src", x}, {"src_key_padding_mask", mask}}, {"src_key_padding_mask", "[3, 3]", "[2, 3]"});
+  refused({{"src", x}, {"src_mask", Tensor::full({3, 3}, NAN, DType::f64)}}, {"src_mask", "NaN"});
+  refused({{"src", x}, {"src_mask", Tensor::zeros({3, 3}, DType::i64)}}, {"src_mask", "i64", "boolean"});
+  refused({{"src", normal_input({2, 3, 7}, "x")}}, {"src", "[2, 3, 7]", "[batch, tokens, 8]"});
+  refused({{"src", x}, {"memory", x}}, {"memory", "not known"});
+  save_npy(npy, x.rows(0, 1).reshape({3, 8}));  // one example
+  CHECK(run_command(eval + Arguments{npy}).exit_code == 0);
+  const SmallEncoder language("family = \"char_transformer\"\ncontext = 4\noutputs = 11\n");
+  const auto tokens = [&](const std::vector<double>& values, const std::vector<std::string>& parts) {
+    save_npy(npy, Tensor::of({static_cast<std::int64_t>(values.size())}, values, DType::i64));
+    check_refused({"eval", "--recipe", language.recipe, "--output", small.folder / "y.npy", "--input", npy}, 1, parts);
+  };
+  tokens({1, 11}, {"src", "11", "vocabulary"});
+  tokens({1, 2, 3, 4, 5}, {"5 tokens", "4 positions"});
+  const SmallEncoder decoder("family = \"decoder\"\n");
+  check_refused({"eval", "--recipe", decoder.recipe, "--output", small.folder / "y.npy", "--input", npz}, 1,
+                {"src", "not known"});
+}
+
+TEST_CASE("transformer: keys of another family, and recipes that cannot be, are refused") {
+  const SmallEncoder small;
+  const auto refused = [&](const std::string& setting, const std::vector<std::string>& parts) {
+    check_refused({"info", small.recipe, "--set", setting}, 2, parts);
+  };
+  refused("model.width=5", {"model.width", "family fc", "encoder"});
+  refused("model.tie_weights=true", {"model.tie_weights", "char_transformer", "encoder"});
+  refused("model.heads=3", {"3", "8"});
+  refused("model.init=mean_field", {"mean_field"});
+  refused("model.gates=none", {"model.gates"});
+  check_refused({"spectrum", "--recipe", small.recipe, "--tokens", "0"}, 2, {"--tokens"});
+}
