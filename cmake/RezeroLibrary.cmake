@@ -113,3 +113,25 @@ function(rezero_build_header)
     endif()
   endforeach()
 endfunction()
+
+# rezero_embed_sources(<target> <source>): packs the project's sources and documents into one file, whose path <source> of <target> finds
+# in RZ_SOURCES. It is packed again when one of them changes; then <source> alone is compiled again.
+function(rezero_embed_sources target source)
+  set(patterns)
+  foreach(folder core autograd nn optim data tools docs)
+    list(APPEND patterns ${folder}/*.h ${folder}/*.cpp ${folder}/*.md)
+  endforeach()
+  file(GLOB_RECURSE files RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${patterns})
+  list(APPEND files README.md)
+  set(list ${PROJECT_BINARY_DIR}/generated/sources.list)
+  set(text ${PROJECT_BINARY_DIR}/generated/sources.text)
+  list(JOIN files "\n" lines)
+  file(GENERATE OUTPUT ${list} CONTENT "${lines}\n")
+  list(TRANSFORM files PREPEND ${PROJECT_SOURCE_DIR}/)
+  set(script ${PROJECT_SOURCE_DIR}/cmake/RezeroSources.cmake)
+  add_custom_command(OUTPUT ${text} DEPENDS ${files} ${list} ${script} COMMENT "Packing the sources" VERBATIM
+    COMMAND ${CMAKE_COMMAND} -D ROOT=${PROJECT_SOURCE_DIR} -D LIST=${list} -D OUT=${text} -P ${script})
+  set_source_files_properties(${source} PROPERTIES OBJECT_DEPENDS ${text} SKIP_UNITY_BUILD_INCLUSION ON
+    COMPILE_DEFINITIONS "RZ_SOURCES=\"${text}\"")
+  target_sources(${target} PRIVATE ${text})
+endfunction()

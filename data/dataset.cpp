@@ -5,7 +5,10 @@
 
 namespace rz {
 
+std::int64_t Dataset::size() const { return is_text() ? windows.count(std::ssize(tokens)) : std::ssize(labels); }
+
 void Dataset::keep(std::int64_t count) {
+  if (is_text()) return tokens.resize(static_cast<std::size_t>(windows.tokens(count)));
   labels.resize(static_cast<std::size_t>(count));
   if (real()) {
     values = values.rows(0, count);
@@ -16,11 +19,12 @@ void Dataset::keep(std::int64_t count) {
 
 std::string Dataset::checksum() const {
   Checksum sum;
+  const std::vector<std::uint16_t>& numbers = is_text() ? tokens : labels;
   if (classes() <= 256) {
-    const std::vector<std::uint8_t> narrow(labels.begin(), labels.end());
+    const std::vector<std::uint8_t> narrow(numbers.begin(), numbers.end());
     sum.add(narrow.data(), narrow.size());
   } else {
-    sum.add(labels.data(), labels.size() * sizeof(labels[0]));
+    sum.add(numbers.data(), numbers.size() * sizeof(numbers[0]));
   }
   sum.add(pixels.data(), pixels.size());
   if (real()) sum.add(values.raw(), values.bytes());
@@ -39,6 +43,7 @@ Decoder<T>::Decoder(const Shape& image_shape, const Normalisation& normalisation
 
 template <class T>
 Decoder<T>::Decoder(const Dataset& data, const Normalisation& normalisation) {
+  RZ_CHECK(dtype, !data.is_text(), "decoder: {} has tokens, not numbers", data.name);
   if (!data.real()) *this = Decoder(data.image_shape, normalisation);
 }
 

@@ -43,6 +43,16 @@ const DatasetEntry entries[] = {
      [](const DatasetOptions& options) {
        return load_csv_dataset(options.path, options.label_column, options.classes);
      }},
+    {{"enwik8", true, "the first 100,000,000 bytes of Wikipedia, the file or a folder with enwik8", {}, 256, true},
+     [](const DatasetOptions& options) { return load_published_text(options.path, "enwik8", options.text); }},
+    {{"text8", true, "Wikipedia in letters and blanks, the file or a folder with text8", {}, 256, true},
+     [](const DatasetOptions& options) { return load_published_text(options.path, "text8", options.text); }},
+    {{"text", true, "your own text by bytes or words, a file or a folder with train.txt and so on", {}, 0, true},
+     [](const DatasetOptions& options) { return load_text(options.path, options.text); }},
+    {{"sources", false, "this project's own sources and documents", {}, 256, true},
+     [](const DatasetOptions& options) { return make_sources(options.text); }},
+    {{"reverse", false, "symbols to be repeated backwards, made by the program", {}, 11, true},
+     [](const DatasetOptions& options) { return make_reverse(options.reverse); }},
 };
 
 const DatasetEntry& entry_named(std::string_view name) {
@@ -73,6 +83,14 @@ DatasetDescription describe_dataset(const DatasetOptions& options) {
     RZ_CHECK(value, options.labels == "fine" || options.labels == "coarse",
              "data: the labels of cifar100 are fine or coarse, not {}", printable(options.labels));
     if (options.labels == "coarse") description.classes = 20;
+  } else if (options.name == "reverse") {
+    check_reverse_options(options.reverse);
+    description.image_shape = {2 * options.reverse.length};
+    description.classes = static_cast<int>(options.reverse.symbols) + 1;
+  } else if (description.is_text) {
+    check_text_options(options.text);
+    description.image_shape = {options.text.context};
+    description.classes = options.text.level == "word" ? 0 : 256;
   }
   return description;
 }
@@ -80,8 +98,9 @@ DatasetDescription describe_dataset(const DatasetOptions& options) {
 DataSplits load_dataset(const DatasetOptions& options) {
   const DatasetEntry& entry = entry_named(options.name);
   const bool given = !options.path.empty(), needed = entry.description.needs_path;
-  const std::string fetch = describe_dataset(options).known() ? " (" + fetch_command(options.name, "DIR") + ")" : "";
-  RZ_CHECK(value, given || !needed, "data: {} needs a path: the folder of its files{}", options.name, fetch);
+  const std::string fetch = entry.description.known() ? " (" + fetch_command(options.name, "DIR") + ")" : "";
+  RZ_CHECK(value, given || !needed, "data: {} needs a path: the folder of its files{}{}", options.name,
+           entry.description.is_text ? ", or the file" : "", fetch);
   RZ_CHECK(value, !given || needed, "data: {} is made by the program and has no path, but {} was given", options.name,
            printable(options.path));
   return entry.load(options);

@@ -25,13 +25,14 @@ void shuffle_order(std::uint64_t seed, std::int64_t epoch, std::span<std::int32_
 // consumer's hands, one may be on its way back.
 struct Loader::State {
   struct Slot {
-    Tensor images, labels;  // of a full batch
+    Tensor inputs, labels;  // of a full batch
     Batch batch;
   };
 
   const Dataset& data;
   const LoaderOptions options;
   const std::int64_t batches;
+  const DType dtype;  // of inputs
   std::optional<Decoder<float>> decode_f32;
   std::optional<Decoder<double>> decode_f64;
 
@@ -51,10 +52,20 @@ struct Loader::State {
   ~State();
   void work();
   void fill(Slot& slot, std::int64_t of_epoch, std::int64_t index);
+  void write_example(const Slot& slot, std::int64_t row, std::int64_t i);
+  void write_window(const Slot& slot, std::int64_t row, std::int64_t of_epoch, std::int64_t at);
   Slot& slot_of(std::int64_t index) { return slots[static_cast<std::size_t>(index) % slots.size()]; }
 };
 
 namespace {
+
+void check_examples(const Dataset& data) {
+  const std::int64_t stored = data.real() ? data.values.elements() : std::ssize(data.pixels);
+  RZ_CHECK(value, stored == data.size() * data.features(),
+           "loader: {} has {} labels and {} {}, {} per image of {} are needed", data.name, data.size(), stored,
+           data.real() ? "values" : "pixels", data.features(), data.image_shape);
+  RZ_CHECK(value, !data.real() || data.pixels.empty(), "loader: {} has both pixels and values", data.name);
+}
 
 std::int64_t count_batches(const Dataset& data, const LoaderOptions& options) {
   RZ_CHECK(value, options.batch_size >= 1, "loader: a batch needs at least 1 example, not {}", options.batch_size);
@@ -62,12 +73,8 @@ std::int64_t count_batches(const Dataset& data, const LoaderOptions& options) {
            options.prefetch);
   RZ_CHECK(value, data.size() > 0 && data.size() <= INT32_MAX,
            "loader: {} has {} examples, 1 to 2^31 - 1 can be loaded", data.name, data.size());
-  const std::int64_t stored = data.real() ? data.values.elements() : std::ssize(data.pixels);
-  RZ_CHECK(value, stored == data.size() * data.features(),
-           "loader: {} has {} labels and {} {}, {} per image of {} are needed", data.name, data.size(), stored,
-           data.real() ? "values" : "pixels", data.features(), data.image_shape);
-  RZ_CHECK(value, !data.real() || data.pixels.empty(), "loader: {} has both pixels and values", data.name);
-  RZ_CHECK(dtype, is_real(options.dtype), "loader: images are f32 or f64, not {}", options.dtype);
+  RZ_CHECK(dtype, is_real(options.dtype), "loader: inputs are f32 or f64, not {}", options.dtype);
+  if (!data.is_text()) check_examples(data);
   return (data.size() + (options.drop_last ? 0 : options.batch_size - 1)) / options.batch_size;
 }
 
@@ -77,14 +84,15 @@ Loader::State::State(const Dataset& set, const LoaderOptions& given)
     : data(set),
       options(given),
       batches(count_batches(set, given)),
+      dtype(set.is_text() ? DType::i64 : given.dtype),
       slots(static_cast<std::size_t>(given.prefetch) + 2),
       order(static_cast<std::size_t>(set.size())) {
-  if (options.dtype == DType::f32) decode_f32.emplace(data, options.normalisation);
-  if (options.dtype == DType::f64) decode_f64.emplace(data, options.normalisation);
+  if (dtype == DType::f32) decode_f32.emplace(data, options.normalisation);
+  if (dtype == DType::f64) decode_f64.emplace(data, options.normalisation);
   const std::int64_t rows = options.batch_size < data.size() ? options.batch_size : data.size();
   for (Slot& slot : slots) {
-    slot.images = Tensor({rows, data.features()}, options.dtype);
-    slot.labels = Tensor({rows}, DType::i64);
+    slot.inputs = Tensor({rows, data.features()}, dtype);
+    slot.labels = Tensor(data.is_text() ? Shape{rows, data.windows.labels} : Shape{rows}, DType::i64);
   }
   produced = consumed = batches;  // nothing to do before start()
   thread = std::thread([this] { work(); });
@@ -132,23 +140,40 @@ void Loader::State::work() {
 
 void Loader::State::fill(Slot& slot, std::int64_t of_epoch, std::int64_t index) {
   slot.batch = {};
-  if (!slot.images.unique()) slot.images = Tensor(slot.images.shape(), options.dtype);
+  if (!slot.inputs.unique()) slot.inputs = Tensor(slot.inputs.shape(), dtype);
   if (!slot.labels.unique()) slot.labels = Tensor(slot.labels.shape(), DType::i64);
   const std::int64_t first = index * options.batch_size;
   const std::int64_t count = first + options.batch_size <= data.size() ? options.batch_size : data.size() - first;
   for (std::int64_t row = 0; row < count; ++row) {
-    const std::int64_t i = order[static_cast<std::size_t>(first + row)];
-    const std::int64_t at = row * data.features();
-    if (decode_f32) {
-      (*decode_f32)(data, i, slot.images.data<float>() + at);
+    if (data.is_text()) {
+      write_window(slot, row, of_epoch, first + row);
     } else {
-      (*decode_f64)(data, i, slot.images.data<double>() + at);
+      write_example(slot, row, order[static_cast<std::size_t>(first + row)]);
     }
-    RZ_CHECK(value, data.label(i) < data.classes(), "loader: example {} of {} has label {}, labels are 0 to {}", i,
-             data.name, data.label(i), data.classes() - 1);
-    slot.labels.data<std::int64_t>()[row] = data.label(i);
   }
-  slot.batch = {slot.images.rows(0, count), slot.labels.rows(0, count), of_epoch, index};
+  slot.batch = {slot.inputs.rows(0, count), slot.labels.rows(0, count), of_epoch, index};
+}
+
+void Loader::State::write_example(const Slot& slot, std::int64_t row, std::int64_t i) {
+  const std::int64_t at = row * data.features();
+  if (decode_f32) {
+    (*decode_f32)(data, i, slot.inputs.data<float>() + at);
+  } else {
+    (*decode_f64)(data, i, slot.inputs.data<double>() + at);
+  }
+  RZ_CHECK(value, data.label(i) < data.classes(), "loader: example {} of {} has label {}, labels are 0 to {}", i,
+           data.name, data.label(i), data.classes() - 1);
+  slot.labels.data<std::int64_t>()[row] = data.label(i);
+}
+
+void Loader::State::write_window(const Slot& slot, std::int64_t row, std::int64_t of_epoch, std::int64_t at) {
+  std::int64_t* const inputs = slot.inputs.data<std::int64_t>() + row * data.windows.context;
+  std::int64_t* const labels = slot.labels.data<std::int64_t>() + row * data.windows.labels;
+  if (options.shuffle && data.windows.random) {
+    data.windows.write_random(data.tokens, options.seed, of_epoch, at, inputs, labels);
+  } else {
+    data.windows.write(data.tokens, order[static_cast<std::size_t>(at)], inputs, labels);
+  }
 }
 
 Loader::Loader(const Dataset& data, const LoaderOptions& options) : state_(std::make_unique<State>(data, options)) {}

@@ -1,6 +1,6 @@
 // Loader: batches of a data set, decoded ahead by a thread. The order of an epoch is a function of (seed, epoch), so
 // the whole state is (epoch, batch): start(epoch, batch) goes on in the middle of an epoch at once.
-//   for (loader.start(epoch); loader.next(batch);) step(batch.images, batch.labels);
+//   for (loader.start(epoch); loader.next(batch);) step(batch.inputs, batch.labels);
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ namespace rz {
 struct LoaderOptions {
   std::int64_t batch_size = 100;
   std::uint64_t seed = 1;
-  bool shuffle = true;     // false: in the order of the set, as for validation
+  bool shuffle = true;     // false: in the order of the set, as for validation; random windows then are its parts
   bool drop_last = false;  // leave out a last batch that is smaller
   Normalisation normalisation{};
-  DType dtype = DType::f32;  // or f64
+  DType dtype = DType::f32;  // or f64; tokens are i64
   int prefetch = 2;          // batches decoded ahead
 };
 
 struct Batch {
-  Tensor images;  // [n, features]; bytes are normalised
-  Tensor labels;  // [n], i64
+  Tensor inputs;  // [n, features], bytes are normalised; of text [n, context], i64
+  Tensor labels;  // i64: [n]; of text [n, windows.labels], -100 where none is to be predicted
   std::int64_t epoch = 0;
   std::int64_t index = 0;  // within the epoch, from 0
 };

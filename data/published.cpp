@@ -17,6 +17,11 @@ bool is_file(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && !S_ISDIR(status.st_mode);
 }
 
+bool is_folder(const std::string& path) {
+  struct stat status{};
+  return stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 std::string require_folder(std::string_view folder, std::string_view dataset, std::string_view holds) {
   const std::string full = absolute(folder);
   struct stat status{};

@@ -15,6 +15,7 @@ std::string require_folder(std::string_view folder, std::string_view dataset, st
 std::string require_folder_of(std::string_view folder, std::string_view holds);
 // The bytes of FOLDER/NAME.   Throws: file; the hint is the command that fetches the set.
 std::string read_published(const std::string& folder, std::string_view name, std::string_view dataset);
-bool is_file(const std::string& path);
+bool is_file(const std::string& path);  // or anything else but a folder
+bool is_folder(const std::string& path);
 
 }  // namespace rz

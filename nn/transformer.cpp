@@ -54,6 +54,14 @@ Variable attended_to_self(const MultiheadAttention& attention, const Variable& x
   return in.caches.empty() ? attention.forward(x, in.self) : attention.forward(x, in.caches.front());
 }
 
+// A sub-layer under its name.
+template <class Branch>
+Variable joined(const Residual& residual, const char* name, const Variable& x, const Variable& x_0, std::int64_t l,
+                Branch&& branch) {
+  const Scope scope(name);
+  return residual(x, x_0, l, branch);
+}
+
 ConnectionGroup sublayers(const std::string& prefix, const TransformerOptions& o, std::int64_t connections,
                           const Position& first) {
   return {.connections = connections,
@@ -102,12 +110,11 @@ TransformerEncoderLayer::TransformerEncoderLayer(ParameterStore& store, const st
       residual_(store, o.residual, sublayers(prefix, o, 2, first)) {}
 
 Variable TransformerEncoderLayer::forward(const Variable& x, const Variable& x_0, const TransformerInputs& in) const {
-  const Variable attended = residual_(x, x_0, 0, [&](const Variable& z) {
+  const Variable attended = joined(residual_, "self_attn", x, x_0, 0, [&](const Variable& z) {
     return dropout1_.forward(attended_to_self(self_attention_, z, in), in.dropout);
   });
-  return residual_(attended, x_0, 1, [&](const Variable& z) {
-    return dropout2_.forward(feed_forward_.forward(z, in.dropout), in.dropout);
-  });
+  return joined(residual_, "linear2", attended, x_0, 1,
+                [&](const Variable& z) { return dropout2_.forward(feed_forward_.forward(z, in.dropout), in.dropout); });
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(ParameterStore& store, const std::string& prefix,
@@ -122,15 +129,14 @@ TransformerDecoderLayer::TransformerDecoderLayer(ParameterStore& store, const st
 
 Variable TransformerDecoderLayer::forward(const Variable& x, const Variable& x_0, const TransformerInputs& in) const {
   RZ_CHECK(value, in.memory.defined(), "decoder: x {} was given without the memory that it attends to", x.shape());
-  const Variable attended = residual_(x, x_0, 0, [&](const Variable& z) {
+  const Variable attended = joined(residual_, "self_attn", x, x_0, 0, [&](const Variable& z) {
     return dropout1_.forward(attended_to_self(self_attention_, z, in), in.dropout);
   });
-  const Variable crossed = residual_(attended, x_0, 1, [&](const Variable& z) {
+  const Variable crossed = joined(residual_, "multihead_attn", attended, x_0, 1, [&](const Variable& z) {
     return dropout2_.forward(cross_attention_.forward(z, in.memory, in.cross), in.dropout);
   });
-  return residual_(crossed, x_0, 2, [&](const Variable& z) {
-    return dropout3_.forward(feed_forward_.forward(z, in.dropout), in.dropout);
-  });
+  return joined(residual_, "linear2", crossed, x_0, 2,
+                [&](const Variable& z) { return dropout3_.forward(feed_forward_.forward(z, in.dropout), in.dropout); });
 }
 
 template <class Layer>

@@ -46,9 +46,14 @@ Variable CharTransformer::logits(const Variable& x) const {
   return linear(stack_.finish(x), output_weight_, output_bias_);
 }
 
+Variable CharTransformer::hidden(const Variable& x) const {
+  const Scope scope("transformer_encoder");
+  return stack_.run(x, causal_inputs(x));
+}
+
 Variable CharTransformer::forward(const Variable& tokens) const {
   const Variable x = embedding_.forward(tokens, dropout_source());
-  return logits(stack_.run(x, causal_inputs(x)));
+  return logits(hidden(x));
 }
 
 Stages CharTransformer::stages() const {

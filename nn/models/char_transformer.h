@@ -36,6 +36,7 @@ class CharTransformer : public TransformerModel {
 
  private:
   TransformerInputs causal_inputs(const Variable& x) const;
+  Variable hidden(const Variable& x) const;  // the last state from the first
   Variable logits(const Variable& x) const;
   CharTransformerOptions options_;
   TokenEmbedding embedding_;

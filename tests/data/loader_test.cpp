@@ -36,7 +36,7 @@ const Normalisation raw{.mean = {0, 0, 0}, .std = {1 / 255.0, 1 / 255.0, 1 / 255
 
 std::vector<std::int64_t> examples(const Batch& batch) {
   std::vector<std::int64_t> out;
-  const std::vector<double> pixels = batch.images.to_vector();
+  const std::vector<double> pixels = batch.inputs.to_vector();
   for (std::size_t k = 0; k < pixels.size(); k += 4) out.push_back(std::lround(pixels[k]));
   return out;
 }
@@ -55,7 +55,7 @@ std::vector<std::int64_t> rest(Loader& loader, std::int64_t epoch, std::int64_t 
     out.insert(out.end(), here.begin(), here.end());
   }
   CHECK(index == loader.batches());
-  CHECK(!batch.images.defined());
+  CHECK(!batch.inputs.defined());
   return out;
 }
 

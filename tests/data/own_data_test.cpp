@@ -92,7 +92,7 @@ TEST_SUITE("data/own_data") {
       Batch batch;
       loader.start(0, 1);
       REQUIRE(loader.next(batch));
-      CHECK(identical(batch.images, x.rows(4, 4).to(dtype)));
+      CHECK(identical(batch.inputs, x.rows(4, 4).to(dtype)));
       CHECK(batch.labels.to_integers() == std::vector<std::int64_t>{1, 2, 0, 1});
     }
     Dataset broken = data.train;

@@ -18,7 +18,7 @@ int main() {
   int step = 0;
   for (loader.start(/*epoch=*/0); loader.next(batch);) {
     rz::Tape tape;
-    const rz::Variable loss = rz::softmax_cross_entropy(net(batch.images), batch.labels);
+    const rz::Variable loss = rz::softmax_cross_entropy(net(batch.inputs), batch.labels);
     tape.backward(loss);
     state.set(++step, optimizer->learning_rate());
     optimizer->step(net.parameters(), state);

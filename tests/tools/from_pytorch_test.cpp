@@ -132,7 +132,7 @@ TEST_CASE("from_pytorch: training") {
   for (std::int64_t epoch = 0; step < steps; ++epoch) {
     for (loader.start(epoch); loader.next(batch);) {
       rz::Tape tape;
-      const rz::Variable loss = rz::softmax_cross_entropy(net(batch.images), batch.labels);
+      const rz::Variable loss = rz::softmax_cross_entropy(net(batch.inputs), batch.labels);
       tape.backward(loss);
       ++step;
       state.set(step, schedule.rate(step));

@@ -31,7 +31,7 @@ constexpr IntegerField integer_fields[] = {
     {"random/seed", &TrainState::seed},
     {"train/epoch_steps", &TrainState::epoch_steps},
     {"train/epoch_correct", &TrainState::epoch_correct},
-    {"train/epoch_examples", &TrainState::epoch_examples},
+    {"train/epoch_examples", &TrainState::epoch_predictions},
     {"train/best_step", &TrainState::best_step},
     {"train/peak_bytes", &TrainState::peak_bytes},
 };

@@ -24,8 +24,8 @@ struct TrainState {
   // Of the steps of the running epoch so far.
   double epoch_loss_sum = 0;  // of step means
   std::int64_t epoch_steps = 0;
-  std::int64_t epoch_correct = 0, epoch_examples = 0;
-  // By validation: the highest accuracy, then the lowest loss; -1: none yet.
+  std::int64_t epoch_correct = 0, epoch_predictions = 0;  // labels that counted
+  // By validation: the highest accuracy, then the lowest loss, of texts the lowest loss; -1: none yet.
   std::int64_t best_step = -1;
   double best_accuracy = -1, best_loss = 0;
 };

@@ -23,9 +23,13 @@ CLI::App& add_show(CLI::App& data, DataShowOptions& options) {
       "\nExamples\n"
       "  rezero data show shapes --set data.noise=0\n"
       "  rezero data show cifar100 --path DIR --set data.labels=coarse --out sheet.png\n"
-      "The picture has a row per class (of the first 10) with the first 10 training examples of each.");
+      "  rezero data show text --path FILE --set data.level=word\n"
+      "The picture has a row per class (of the first 10) with the first 10 training examples of each. Of a text there "
+      "is\n"
+      "none, but its vocabulary, its entropy and a few windows.");
   command.add_option("name", options.name, "The data set: " + known_names())->type_name("NAME");
-  command.add_option("--path", options.path, "The folder of its files [NAME]")->type_name("DIR");
+  command.add_option("--path", options.path, "The folder of its files, or the file of a text [NAME]")
+      ->type_name("PATH");
   add_file(command, "--out", options.out, "Where the picture goes [NAME.png]", "FILE.png");
   command.add_option("--set", options.settings, "A key of the data set, as in a recipe; may be given several times")
       ->type_name("data.KEY=VALUE")

@@ -12,6 +12,7 @@
 #include "tools/rezero/model.h"
 #include "tools/rezero/numbers.h"
 #include "tools/rezero/outputs.h"
+#include "tools/rezero/show_text.h"
 #include "tools/rezero/terminal.h"
 
 namespace rz::tool {
@@ -89,6 +90,12 @@ int data_show(const DataShowOptions& options) {
   std::string out = options.out.empty() ? options.name + ".png" : options.out;
   check_files(options.json, {options.out});
   const DataSplits data = load_data(recipe);
+  if (data.train.is_text()) {
+    if (!options.out.empty())
+      throw UsageError(fmt::format("--out: {} is a text, of which there is no picture (leave it out)", options.name));
+    print(options.json ? text_json(recipe, data) : text_report(recipe, data));
+    return exit_success;
+  }
   if (is_drawable(data.train)) {
     write_atomically(out, png(contact_sheet(data.train)));
   } else {

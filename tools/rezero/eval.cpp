@@ -106,9 +106,9 @@ Command make_eval(CLI::App& app) {
       "  rezero eval runs/rezero --checkpoint best --json\n"
       "  rezero eval --recipe fc64-rezero.toml --weights net.safetensors --input x.npy --output y.npy");
   add_source(*command, options->source);
-  command->add_option("--split", options->split, "Which images: validation (default) or train")
-      ->type_name("train|validation")
-      ->check(CLI::IsMember({"train", "validation"}).description(""));
+  command->add_option("--split", options->split, "Which split: validation (default), train or test (of texts)")
+      ->type_name("train|validation|test")
+      ->check(CLI::IsMember({"train", "validation", "test"}).description(""));
   command
       ->add_option("--input", options->input,
                    "Inputs as the network sees them (already normalised): [samples, inputs] or [samples, 3, 32, 32];\n"

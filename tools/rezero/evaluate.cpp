@@ -1,5 +1,6 @@
 #include "tools/rezero/evaluate.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/ops.h"
@@ -9,13 +10,18 @@
 namespace rz::tool {
 namespace {
 
-constexpr std::int64_t evaluated_at_once = 500;  // part of the result: sums are taken batch by batch
+// Parts of the result: sums are taken batch by batch.
+constexpr std::int64_t evaluated_at_once = 500, tokens_at_once = 8192;
 
 std::int64_t count_equal(const Tensor& predictions, const Tensor& labels) {
   const std::vector<std::int64_t> a = predictions.to_integers(), b = labels.to_integers();
   std::int64_t equal = 0;
   for (std::size_t i = 0; i < a.size(); ++i) equal += a[i] == b[i];
   return equal;
+}
+
+std::int64_t count_ignored(const Tensor& labels) {
+  return std::ranges::count(labels.to_integers(), CrossEntropyOptions().ignored_label);
 }
 
 // Leaves training mode while it lives.
@@ -36,21 +42,26 @@ class Evaluating {
 Evaluation evaluate(nn::Model& model, const Dataset& data) {
   const Evaluating mode(model);
   const ParameterStore& store = model.parameters();
-  Loader loader(data, {.batch_size = evaluated_at_once, .shuffle = false, .normalisation = {}, .dtype = store.dtype()});
+  const std::int64_t tokens = data.is_text() ? data.image_shape.elements() : 1;
+  const std::int64_t rows = std::clamp<std::int64_t>(tokens_at_once / tokens, 1, evaluated_at_once);
+  Loader loader(data, {.batch_size = rows, .shuffle = false, .normalisation = {}, .dtype = store.dtype()});
   Evaluation result;
   double loss_sum = 0;
-  std::int64_t correct = 0;
+  std::int64_t correct = 0, counted = 0;
   Batch batch;
   for (loader.start(0); loader.next(batch);) {
-    const Tensor labels = batch.labels.to(store.device());
-    const Variable logits = model.forward(batch.images.to(store.device()));
-    const std::int64_t examples = batch.labels.elements();
-    loss_sum += softmax_cross_entropy(logits, labels).item() * static_cast<double>(examples);
-    correct += count_equal(ops::argmax_rows(logits.value()), batch.labels);
-    result.examples += examples;
+    const Tensor labels = batch.labels.reshape({batch.labels.elements()});
+    const std::int64_t counts = labels.elements() - count_ignored(labels);
+    result.examples += batch.labels.shape()[0];
+    if (counts == 0) continue;
+    const Variable outputs = model.forward(batch.inputs.to(store.device()));
+    const Tensor logits = outputs.value().reshape({labels.elements(), outputs.shape()[-1]});
+    loss_sum += softmax_cross_entropy(Variable(logits), labels.to(store.device())).item() * static_cast<double>(counts);
+    correct += count_equal(ops::argmax_rows(logits), labels);
+    counted += counts;
   }
-  result.loss = std::fabs(loss_sum) / static_cast<double>(result.examples);  // never negative; a NaN loses its sign
-  result.accuracy = static_cast<double>(correct) / static_cast<double>(result.examples);
+  result.loss = std::fabs(loss_sum) / static_cast<double>(counted);  // never negative; a NaN loses its sign
+  result.accuracy = static_cast<double>(correct) / static_cast<double>(counted);
   return result;
 }
 

@@ -10,7 +10,7 @@ namespace rz::tool {
 
 struct Evaluation {
   std::int64_t examples = 0;
-  double loss = 0;      // mean over the examples, nats
+  double loss = 0;      // mean over the labels, nats
   double accuracy = 0;  // fraction
 };
 

@@ -59,6 +59,13 @@ std::vector<PublishedSet> all_sets() {
       {"text8",
        mahoney,
        {{"text8.zip", "", 100 * megabyte, {{"text8", 100 * megabyte, "3bea1919949baf155f99411df5fada7e"}}}}},
+      // Of its members no sizes are published: the archive's checksum speaks for them.
+      {"wikitext2",
+       "https://wikitext.smerity.com/",
+       {{"wikitext-2-v1.zip",
+         "542ccefacc6c27f945fb54453812b3cd",
+         100 * megabyte,
+         {{"wiki.train.tokens"}, {"wiki.valid.tokens"}, {"wiki.test.tokens"}}}}},
   };
 }
 
@@ -71,8 +78,10 @@ std::uint64_t size_or_none(const std::string& path) {
 bool is_complete(const PublishedFile& file, const std::string& folder) {
   const std::string path = folder + "/" + file.name;
   if (file.members.empty()) return size_or_none(path) <= file.limit && md5_of_file(path) == file.md5;
-  return std::ranges::all_of(file.members,
-                             [&](const Member& m) { return size_or_none(folder + "/" + m.name) == m.bytes; });
+  return std::ranges::all_of(file.members, [&](const Member& m) {
+    const std::uint64_t size = size_or_none(folder + "/" + m.name);
+    return m.bytes == 0 ? size != UINT64_MAX : size == m.bytes;
+  });
 }
 
 std::string address_of(const PublishedSet& set, const PublishedFile& file, const std::string& url) {
@@ -112,7 +121,7 @@ void fetch_file(const PublishedFile& file, const std::string& url, const FetchOp
     return;
   }
   std::uint64_t unpacked = 0;
-  for (const Member& member : file.members) unpacked += member.bytes;
+  for (const Member& member : file.members) unpacked += member.bytes == 0 ? unknown_size_limit : member.bytes;
   check_space(options.folder, unpacked, "data fetch");
   try {
     unpack(part, options.folder, file.members, url);

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numbers>
 #include <system_error>
 
 #include "core/error.h"
@@ -94,19 +95,47 @@ ResidualWeights summarise(const std::vector<double>& all) {
   return result;
 }
 
+LossUnit loss_unit(const Dataset& data) {
+  if (!data.is_text() || data.windows.labels < data.windows.context) return LossUnit::nats;
+  constexpr std::int64_t byte_values = 256;
+  return data.classes() == byte_values ? LossUnit::bits_per_byte : LossUnit::perplexity;
+}
+
+double in_unit(LossUnit unit, double loss) {
+  if (unit == LossUnit::bits_per_byte) return loss / std::numbers::ln2;
+  return unit == LossUnit::perplexity ? std::exp(loss) : loss;
+}
+
+std::string_view name(LossUnit unit) {
+  constexpr std::string_view names[] = {"nats", "bits_per_byte", "perplexity"};
+  return names[static_cast<std::size_t>(unit)];
+}
+
+std::string unit_text(LossUnit unit, double loss) {
+  if (unit == LossUnit::nats) return "";
+  const std::string value = fmt::format("{:.4g}", in_unit(unit, loss));
+  return unit == LossUnit::perplexity ? " (perplexity " + value + ")" : " (" + value + " bits per byte)";
+}
+
 std::string to_json(const Metrics& m) {
   std::string rates;
   for (const auto& [role, rate] : m.learning_rate)
     rates += fmt::format("{}{}: {}", rates.empty() ? "" : ", ", json_string(role), json_number(rate));
   const auto optional = [](const std::optional<double>& value) { return value ? json_number(*value) : "null"; };
+  std::string in_units;
+  if (m.unit != LossUnit::nats) {
+    const auto value = [&](double loss) { return json_number(in_unit(m.unit, loss)); };
+    in_units = fmt::format("\"train_{0}\": {1}, \"validation_{0}\": {2}, ", name(m.unit), value(m.train_loss),
+                           m.validation_loss ? value(*m.validation_loss) : "null");
+  }
   return fmt::format(
       "{{\"kind\": \"{}\", \"step\": {}, \"epoch\": {}, \"train_loss\": {}, \"train_accuracy\": {}, "
       "\"validation_loss\": {}, "
-      "\"validation_accuracy\": {}, \"learning_rate\": {{{}}}, \"gradient_norm\": {}, \"residual_weights\": {}, "
+      "\"validation_accuracy\": {}, {}\"learning_rate\": {{{}}}, \"gradient_norm\": {}, \"residual_weights\": {}, "
       "\"seconds\": {:.6f}, "
       "\"examples_per_second\": {:.1f}, \"peak_bytes\": {}}}",
       m.of_epoch ? "epoch" : "step", m.step, m.epoch, json_number(m.train_loss), json_number(m.train_accuracy),
-      optional(m.validation_loss), optional(m.validation_accuracy), rates, json_number(m.gradient_norm),
+      optional(m.validation_loss), optional(m.validation_accuracy), in_units, rates, json_number(m.gradient_norm),
       residual_text(m.residual_weights), m.seconds, m.examples_per_second, m.peak_bytes);
 }
 

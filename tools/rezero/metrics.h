@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "data/dataset.h"
+
 namespace rz::tool {
 
 struct ResidualWeights {
@@ -17,11 +19,19 @@ struct ResidualWeights {
 };
 ResidualWeights summarise(const std::vector<double>& all);
 
+// What the loss of a text is told in beside nats: bits per byte is loss / ln 2, perplexity exp(loss).
+enum class LossUnit { nats, bits_per_byte, perplexity };
+LossUnit loss_unit(const Dataset& data);
+double in_unit(LossUnit unit, double loss);
+std::string_view name(LossUnit unit);
+std::string unit_text(LossUnit unit, double loss);  // " (3.21 bits per byte)"; "" for nats
+
 // A line of either kind. Of a step, train_loss and train_accuracy are those of its batch, and there is no validation;
 // of an epoch they are the means over its steps, learning rate and gradient norm those of its last step. An epoch that
 // ends at a loss or gradient that is not finite has the means of the steps before, and no validation.
 struct Metrics {
   bool of_epoch = false;
+  LossUnit unit = LossUnit::nats;                              // another one: the losses stand in the file in it, too
   std::int64_t step = 0, epoch = 0;                            // both count from 1
   double train_loss = 0, train_accuracy = 0;                   // NaN: null in the file
   std::optional<double> validation_loss, validation_accuracy;  // of epochs alone

@@ -94,7 +94,20 @@ void cut(Dataset& data, std::int64_t size, std::string_view key) {
   data.keep(size);
 }
 
+// Of the first examples of a text, and of what a model of tokens reads.
+void check_tokens_fit(const ModelRecipe& model, std::string_view name, std::int64_t tokens, std::int64_t classes) {
+  const std::int64_t wanted = model.family == "seq2seq" ? 2 * model.context : model.context;
+  const bool fits = model.family == "seq2seq" ? tokens == wanted : tokens <= wanted;
+  if (model.context != 0 && !fits)
+    throw UsageError(fmt::format("model.context is {}, but the examples of {} have {} tokens (leave it out)",
+                                 model.context, name, tokens));
+  if (model.outputs != 0 && model.outputs < classes)
+    throw UsageError(
+        fmt::format("model.outputs is {}, but {} has a vocabulary of {} (leave it out)", model.outputs, name, classes));
+}
+
 void check_fits(const ModelRecipe& model, std::string_view name, const Shape& image_shape, std::int64_t classes) {
+  if (model.takes_tokens()) return check_tokens_fit(model, name, image_shape.elements(), classes);
   const Shape inputs(model.inputs);
   if (!model.inputs.empty() && inputs.elements() != image_shape.elements())
     throw UsageError(
@@ -105,9 +118,29 @@ void check_fits(const ModelRecipe& model, std::string_view name, const Shape& im
                                  model.outputs, name, classes));
 }
 
+void check_inputs_fit(const Recipe& recipe) {
+  if (recipe.model.is_fc() && dataset_description(recipe.data.name).is_text)
+    throw UsageError(fmt::format("model.family: fc takes numbers, not tokens: {} is a text (take another data.name)",
+                                 recipe.data.name));
+}
+
+// Data are only there for models that learn from them.
+void check_learns(const Recipe& recipe) {
+  const ModelRecipe& m = recipe.model;
+  if (!m.is_fc() && !m.takes_tokens())
+    throw UsageError(
+        fmt::format("model.family: {} maps hidden states to hidden states, there is nothing to learn from "
+                    "data (fc, char_transformer and seq2seq have a loss)",
+                    m.family));
+  if (m.takes_tokens() && !dataset_description(recipe.data.name).is_text)
+    throw UsageError(fmt::format("model.family: {} takes tokens, but {} is no text (take another data.name)", m.family,
+                                 recipe.data.name));
+}
+
 }  // namespace
 
 std::unique_ptr<nn::Model> declare_model(const Recipe& recipe) {
+  check_inputs_fit(recipe);
   return checked_usage("model", [&] { return make_model(recipe.model); });
 }
 
@@ -120,6 +153,7 @@ std::unique_ptr<nn::Model> build_model(const Recipe& recipe, std::optional<DType
 }
 
 DataSplits load_data(const Recipe& recipe) {
+  check_learns(recipe);
   const DatasetOptions options = dataset_options(recipe);
   const DatasetDescription known = describe_dataset(options);
   if (known.known()) check_fits(recipe.model, recipe.data.name, known.image_shape, known.classes);
@@ -138,7 +172,7 @@ bool is_complete(const Recipe& recipe) {
 
 void fill_in(Recipe& recipe, const DataSplits& data) {
   const auto extents = data.train.image_shape.extents();
-  if (recipe.model.inputs.empty()) recipe.model.inputs.assign(extents.begin(), extents.end());
+  if (recipe.model.is_fc() && recipe.model.inputs.empty()) recipe.model.inputs.assign(extents.begin(), extents.end());
   if (recipe.model.outputs == 0) recipe.model.outputs = data.train.classes();
 }
 

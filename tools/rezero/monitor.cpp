@@ -92,7 +92,7 @@ void Monitor::before(const Tensor& images) {
                                   ops::sum_of_squares(c.f).item() == 0, saturated_share(c.z, c.f)};
     });
     const ParameterStore& store = model_.parameters();
-    model_.forward(Variable(images.to(store.dtype()).to(store.device())));
+    model_.forward(Variable(images.to(model_.input_type()).to(store.device())));
   }
   for (const std::size_t l : shown_)
     for (const int i : layers_[l].parameters) before_[i] = bytes_of(model_.parameters()[i].value());

@@ -59,8 +59,10 @@ void Monitor::watch_for_faults() {
   for (const Layer& layer : layers_) {
     const auto found = activity_.find(layer.name);
     if (found == activity_.end()) continue;
-    const std::size_t each = gate.size() / std::max<std::size_t>(1, activity_.size()),
-                      at = found->second.connection * each;
+    // Connections have some gates each (vectors), or share one (sub-layers).
+    const std::size_t connections = std::max<std::size_t>(1, activity_.size());
+    const std::size_t each = gate.empty() ? 0 : std::max<std::size_t>(1, gate.size() / connections),
+                      at = found->second.connection * gate.size() / connections;
     bool closed = each > 0;
     for (std::size_t k = at; k < at + each; ++k) closed = closed && gate[k] == 0;
     if (closed && found->second.zero && is_zero(model_.parameters()[layer.parameters.front()].value()))

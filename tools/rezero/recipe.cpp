@@ -188,12 +188,12 @@ void check_gates_move(const Recipe& r, std::string_view file) {
 void check_data_keys(const Recipe& recipe, const Names& set, std::string_view file) {
   for (const std::string& name : set) {
     const Key& key = *find_key(name);
-    if (key.dataset.empty() || key.dataset == recipe.data.name) continue;
+    if (key.datasets.empty() || std::ranges::find(key.datasets, recipe.data.name) != key.datasets.end()) continue;
     Recipe given = recipe, untouched;
-    given.data.name = untouched.data.name = key.dataset;
+    given.data.name = untouched.data.name = key.datasets.front();
     if (key.write(given) != key.write(untouched))
-      throw UsageError(fmt::format("{}: {} belongs to the data set {}, but data.name is {}", file, name, key.dataset,
-                                   recipe.data.name));
+      throw UsageError(fmt::format("{}: {} belongs to the data set {}, but data.name is {}", file, name,
+                                   fmt::join(key.datasets, " or "), recipe.data.name));
   }
 }
 
@@ -237,23 +237,38 @@ void forget_defaults(Recipe& recipe, const Recipe& file, const Names& set_by_fil
   }
 }
 
+void default_sizes(DataRecipe& data, std::int64_t train, std::int64_t validation) {
+  if (data.train_size == 0) data.train_size = train;
+  if (data.validation_size == 0) data.validation_size = validation;
+}
+
+// Models of tokens have data sets of their own that need no files.
+void resolve_data(Recipe& r, const Names& set) {
+  if (!set.contains("data.name") && r.model.takes_tokens())
+    r.data.name = r.model.family == "seq2seq" ? "reverse" : "sources";
+  if (r.data.name == "shapes") default_sizes(r.data, ShapesOptions().train, ShapesOptions().validation);
+  if (r.data.name == "reverse") default_sizes(r.data, ReverseOptions().train, ReverseOptions().validation);
+}
+
+// Of the model, from what is known of the data.
+void resolve_sizes(ModelRecipe& m, const DataRecipe& data, const DatasetDescription& known) {
+  if (m.is_fc() && m.inputs.empty() && known.known())
+    m.inputs.assign(known.image_shape.extents().begin(), known.image_shape.extents().end());
+  if (m.takes_tokens() && m.context == 0 && known.is_text)
+    m.context = data.name == "reverse" ? data.reverse.length : data.text.context;
+  if (m.outputs == 0 && m.takes_tokens() == known.is_text) m.outputs = known.classes;
+}
+
 // Fills in what follows from other keys, and checks them together.
 void resolve(Recipe& r, const Names& set, std::string_view file) {
   const auto fail = [&](std::string_view message) { throw UsageError(fmt::format("{}: {}", file, message)); };
-  const DatasetDescription data = describe_dataset(dataset_options(r));
-  if (r.model.is_fc()) {
-    if (r.model.inputs.empty() && data.known())
-      r.model.inputs.assign(data.image_shape.extents().begin(), data.image_shape.extents().end());
-    if (r.model.outputs == 0) r.model.outputs = data.classes;
-  }
+  resolve_data(r, set);
+  const DatasetDescription data = checked_usage(file, [&] { return describe_dataset(dataset_options(r)); });
+  resolve_sizes(r.model, r.data, data);
   resolve_form(r.model);
   if (r.model.negative_slope && r.model.activation != "leaky_relu")
     fail(fmt::format("model.negative_slope is set, but model.activation is {} (only leaky_relu has a slope)",
                      r.model.activation));
-  if (r.data.name == "shapes") {
-    if (r.data.train_size == 0) r.data.train_size = ShapesOptions().train;
-    if (r.data.validation_size == 0) r.data.validation_size = ShapesOptions().validation;
-  }
   check_data_keys(r, set, file);
   check_model_keys(r, set, file);
   if (!set.contains("train.epochs")) r.train.epochs = r.train.steps > 0 ? 0 : 10;
@@ -297,9 +312,10 @@ Recipe load_recipe(std::string_view path, std::span<const std::string> settings)
 
 DatasetOptions dataset_options(const Recipe& recipe) {
   const DataRecipe& data = recipe.data;
-  DatasetOptions options{data.name, data.path, data.shapes, data.labels, data.label_column, recipe.model.outputs};
-  options.shapes.train = data.train_size;
-  options.shapes.validation = data.validation_size;
+  DatasetOptions options{data.name, data.path,   data.shapes, data.labels, data.label_column, recipe.model.outputs,
+                         data.text, data.reverse};
+  options.shapes.train = options.reverse.train = data.train_size;
+  options.shapes.validation = options.reverse.validation = data.validation_size;
   return options;
 }
 

@@ -56,6 +56,8 @@ struct DataRecipe {
   ShapesOptions shapes;         // its sizes are those above
   std::string labels = "fine";  // or "coarse": of cifar100
   CsvColumn label_column{};     // of csv
+  TextOptions text;             // of texts; data.level is that of "text" alone
+  ReverseOptions reverse;       // its sizes are those above
 };
 
 struct TrainRecipe {

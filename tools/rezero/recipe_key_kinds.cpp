@@ -95,10 +95,10 @@ Key unless_zero(Key inner) {
   return inner;
 }
 
-Key of_dataset(std::string_view name, Key inner) {
-  inner.dataset = name;
-  inner.write = [write = inner.write, owner = inner.dataset](const Recipe& r) {
-    return r.data.name == owner ? write(r) : "";
+Key of_datasets(std::vector<std::string_view> names, Key inner) {
+  inner.datasets = std::move(names);
+  inner.write = [write = inner.write, owners = inner.datasets](const Recipe& r) {
+    return std::ranges::find(owners, r.data.name) != owners.end() ? write(r) : "";
   };
   return inner;
 }

@@ -38,8 +38,8 @@ Key per_layer(std::string_view name, Field<std::vector<double>> field);
 Key only_if(Key inner, bool (*useful)(const Recipe&));
 // Whose 0 stands for a key that was left out.
 Key unless_zero(Key inner);
-// An option of one data set alone.
-Key of_dataset(std::string_view name, Key inner);
+// An option of some data sets alone.
+Key of_datasets(std::vector<std::string_view> names, Key inner);
 
 // A key of some families of models alone.
 Key of_families(std::vector<std::string_view> families, Key inner);

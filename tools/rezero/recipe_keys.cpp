@@ -24,7 +24,8 @@ Key of_transformers(Key inner) {
   return of_families({"encoder", "decoder", "char_transformer", "seq2seq"}, std::move(inner));
 }
 Key of_tokens(Key inner) { return of_families({"char_transformer", "seq2seq"}, std::move(inner)); }
-Key of_shapes(Key inner) { return of_dataset("shapes", std::move(inner)); }
+Key of_shapes(Key inner) { return of_datasets({"shapes"}, std::move(inner)); }
+Key of_texts(Key inner) { return of_datasets({"text", "enwik8", "text8", "sources"}, std::move(inner)); }
 
 // data.label_column: a name, or an index from 0.
 Key label_column() {
@@ -142,12 +143,21 @@ void add_data(std::vector<Key>& list) {
       [](const Recipe& r) { return r.data.path.empty() ? "" : toml_string(r.data.path); }));
   list.push_back(unless_zero(integer("data.train_size", RZ_FIELD(data.train_size), 0, 1000 * million)));
   list.push_back(unless_zero(integer("data.validation_size", RZ_FIELD(data.validation_size), 0, 1000 * million)));
-  list.push_back(of_dataset("cifar100", word("data.labels", RZ_FIELD(data.labels), {"fine", "coarse"})));
-  list.push_back(of_dataset("csv", label_column()));
-  list.push_back(of_shapes(key(
-      "data.seed",
-      [](Recipe& r, const Value& v) { r.data.shapes.seed = static_cast<std::uint64_t>(integer_in(v, 0, no_end)); },
-      [](const Recipe& r) { return std::to_string(r.data.shapes.seed); })));
+  list.push_back(of_datasets({"cifar100"}, word("data.labels", RZ_FIELD(data.labels), {"fine", "coarse"})));
+  list.push_back(of_datasets({"csv"}, label_column()));
+  list.push_back(of_datasets({"text"}, word("data.level", RZ_FIELD(data.text.level), {"byte", "word"})));
+  list.push_back(of_texts(integer("data.context", RZ_FIELD(data.text.context), 1, million)));
+  list.push_back(of_texts(unless_zero(integer("data.stride", RZ_FIELD(data.text.stride), 0, million))));
+  list.push_back(of_datasets({"reverse"}, integer("data.length", RZ_FIELD(data.reverse.length), 1, million)));
+  list.push_back(of_datasets({"reverse"}, integer("data.symbols", RZ_FIELD(data.reverse.symbols), 1, million)));
+  list.push_back(
+      of_datasets({"shapes", "reverse"}, key(
+                                             "data.seed",
+                                             [](Recipe& r, const Value& v) {
+                                               r.data.shapes.seed = r.data.reverse.seed =
+                                                   static_cast<std::uint64_t>(integer_in(v, 0, no_end));
+                                             },
+                                             [](const Recipe& r) { return std::to_string(r.data.shapes.seed); })));
   list.push_back(of_shapes(real("data.position", RZ_FIELD(data.shapes.position), 0)));
   list.push_back(of_shapes(real("data.scale_low", RZ_FIELD(data.shapes.scale_low), 0)));
   list.push_back(of_shapes(real("data.scale_high", RZ_FIELD(data.shapes.scale_high), 0)));

@@ -16,7 +16,7 @@ struct Key {
   std::string section, name;                        // "optimizer.weight", "rate_factor"
   std::function<void(Recipe&, const Value&)> read;  // Throws: UsageError, as "is a string, but must be an integer"
   std::function<std::string(const Recipe&)> write;  // the value as TOML; "" where the recipe has none
-  std::string dataset{};                            // the one to which it belongs; empty: all
+  std::vector<std::string_view> datasets{};         // those to which it belongs; empty: all
   std::vector<std::string_view> families{};         // of models to which it belongs; empty: all
   std::function<void(Recipe&)> forget{};            // as if never set; of keys that only some optimisers, or schedules,
                                                     // have

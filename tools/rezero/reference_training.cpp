@@ -67,7 +67,7 @@ std::vector<double> reference_losses(DType precision, int steps) {
   for (std::int64_t epoch = 0; std::ssize(losses) < steps; ++epoch) {
     for (loader.start(epoch); std::ssize(losses) < steps && loader.next(batch);) {
       Tape tape;
-      const Variable loss = softmax_cross_entropy(net(batch.images), batch.labels);
+      const Variable loss = softmax_cross_entropy(net(batch.inputs), batch.labels);
       tape.backward(loss);
       losses.push_back(loss.item());
       state.set(std::ssize(losses), rate);

@@ -135,9 +135,12 @@ bool data_fits(const Recipe& recipe, const nn::Model& model) {
 
 Dataset load_split(const Recipe& recipe, std::string_view split) {
   Recipe cut = recipe;
-  (split == "train" ? cut.data.validation_size : cut.data.train_size) = 1;
+  if (split != "train") cut.data.train_size = 1;
+  if (split != "validation") cut.data.validation_size = 1;
   DataSplits data = load_data(cut);
-  return std::move(split == "train" ? data.train : data.validation);
+  if (split == "test" && data.test.size() == 0)
+    throw UsageError(fmt::format("--split: {} has no test split (validation or train)", recipe.data.name));
+  return std::move(split == "train" ? data.train : split == "test" ? data.test : data.validation);
 }
 
 Tensor read_inputs(std::string_view path, const nn::Model& model, DType precision) {

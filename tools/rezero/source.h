@@ -52,7 +52,8 @@ std::string weights_text(const Source& source, std::int64_t seeds);
 // The [data] of the recipe has inputs and classes of the model's sizes. Of npy and csv it is assumed.
 bool data_fits(const Recipe& recipe, const nn::Model& model);
 
-// "train" or "validation" of the recipe's data; of the other no more than one example is made.
+// "train", "validation" or "test" (where there is one) of the recipe's data; of the others no more than one example is
+// made.
 // Throws: file, UsageError.
 Dataset load_split(const Recipe& recipe, std::string_view split);
 

@@ -27,7 +27,8 @@ LoaderOptions loader_options(const TrainRecipe& train) {
 }
 
 MonitorOptions monitor_options(const Recipe& recipe) {
-  return {.activation = activation_named(recipe.model.activation),
+  // Of a Transformer a branch's output is no activation's.
+  return {.activation = recipe.model.is_fc() ? activation_named(recipe.model.activation) : ScalarFunction::identity,
           .activation_last = recipe.model.branch == "activation_last",
           .gates_are_trained = recipe.model.train_gates};
 }
@@ -88,8 +89,10 @@ void Trainer::go_on() {
 
 void Trainer::add_step(std::int64_t rows) {
   const CrossEntropyOptions loss{.label_smoothing = recipe_.train.label_smoothing};
-  steps_.push_back(std::make_unique<TrainingStep>(model_, *optimizer_, ema_ ? &*ema_ : nullptr, step_state_, loss, rows,
-                                                  recipe_.train.micro_batches));
+  const std::int64_t labels = data_.train.is_text() ? data_.train.windows.labels : 1;
+  const std::int64_t inputs = data_.train.image_shape.elements();
+  steps_.push_back(std::make_unique<TrainingStep>(model_, *optimizer_, ema_ ? &*ema_ : nullptr, step_state_, loss,
+                                                  BatchShape{rows, inputs, labels}, recipe_.train.micro_batches));
 }
 
 TrainingStep& Trainer::step_for(std::int64_t rows) {
@@ -102,17 +105,17 @@ Trainer::Taken Trainer::take_step(const Batch& batch) {
   const double start = seconds_now();
   Pool& memory = pool(model_.parameters().device());
   memory.reset_peak();
-  TrainingStep& step = step_for(batch.labels.elements());
+  TrainingStep& step = step_for(batch.labels.shape()[0]);
   step_state_.set(state_.step + 1, schedule_.rate(state_.step + 1));
   step.run(batch);
-  const Taken taken{step.loss(), std::fabs(step_state_.get(state_gradient_norm)), step.correct(),
-                    batch.labels.elements()};
+  const Taken taken{step.loss(), std::fabs(step_state_.get(state_gradient_norm)), step.correct(), step.predictions(),
+                    batch.labels.shape()[0]};
   state_.step += 1;
   state_.position += 1;
   state_.epoch_loss_sum += taken.loss;
   state_.epoch_steps += 1;
   state_.epoch_correct += taken.correct;
-  state_.epoch_examples += taken.examples;
+  state_.epoch_predictions += taken.predictions;
   state_.peak_bytes = std::max(state_.peak_bytes, memory.statistics().peak_bytes);
   const double seconds = seconds_now() - start;
   for (Speed* speed : {&line_speed_, &epoch_speed_, &shown_speed_}) {
@@ -142,7 +145,7 @@ Outcome Trainer::run(bool continue_anyway) {
     RZ_ASSERT(more);
     const TrainState before = state_;
     const bool logged = is_logged(state_.step + 1);
-    if (logged && monitor_) monitor_->before(first_part(batch.images, recipe_.train.micro_batches));
+    if (logged && monitor_) monitor_->before(first_part(batch.inputs, recipe_.train.micro_batches));
     const Taken taken = take_step(batch);
     if (!continue_anyway) check_finite(taken, before);
     if (logged) {
@@ -173,7 +176,7 @@ void Trainer::begin_epoch() {
   state_.epoch += 1;
   state_.position = 0;
   state_.epoch_loss_sum = 0;
-  state_.epoch_steps = state_.epoch_correct = state_.epoch_examples = 0;
+  state_.epoch_steps = state_.epoch_correct = state_.epoch_predictions = 0;
 }
 
 // The checkpoint of the best step could not be written: the one before it stays the best.

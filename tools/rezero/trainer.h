@@ -46,7 +46,7 @@ class Trainer {
  private:
   struct Taken {  // what a step gave
     double loss = 0, gradient_norm = 0;
-    std::int64_t correct = 0, examples = 0;
+    std::int64_t correct = 0, predictions = 0, examples = 0;  // predictions: labels that count
   };
   struct Speed {  // of steps alone: validation and checkpoints do not count
     double seconds = 0;

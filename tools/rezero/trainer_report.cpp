@@ -38,8 +38,9 @@ Metrics Trainer::line(const Taken& taken, const Speed& speed) {
   Metrics m;
   m.step = state_.step;
   m.epoch = state_.epoch + 1;
+  m.unit = loss_unit(data_.train);
   m.train_loss = taken.loss;
-  m.train_accuracy = static_cast<double>(taken.correct) / static_cast<double>(taken.examples);
+  m.train_accuracy = static_cast<double>(taken.correct) / static_cast<double>(taken.predictions);
   for (const Role role : all_roles)
     if (store.values(role).defined())
       m.learning_rate.emplace_back(name(role), schedule_.rate(state_.step) * optimizer_->rate_factor(role));
@@ -66,7 +67,7 @@ Metrics Trainer::epoch_line(const Taken& taken) {
   epoch_speed_ = {};
   m.of_epoch = true;
   m.train_loss = state_.epoch_loss_sum / static_cast<double>(state_.epoch_steps);
-  m.train_accuracy = static_cast<double>(state_.epoch_correct) / static_cast<double>(state_.epoch_examples);
+  m.train_accuracy = static_cast<double>(state_.epoch_correct) / static_cast<double>(state_.epoch_predictions);
   return m;
 }
 
@@ -79,8 +80,10 @@ bool Trainer::end_epoch(const Taken& taken) {
   write(to_json(m));
   last_epoch_ = m;
   say_epoch(m);
-  const bool better = state_.best_step < 0 || validation.accuracy > state_.best_accuracy ||
-                      (validation.accuracy == state_.best_accuracy && validation.loss < state_.best_loss);
+  const bool lower = validation.loss < state_.best_loss;
+  const bool right =
+      validation.accuracy > state_.best_accuracy || (validation.accuracy == state_.best_accuracy && lower);
+  const bool better = state_.best_step < 0 || (m.unit == LossUnit::nats ? right : lower);
   if (!better || !std::isfinite(validation.loss)) return false;
   state_.best_step = state_.step;
   state_.best_accuracy = validation.accuracy;
@@ -124,9 +127,10 @@ void Trainer::show(const Taken& taken) {
 void Trainer::say_epoch(const Metrics& m) {
   const std::int64_t epochs = (total_ + loader_.batches() - 1) / loader_.batches(), every = (epochs + 19) / 20;
   if (m.epoch % every != 0 && m.epoch != 1 && m.epoch != epochs) return;
-  progress_->message(fmt::format(
-      "epoch {}/{}: loss {:.4f}, accuracy {:.4f}; validation loss {:.4f}, accuracy {:.4f}; {:.1f} s", m.epoch, epochs,
-      m.train_loss, m.train_accuracy, *m.validation_loss, *m.validation_accuracy, m.seconds));
+  progress_->message(
+      fmt::format("epoch {}/{}: loss {:.4f}, accuracy {:.4f}; validation loss {:.4f}{}, accuracy {:.4f}; {:.1f} s",
+                  m.epoch, epochs, m.train_loss, m.train_accuracy, *m.validation_loss,
+                  unit_text(m.unit, *m.validation_loss), *m.validation_accuracy, m.seconds));
 }
 
 }  // namespace rz::tool

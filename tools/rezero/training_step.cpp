@@ -10,20 +10,24 @@
 
 namespace rz::tool {
 
+namespace {
+Tensor flat(const Tensor& x) { return x.reshape({x.elements()}); }
+}  // namespace
+
 TrainingStep::TrainingStep(nn::Model& model, const optim::Optimizer& optimizer, const optim::Ema* ema,
-                           const StepState& state, const CrossEntropyOptions& loss, std::int64_t rows,
+                           const StepState& state, const CrossEntropyOptions& loss, const BatchShape& shape,
                            std::int64_t parts)
     : model_(model),
       optimizer_(optimizer),
       ema_(ema),
       state_(state),
       loss_options_(loss),
-      parts_(std::min(parts, rows)) {
+      parts_(std::min(parts, shape.rows)) {
   const ParameterStore& store = model.parameters();
-  images_ = Tensor({rows, model.input_shape().elements()}, store.dtype(), store.device());
-  labels_ = Tensor({rows}, DType::i64, store.device());
+  inputs_ = Tensor({shape.rows, shape.inputs}, model.input_type(), store.device());
+  labels_ = Tensor({shape.rows, shape.labels}, DType::i64, store.device());
   loss_ = Tensor({}, store.dtype(), store.device());
-  predictions_ = Tensor({rows}, DType::i64, store.device());
+  predictions_ = Tensor({shape.rows, shape.labels}, DType::i64, store.device());
   if (parts_ > 1) counted_ = Tensor({}, store.dtype(), store.device());
 }
 
@@ -33,26 +37,31 @@ TrainingStep::Part TrainingStep::part(std::int64_t index) const {
   return {index * size + std::min(index, larger), size + (index < larger ? 1 : 0)};
 }
 
+// [labels, classes]
+Variable TrainingStep::logits_of(const Part& rows) const {
+  const Variable logits = model_.forward(inputs_.rows(rows.first, rows.count));
+  const std::int64_t classes = logits.shape()[-1];
+  return logits.shape().rank() == 2 ? logits : reshape(logits, {logits.value().elements() / classes, classes});
+}
+
 Variable TrainingStep::loss_of(const Variable& logits, const Part& rows) const {
-  return softmax_cross_entropy(logits, labels_.rows(rows.first, rows.count), loss_options_, counted_);
+  return softmax_cross_entropy(logits, flat(labels_.rows(rows.first, rows.count)), loss_options_, counted_);
 }
 
 void TrainingStep::run(const Batch& batch) {
-  images_.copy_from(batch.images);
-  labels_.copy_from(batch.labels);
-  if (counted_.defined()) {
-    const std::vector<std::int64_t> labels = batch.labels.to_integers();
-    const auto ignored = std::ranges::count(labels, loss_options_.ignored_label);
-    counted_.copy_from(Tensor::full({}, static_cast<double>(std::ssize(labels) - ignored), counted_.dtype()));
-  }
+  inputs_.copy_from(batch.inputs);
+  labels_.copy_from(batch.labels.reshape(labels_.shape()));
+  const std::vector<std::int64_t> labels = batch.labels.to_integers();
+  predicted_ = std::ssize(labels) - std::ranges::count(labels, loss_options_.ignored_label);
+  if (counted_.defined()) counted_.copy_from(Tensor::full({}, static_cast<double>(predicted_), counted_.dtype()));
   step_.run([&] {
     for (std::int64_t k = 0; k < parts_; ++k) {
       const Part rows = part(k);
       Tape tape;
-      const Variable logits = model_.forward(images_.rows(rows.first, rows.count));
+      const Variable logits = logits_of(rows);
       const Variable loss = loss_of(logits, rows);
       ops::add_to(loss.value(), {loss_, k > 0});
-      ops::add_to(ops::argmax_rows(logits.value()), {predictions_.rows(rows.first, rows.count)});
+      ops::add_to(ops::argmax_rows(logits.value()), {flat(predictions_.rows(rows.first, rows.count))});
       tape.backward(loss, k > 0);
     }
     optimizer_.step(model_.parameters(), state_);
@@ -71,7 +80,7 @@ std::string TrainingStep::first_nonfinite() const {
   const FiniteCheck check;
   for (std::int64_t k = 0; k < parts_ && check.first().empty(); ++k) {
     const Part rows = part(k);
-    loss_of(model_.forward(images_.rows(rows.first, rows.count)), rows);
+    loss_of(logits_of(rows), rows);
   }
   return check.first();
 }

@@ -28,19 +28,20 @@ void write_member(archive* reader, const Member& member, const std::string& path
   FileWriter file(path);
   Md5 sum;
   std::vector<char> piece(1 << 18);
+  const std::uint64_t limit = member.bytes == 0 ? unknown_size_limit : member.bytes;
   std::uint64_t done = 0;
   for (;;) {
     const la_ssize_t count = archive_read_data(reader, piece.data(), piece.size());
     if (count < 0) fail(reader, what);
     if (count == 0) break;
     done += static_cast<std::uint64_t>(count);
-    RZ_CHECK(file, done <= member.bytes, "{}: its {} has more than the {} bytes of the published one", what,
-             member.name, grouped(member.bytes));
+    RZ_CHECK(file, done <= limit, "{}: its {} has more than the {} bytes of the published one", what, member.name,
+             grouped(limit));
     sum.add(piece.data(), static_cast<std::size_t>(count));
     file.write(piece.data(), static_cast<std::size_t>(count));
   }
-  RZ_CHECK(file, done == member.bytes, "{}: its {} has {} bytes, the published one has {}", what, member.name,
-           grouped(done), grouped(member.bytes));
+  RZ_CHECK(file, member.bytes == 0 || done == member.bytes, "{}: its {} has {} bytes, the published one has {}", what,
+           member.name, grouped(done), grouped(member.bytes));
   RZ_CHECK(file, member.md5.empty() || sum.text() == member.md5,
            "{}: the checksum of its {} of {} bytes is {}, but {} is the published one", what, member.name,
            grouped(done), sum.text(), member.md5);

@@ -7,9 +7,11 @@
 
 namespace rz::tool {
 
+inline constexpr std::uint64_t unknown_size_limit = 50'000'000;
+
 struct Member {
   std::string name;         // without folders: "data_batch_1.bin"
-  std::uint64_t bytes = 0;  // exactly
+  std::uint64_t bytes = 0;  // exactly; 0: not known, at most unknown_size_limit
   std::string md5{};        // empty: not compared
 };
 

@@ -1,0 +1,15 @@
+# cmake -D ROOT=... -D LIST=... -D OUT=... -P: writes the files that LIST names, relative to ROOT, one after the other, each after a line
+# with its path. They are ordered by a hash of their paths, so that training and validation split have of every folder.
+file(STRINGS ${LIST} files)
+set(keyed)
+foreach(file ${files})
+  string(MD5 key ${file})
+  list(APPEND keyed "${key} ${file}")
+endforeach()
+list(SORT keyed)
+file(WRITE ${OUT} "")
+foreach(entry ${keyed})
+  string(SUBSTRING ${entry} 33 -1 file)
+  file(READ ${ROOT}/${file} text)
+  file(APPEND ${OUT} "==== ${file}\n${text}\n")
+endforeach()
