@@ -30,9 +30,10 @@ using Parts = std::array<Part<T>, 3>;
 template <class T>
 Parts<T> cut(std::span<const T> all, const std::string& file) {
   const std::size_t train = all.size() / 100 * 90 + all.size() % 100 * 90 / 100, validation = all.size() / 20;
-  const std::array<std::size_t, 4> ends{0, train, train + validation, all.size()};
+  const std::array<std::span<const T>, 3> pieces{all.first(train), all.subspan(train, validation),
+                                                 all.subspan(train + validation)};
   Parts<T> parts;
-  for (std::size_t k = 0; k < 3; ++k) parts[k] = {{all.begin() + ends[k], all.begin() + ends[k + 1]}, file};
+  for (std::size_t k = 0; k < 3; ++k) parts[k] = {{pieces[k].begin(), pieces[k].end()}, file};
   return parts;
 }
 

@@ -6,6 +6,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -125,6 +126,13 @@ TEST_CASE("fetch: files that are kept as they are, and members with checksums of
   const tool::PublishedSet text{"text", "", {{"t.zip", "", 9000, {{"t", 5000, tool::md5_of(a)}}}}};
   CHECK(tool::fetch(text, {folder.path(), server.address(), 5}) == 1);
   CHECK(contents(folder / "t") == a);
+  std::filesystem::remove(folder / "t");
+  const std::string zip = packed({{"t", a}}, true);
+  const tool::PublishedSet any{"text", "", {{"t.zip", tool::md5_of(zip), 9000, {{"t"}}}}};  // of a size nobody knows
+  server.set("/t.zip", {zip});
+  CHECK(tool::fetch(any, {folder.path(), server.address(), 5}) == 1);
+  CHECK(contents(folder / "t") == a);
+  CHECK(tool::fetch(any, {folder.path(), server.address(), 5}) == 0);
   const TemporaryFolder other;
   const tool::PublishedSet wrong{"text", "", {{"t.zip", "", 9000, {{"t", 5000, tool::md5_of(b)}}}}};
   CHECK(mentions(refused(wrong, other, server.address()),

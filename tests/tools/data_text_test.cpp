@@ -9,7 +9,6 @@
 #include "support/command.h"
 #include "support/temporary_folder.h"
 #include "tools/rezero/command.h"
-#include "tools/rezero/fetch.h"
 #include "tools/rezero/model.h"
 
 using namespace rz;
@@ -99,11 +98,4 @@ TEST_CASE("data show: a text by bytes and by words, as text and as JSON") {
   check_refused({"data", "show", "text"}, 2, {"text needs a path"});
   write_file(folder / "a.txt", "x");
   check_refused(arguments, 1, {folder / "a.txt: has 0 tokens for train, one window needs 129"});
-}
-
-TEST_CASE("fetch: wikitext2, of which the archive's checksum is published") {
-  const tool::PublishedSet& set = tool::published_set("wikitext2");
-  REQUIRE(set.files.size() == 1);
-  CHECK(set.files[0].members.size() == 3);
-  CHECK(set.files[0].md5.size() == 32);
 }

@@ -134,12 +134,16 @@ bool data_fits(const Recipe& recipe, const nn::Model& model) {
 }
 
 Dataset load_split(const Recipe& recipe, std::string_view split) {
+  const auto check_test = [&](bool there) {
+    if (split == "test" && !there)
+      throw UsageError(fmt::format("--split: {} has no test split (validation or train)", recipe.data.name));
+  };
+  check_test(dataset_description(recipe.data.name).is_text);
   Recipe cut = recipe;
   if (split != "train") cut.data.train_size = 1;
   if (split != "validation") cut.data.validation_size = 1;
   DataSplits data = load_data(cut);
-  if (split == "test" && data.test.size() == 0)
-    throw UsageError(fmt::format("--split: {} has no test split (validation or train)", recipe.data.name));
+  check_test(data.test.size() > 0);
   return std::move(split == "train" ? data.train : split == "test" ? data.test : data.validation);
 }
 
