@@ -65,7 +65,7 @@ void CpuBackend::norm_vjp(const Operand& x, const Operand& gain, const Operand& 
             .d_y = at(d_y.data, row * columns, x.dtype),
             .d_x = d_x.data ? at(d_x.data, row * columns, x.dtype) : nullptr,
             .d_gain = sums,
-            .d_bias = sums ? sums + columns : nullptr,
+            .d_bias = sums && d_bias.data ? sums + columns : nullptr,
             .rows = std::min(block, rows - row),
             .columns = columns,
             .accumulate = d_x.accumulate});

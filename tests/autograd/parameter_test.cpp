@@ -6,10 +6,12 @@
 
 #include "autograd/ops.h"
 #include "autograd/tape.h"
+#include "autograd/transforms.h"
 #include "core/ops.h"
 #include "support/close.h"
 #include "support/guarded_device.h"
 #include "support/initializers.h"
+#include "support/inputs.h"
 
 using namespace rz;
 using namespace rz::test;
@@ -182,5 +184,60 @@ TEST_SUITE("autograd/parameter") {
     CHECK(tape.size() == 1);
     tape.backward(sum(multiply(a, b)));
     CHECK(close(m.weight.gradient(), ops::scale(2, m.weight.value()), 1e-15));
+  }
+
+  TEST_CASE("parameters: rows are views; their gradient is written to their rows, and those of no rows are 0") {
+    for (const Device device : {Device::cpu(), use_guarded_device()}) {
+      CAPTURE(device.text());
+      Model m;
+      m.store.build(1, DType::f64, device);
+      CHECK_FALSE(m.weight.rows(1, 2).recorded());
+      CHECK(m.weight.rows(1, 2).value().shares_storage(m.store.values()));
+      ops::fill(m.store.gradients(), 7);
+      const auto backward = [&](bool accumulate) {  // 3 of row 0, 2 w of rows 3 and 4, 0 of the others
+        Tape tape;
+        const Variable first = m.weight.rows(0, 1), last = m.weight.rows(3, 2);
+        tape.backward(add(scale(3, sum(first)), sum(square(last))), accumulate);
+        CHECK(tape.gradient(last).shape() == Shape{2, 7});
+      };
+      const std::vector<double> w = m.weight.value().to_vector();
+      std::vector<double> expected(35, 0);
+      for (std::size_t i = 0; i < 7; ++i) expected[i] = 3;
+      for (std::size_t i = 21; i < 35; ++i) expected[i] = 2 * w[i];
+      backward(false);
+      CHECK(close(m.weight.gradient(), expected, 1e-15));
+      CHECK(close(m.bias.gradient(), std::vector<double>(5, 0), 0));
+      backward(true);
+      for (double& e : expected) e *= 2;
+      CHECK(close(m.weight.gradient(), expected, 1e-15));
+    }
+  }
+
+  TEST_CASE("parameters: rows beside the whole, in checkpoints, and where parameters are constants") {
+    Model m;
+    m.store.build(1, DType::f64);
+    const Variable x(Tensor::full({1, 7}, 1, DType::f64));
+    std::vector<double> expected(35, 1);
+    for (std::size_t i = 7; i < 21; ++i) expected[i] = 3;  // rows 1 and 2 twice, by themselves and in the whole
+    for (const bool rows_last : {false, true}) {
+      Tape tape;
+      const auto of_rows = [&](const Variable& v) { return scale(2, sum(linear(v, m.weight.rows(1, 2), Variable()))); };
+      const Variable y = rows_last ? add(sum(m.weight), checkpoint(of_rows, x)) : add(of_rows(x), sum(m.weight));
+      tape.backward(y);
+      CHECK(close(m.weight.gradient(), expected, 1e-15));
+    }
+    Tape leaves{Tape::LeavesOnly{}};
+    CHECK_FALSE(m.weight.rows(1, 2).recorded());
+    CHECK(mentions(message_of(ErrorCode::shape, [&] { m.weight.rows(4, 2); }), {"2 rows from 4", "[5, 7]"}));
+  }
+
+  TEST_CASE("parameters: rows have their rows of the tangent") {
+    Model m;
+    m.store.build(1, DType::f64);
+    const Tensor direction = normal_input(m.store.values().shape(), "direction");
+    m.store.set_tangent(direction);
+    CHECK(identical(m.weight.rows(1, 2).tangent()->value(), direction.flat_range(7, 14, {1, 2, 7})));
+    Tape tape;
+    CHECK(identical(m.weight.rows(1, 2).tangent()->value(), direction.flat_range(7, 14, {1, 2, 7})));
   }
 }

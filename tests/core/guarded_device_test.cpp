@@ -108,6 +108,9 @@ TEST_SUITE("core/guarded_device") {
                                input({30}, "bias", dtype, d), 1e-5)
             .y;
       });
+      check_same_bits([&](Device d) {
+        return ops::rms_norm(input({5, 30}, "x", dtype, d), input({30}, "gain", dtype, d), 1e-5).y;
+      });
       check_same_bits([&](Device d) { return ops::uniform({1, 2}, StepState(d).tensor(), {1001}, dtype); });
       check_same_bits([&](Device d) {
         const Tensor value = input({100}, "value", dtype, d), sum = Tensor::zeros({100}, dtype, d);

@@ -66,6 +66,7 @@ TEST_SUITE("core/ops_error") {
     check_mistake(shape, {"concat"}, [] { ops::concat({}, 0); });
     check_mistake(shape, {"layer_norm", "gain", "[3]", "[4]"},
                   [] { ops::layer_norm(zeros({2, 4}), zeros({3}), zeros({4}), 1e-5); });
+    check_mistake(shape, {"rms_norm", "gain", "[3]", "[4]"}, [] { ops::rms_norm(zeros({2, 4}), zeros({3}), 1e-5); });
     check_mistake(shape, {"residual_add", "[3]", "[2]"},
                   [] { ops::residual_add(zeros({2}), zeros({3}), zeros({1}), 0); });
     check_mistake(shape, {"residual_add", "gate 5", "[5]"},
@@ -104,6 +105,10 @@ TEST_SUITE("core/ops_error") {
                   [&] { ops::layer_norm_vjp(x, gain, kept, x, {}, {zeros({2})}, {}); });
     check_mistake(dtype, {"layer_norm_vjp", "f32", "f64"},
                   [&] { ops::layer_norm_vjp(x, gain, kept, x, {wide}, {}, {}); });
+    check_mistake(shape, {"rms_norm_vjp", "forward pass", "[3]", "[2]"},
+                  [&] { ops::rms_norm_vjp(x, gain, zeros({3}), x, {x}, {}); });
+    check_mistake(shape, {"rms_norm_vjp", "d_gain", "[2]", "[3]"},
+                  [&] { ops::rms_norm_vjp(x, gain, zeros({2}), x, {}, {zeros({2})}); });
     check_mistake(shape, {"residual_add_vjp", "d_f", "[3]", "[2, 3]"},
                   [&] { ops::residual_add_vjp(x, gates, 0, x, {zeros({3})}, {}); });
     check_mistake(shape, {"residual_add_vjp", "d_gates", "[1]", "[4]"},

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "core/ops.h"
@@ -113,6 +115,53 @@ TEST_SUITE("core/ops_loss") {
         CHECK(close(result.inverse_deviation, inverses, rounding));
       }
     }
+  }
+
+  TEST_CASE("ops: rms_norm by its definition") {
+    for (const DType dtype : real_types) {
+      for (const std::int64_t n : {1, 30, 2100}) {
+        INFO(n);
+        const Tensor x = normal_input({19, n}, "x", dtype), gain = normal_input({n}, "gain", dtype);
+        const std::vector<double> values = x.to_vector(), g = gain.to_vector();
+        const std::size_t columns = g.size();
+        std::vector<double> y, inverses;
+        for (std::size_t row = 0; row < 19; ++row) {
+          const double* r = values.data() + row * columns;
+          const double squares = std::inner_product(r, r + n, r, 0.0);
+          inverses.push_back(1 / std::sqrt(squares / static_cast<double>(n) + 0.1));
+          for (std::size_t i = 0; i < columns; ++i) y.push_back(r[i] * inverses.back() * g[i]);
+        }
+        const ops::RmsNorm result = ops::rms_norm(x, gain, 0.1);
+        CHECK(close(result.y, y, dtype == DType::f32 ? 1e-6 : 1e-14));
+        CHECK(close(result.inverse_rms, inverses, dtype == DType::f32 ? 1e-6 : 1e-14));
+      }
+    }
+  }
+
+  TEST_CASE("ops: norms and their gradients where squares leave the range of f32") {
+    const std::int64_t n = 300;
+    const Tensor x = normal_input({2, n}, "x", DType::f32), one = Tensor::full({n}, 1, DType::f32);
+    const Tensor d_y = normal_input({2, n}, "d_y", DType::f32);
+    const ops::LayerNorm layer = ops::layer_norm(x, one, ops::scale(0, one), 0);
+    const ops::RmsNorm rms = ops::rms_norm(x, one, 0);
+    const auto gradient = [&](const Tensor& at, double size) {
+      const Tensor d_layer({2, n}, DType::f32), d_rms({2, n}, DType::f32);
+      ops::layer_norm_vjp(at, one, ops::layer_norm(at, one, one, 0), d_y, {d_layer}, {}, {});
+      ops::rms_norm_vjp(at, one, ops::rms_norm(at, one, 0).inverse_rms, d_y, {d_rms}, {});
+      return std::pair(ops::scale(size, d_layer), ops::scale(size, d_rms));
+    };
+    const auto [d_layer, d_rms] = gradient(x, 1);
+    for (const double size : {1e-25, 1e25}) {
+      CAPTURE(size);
+      const Tensor scaled = ops::scale(size, x);
+      CHECK(close(ops::layer_norm(scaled, one, ops::scale(0, one), 0).y, layer.y.to_vector(), 1e-5));
+      CHECK(close(ops::rms_norm(scaled, one, 0).y, rms.y.to_vector(), 1e-5));
+      const auto [of_layer, of_rms] = gradient(scaled, size);
+      CHECK(close(of_layer, d_layer.to_vector(), 1e-5));
+      CHECK(close(of_rms, d_rms.to_vector(), 1e-5));
+    }
+    const Tensor large = Tensor::full({1, n}, 3e37, DType::f32);  // their sum is beyond f32
+    CHECK(close(ops::scale(1e-37, ops::layer_norm(large, one, one, 0.1).mean), std::vector<double>{3}, 1e-6));
   }
 
   TEST_CASE("ops: layer_norm_vjp agrees with central differences, and computes what is asked for") {

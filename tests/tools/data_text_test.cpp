@@ -28,19 +28,22 @@ std::string refused_recipe(const std::vector<std::string>& settings) {
 }  // namespace
 
 TEST_CASE("recipe: keys of texts, written only for them, and what follows from them") {
-  const tool::Recipe bytes = text_recipe({"data.name=text8", "data.path=x", "data.context=64", "data.stride=16"});
-  CHECK(bytes.model.inputs == std::vector<std::int64_t>{64});
+  const tool::Recipe bytes = text_recipe(
+      {"model.family=char_transformer", "data.name=text8", "data.path=x", "data.context=64", "data.stride=16"});
+  CHECK(bytes.model.context == 64);
   CHECK(bytes.model.outputs == 256);
   const std::string toml = tool::to_toml(bytes);
   CHECK(mentions(toml, {"context = 64", "stride = 16"}));
   CHECK(toml.find("level") == std::string::npos);
   CHECK(tool::to_toml(tool::parse_recipe(toml, "again")) == toml);
-  const tool::Recipe words = text_recipe({"data.name=text", "data.path=x", "data.level=word"});
+  const tool::Recipe words = text_recipe(
+      {"model.family=char_transformer", "data.name=text", "data.path=x", "data.level=word"});
   CHECK(words.data.text.context == 128);
   CHECK(!tool::is_complete(words));
   CHECK(mentions(tool::to_toml(words), {"level = \"word\"", "context = 128"}));
-  const tool::Recipe reverse = text_recipe({"data.name=reverse", "data.length=7", "data.symbols=4", "data.seed=5"});
-  CHECK(reverse.model.inputs == std::vector<std::int64_t>{14});
+  const tool::Recipe reverse = text_recipe({"model.family=seq2seq", "data.length=7", "data.symbols=4", "data.seed=5"});
+  CHECK(reverse.data.name == "reverse");
+  CHECK(reverse.model.context == 7);
   CHECK(reverse.model.outputs == 5);
   CHECK(tool::dataset_options(reverse).reverse.seed == 5);
   CHECK(reverse.data.train_size == 20000);
