@@ -119,6 +119,9 @@ TEST_CASE("transformer: product form and explicit Jacobian agree; gates at 0 giv
   CHECK(exact["rows"] == 24);
   const auto values = [](const json& r) { return r["samples"][0]["singular_values"].get<std::vector<double>>(); };
   CHECK(close(Tensor::of({24}, values(product), DType::f64), Tensor::of({24}, values(exact), DType::f64), 1e-11));
+  const CommandResult normed =
+      run_command({"spectrum", "--recipe", small.recipe, "--set", "model.form=post_norm", "--tokens", "3"});
+  CHECK(mentions(normed.out, {"6 of the smallest values", "LayerNorm", "mean", "length", "3 tokens"}));
   const SmallEncoder closed("family = \"char_transformer\"\nform = \"rezero\"\ncontext = 8\noutputs = 11\n");
   const json identity = json_of(
       {"jacobian", "--recipe", closed.recipe, "--tokens", "5", "--inputs", "gaussian", "--samples", "2", "--json"});

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "nn/forms.h"
 #include "tools/isometry/measure.h"
 #include "tools/isometry/model_theory.h"
 #include "tools/rezero/command.h"
@@ -25,6 +26,20 @@ std::string method_of(const SpectrumOptions& options, const nn::Model& model) {
     checked_usage("--method", [&] { isometry::require_chain(model, "there is no product of layers (exact)"); });
   if (!options.method.empty()) return options.method;
   return model.stages().chain && options.precision == "f64" ? "product" : "exact";
+}
+
+// Directions that the last norm of a Transformer's part takes from each token, as a line; "" where there is none. Of
+// LayerNorm y = (x - mean) / deviation they are those of the mean, exactly, and of x - mean, but for eps / variance.
+std::string norm_text(const ModelRecipe& m, const std::string& of, std::int64_t tokens) {
+  const nn::FormRow& form = nn::row(nn::form_named(m.form));
+  const bool last = form.norm_post || (m.final_norm && of == "network");
+  if (m.is_fc() || !last || (m.norm != "layer_norm" && m.norm != "rms_norm")) return "";
+  const bool layer_norm = m.norm == "layer_norm";
+  return fmt::format("{} of the smallest values are no noise: {} takes {} of each of the {} tokens",
+                     tokens * (layer_norm ? 2 : 1), layer_norm ? "LayerNorm" : "RMSNorm",
+                     layer_norm ? "the mean (exactly) and the length (but for eps / variance)"
+                                : "the length (but for eps / mean square)",
+                     tokens);
 }
 
 // Measured at all seeds and inputs.
@@ -94,6 +109,7 @@ class SpectrumMeasurement {
       measured_.theory_reason = "it was not asked for (--theory none)";
     else
       find_theory(*source.model, part, x);
+    if (!source.recipe.model.is_fc()) norm_text_ = norm_text(source.recipe.model, part.of, x.shape()[1]);
     if (look_) look_(source, x);
   }
 
@@ -143,6 +159,7 @@ class SpectrumMeasurement {
     std::optional<isometry::VerdictContext> context;
     if (measured_.theory) context = verdict_context();
     measured_.verdicts = isometry::verdicts(measured_.result, context);
+    if (!norm_text_.empty()) measured_.verdicts.push_back({"norm_directions", 0, 0, norm_text_});
   }
 
   isometry::VerdictContext verdict_context() const {
@@ -164,7 +181,7 @@ class SpectrumMeasurement {
   Measured measured_;
   std::vector<isometry::SampleSpectrum> samples_;
   Inputs inputs_;
-  std::string method_;
+  std::string method_, norm_text_;
   isometry::Extents extents_;
   std::optional<isometry::RandomNet> net_;  // with a theory
   isometry::MeanField lengths_;
