@@ -105,7 +105,7 @@ Signals measure_signal(const nn::Model& model, const Tensor& inputs, Random& ran
   check_signal(model);
   const nn::Stages chain = model.stages();
   Signals signals(chain.stages.size() + 1, std::vector<LayerSignal>(static_cast<std::size_t>(inputs.shape()[0])));
-  const Tensor first = chain.input(Variable(inputs)).value();
+  const Tensor first = input_of(stack_part(model), inputs);
   const auto as_first = [&](const Tensor& t) { return t.to(first.dtype()).to(first.device()); };
   // Of signs: their lengths are those of every multiple of an isometry, exactly.
   const std::vector<Tensor> states =

@@ -37,7 +37,8 @@ Start measure_start(const nn::Model& model, const Tensor& inputs, std::int64_t j
       start.layers.push_back(
           {.branch_ratio = root_mean_square(c.branch) / root_mean_square(c.x), .norm = root_mean_square(c.y)});
     });
-    model(Variable(inputs));
+    const Part network = network_part(model);
+    apply(network, Variable(input_of(network, inputs)));
   }
   const std::vector<double> gates = nn::gate_values(model);
   for (std::size_t l = 0; l < start.layers.size(); ++l) start.layers[l].gate = mean_gate(gates, start.layers.size(), l);

@@ -60,7 +60,7 @@ std::string runs_table(const Comparison& comparison) {
     double best = -1;
     for (const Metrics& line : run.epochs) best = std::max(best, line.validation_accuracy.value_or(-1));
     rows.push_back({run.name, run.recipe.model.form, std::to_string(run.recipe.model.layer_count()),
-                    std::to_string(run.recipe.model.width), grouped(static_cast<std::uint64_t>(run.steps)),
+                    std::to_string(run.recipe.model.layer_width()), grouped(static_cast<std::uint64_t>(run.steps)),
                     fmt::format("{:.1f}", run.seconds),
                     loss_cell(run.epochs.empty() ? nan : run.epochs.back().train_loss),
                     best < 0 ? "-" : fmt::format("{:.2f} %", 100 * best)});
@@ -138,7 +138,7 @@ std::string comparison_json(const Comparison& comparison) {
                     {"path", run.path},
                     {"form", run.recipe.model.form},
                     {"depth", run.recipe.model.layer_count()},
-                    {"width", run.recipe.model.width},
+                    {"width", run.recipe.model.layer_width()},
                     {"steps", run.steps},
                     {"seconds", run.seconds},
                     {"epochs", std::move(epochs)},

@@ -13,6 +13,7 @@
 #include "tools/rezero/command.h"
 #include "tools/rezero/evaluate.h"
 #include "tools/rezero/json.h"
+#include "tools/rezero/metrics.h"
 #include "tools/rezero/network_inputs.h"
 #include "tools/rezero/outputs.h"
 #include "tools/rezero/source.h"
@@ -77,13 +78,16 @@ int write_outputs(const EvalOptions& options, const Source& source, DType precis
 int evaluate_split(const EvalOptions& options, const Source& source) {
   const Dataset split = load_split(source.recipe, options.split.empty() ? "validation" : options.split);
   const Evaluation result = evaluate(*source.model, split);
+  const LossUnit unit = loss_unit(split);
   if (options.json) {
-    print(fmt::format("{{\"examples\": {}, \"loss\": {}, \"accuracy\": {}}}\n", result.examples,
-                      json_number(result.loss), json_number(result.accuracy)));
+    const std::string more =
+        unit == LossUnit::nats ? "" : fmt::format(", \"{}\": {}", name(unit), json_number(in_unit(unit, result.loss)));
+    print(fmt::format("{{\"examples\": {}, \"loss\": {}, \"accuracy\": {}{}}}\n", result.examples,
+                      json_number(result.loss), json_number(result.accuracy), more));
   } else {
-    print(fmt::format("{} on {}\n  weights   {}\n\n  examples  {}\n  loss      {:.6g} nats\n  accuracy  {:.2f} %\n",
+    print(fmt::format("{} on {}\n  weights   {}\n\n  examples  {}\n  loss      {:.6g} nats{}\n  accuracy  {:.2f} %\n",
                       source.name, split.name, source.weights, grouped(static_cast<std::uint64_t>(result.examples)),
-                      result.loss, 100 * result.accuracy));
+                      result.loss, unit_text(unit, result.loss), 100 * result.accuracy));
   }
   return exit_success;
 }

@@ -17,6 +17,7 @@
 #include "tools/rezero/run.h"
 #include "tools/rezero/self_test.h"
 #include "tools/rezero/terminal.h"
+#include "tools/rezero/transformer_inputs.h"
 
 namespace rz::tool {
 namespace {
@@ -82,11 +83,18 @@ std::string system_json(const SelfTest& test) {
 
 // The network with its initial weights, in f64, on Gaussian inputs from the recipe's seed.
 isometry::Start measured(const Recipe& recipe) {
-  constexpr std::int64_t inputs = 64, jacobians = 2;
+  constexpr std::int64_t inputs = 64, jacobians = 2, tokens = 4;
   const std::unique_ptr<nn::Model> model = build_model(recipe, DType::f64);
   model->set_training(false);
   Random random(static_cast<std::uint64_t>(recipe.train.seed), stream_named("info/inputs"));
-  return isometry::measure_start(*model, normal_tensor(model->input_shape().prepended(inputs), random), jacobians);
+  Shape example = model->state_shape();
+  if (!recipe.model.is_fc()) example = example.with(0, std::min(tokens, example[0]));
+  if (recipe.model.family == "decoder") {
+    nn::HeldInputs held;
+    held.memory = normal_tensor(example.prepended(1), random);
+    hold(*model, held);
+  }
+  return isometry::measure_start(*model, normal_tensor(example.prepended(inputs), random), jacobians);
 }
 
 std::string model_json(const nn::Model& model, const Recipe& recipe, bool measure) {

@@ -22,12 +22,12 @@ std::int64_t samples_wanted(const InputOptions& options, std::int64_t otherwise,
   return samples;
 }
 
-// Of one example, with --tokens in place of the model's own number of them.
+// Of one example: a Jacobian has (tokens d_model)^2 entries.
 Shape example_shape(const InputOptions& options, const Source& source) {
+  constexpr std::int64_t usual = 16;
   const Shape shape = source.model->state_shape();
-  if (options.tokens == 0) return shape;
-  if (source.recipe.model.is_fc()) throw UsageError("--tokens: a fully connected network has no tokens");
-  return shape.with(0, options.tokens);
+  if (source.recipe.model.is_fc()) return shape;
+  return shape.with(0, options.tokens > 0 ? options.tokens : std::min(usual, shape[0]));
 }
 
 Inputs gaussian_inputs(const InputOptions& options, const Source& source, DType precision) {
@@ -44,8 +44,27 @@ Inputs gaussian_inputs(const InputOptions& options, const Source& source, DType 
   return inputs;
 }
 
+// The first tokens of windows.
+Inputs token_inputs(const InputOptions& options, const Source& source, const Dataset& data) {
+  const std::int64_t samples = samples_wanted(options, std::min<std::int64_t>(10, data.size()), data.size(), data.name);
+  const std::int64_t all = data.windows.context, tokens = example_shape(options, source)[0];
+  if (tokens > all)
+    throw UsageError(fmt::format("--tokens: {} were asked for, but the windows of {} have {}", tokens, data.name, all));
+  std::vector<std::int64_t> window(static_cast<std::size_t>(all)),
+      labels(static_cast<std::size_t>(data.windows.labels));
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < samples; ++i) {
+    data.windows.write(data.tokens, i, window.data(), labels.data());
+    values.insert(values.end(), window.begin(), window.begin() + tokens);
+  }
+  return {Tensor::of({samples, tokens}, values, DType::i64),
+          {},
+          fmt::format("the first {} windows of {}, {} tokens each", samples, data.name, tokens)};
+}
+
 Inputs data_inputs(const InputOptions& options, const Source& source, DType precision) {
   const Dataset data = load_split(source.recipe, "validation");
+  if (data.is_text()) return token_inputs(options, source, data);
   const std::int64_t samples = samples_wanted(options, std::min<std::int64_t>(10, data.size()), data.size(), data.name);
   const Tensor images = decode_images(data, 0, samples, {}, precision);
   return {images.reshape(source.model->input_shape().prepended(samples)),
@@ -64,7 +83,7 @@ void add_inputs(CLI::App& command, InputOptions& options) {
   input->type_name("FILE.npy|FILE.npz");
   command
       .add_option("--tokens", options.tokens,
-                  "Of --inputs: tokens of an example of a Transformer (default model.context)")
+                  "Of --inputs: tokens of an example of a Transformer (default model.context,\nat most 16)")
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20).description(""));
   command
@@ -86,6 +105,8 @@ void check_inputs(const InputOptions& options) {
 }
 
 Inputs open_inputs(const InputOptions& options, const Source& source, DType precision) {
+  if (options.tokens > 0 && source.recipe.model.is_fc())
+    throw UsageError("--tokens: a fully connected network has no tokens");
   if (!options.input.empty()) {
     const bool fc = source.recipe.model.is_fc();
     TransformerArrays arrays;

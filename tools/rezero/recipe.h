@@ -46,6 +46,7 @@ struct ModelRecipe {
   bool is_fc() const { return family == "fc"; }
   bool takes_tokens() const { return family == "char_transformer" || family == "seq2seq"; }
   std::int64_t layer_count() const { return is_fc() ? depth : layers; }
+  std::int64_t layer_width() const { return is_fc() ? width : d_model; }
 };
 
 struct DataRecipe {
