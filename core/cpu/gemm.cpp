@@ -18,7 +18,9 @@ constexpr double indivisible = 0.5e6;  // floating-point operations: below, a se
 constexpr double small_piece = 4e6, large_piece = 32e6;
 constexpr std::int64_t many_pieces = 8, most_pieces = 64;
 
-// A tile packs its part of both operands, so tiles should be few, large and as square as their number allows.
+// OpenBLAS packs a tile's part of both operands, so tiles should be few, large and as square as their number allows.
+// We pack b once, and of a transposed a each tile packs its columns: wide tiles do so less often.
+constexpr std::int64_t columns_per_row_transposed = 8;
 constexpr std::int64_t smallest_tile = 8 * 1024;  // elements
 std::int64_t pieces_wanted(double operations) {
   const auto small = static_cast<std::int64_t>(operations / small_piece);
@@ -69,9 +71,10 @@ ProductTiles unpacked_tiles(const Product& p) {
 }
 
 ProductTiles packed_tiles(const Product& p, double operations) {
+  const std::int64_t columns_per_row = p.panels && p.op_a == Transpose::yes ? columns_per_row_transposed : 1;
   ProductTiles tiles{p.m, p.n, 1, 1};
   for (std::int64_t wanted = pieces_wanted(operations); wanted > 1; wanted /= 2) {
-    std::int64_t& longer = tiles.columns > tiles.rows ? tiles.columns : tiles.rows;
+    std::int64_t& longer = tiles.columns > columns_per_row * tiles.rows ? tiles.columns : tiles.rows;
     const bool first = tiles.rows == p.m && tiles.columns == p.n;
     if (longer <= 32 || (!first && tiles.rows * tiles.columns < 2 * smallest_tile)) break;
     longer = half_of(longer);

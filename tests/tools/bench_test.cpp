@@ -98,6 +98,31 @@ TEST_CASE("bench: a training step") {
 #endif
 }
 
+TEST_CASE("bench: a training step of a Transformer") {
+  const Arguments tiny{"transformer",    "--layers", "2",         "--d-model", "16",      "--heads", "2",
+                       "--feed-forward", "32",       "--context", "8",         "--batch", "3"};
+  const json r = bench(tiny + Arguments{"--steps", "3", "--threads", "2"});
+  check_measurements(r, {"transformer rezero 2x16 heads 2 feed-forward 32 tokens 3x8 f32"}, 2);
+  CHECK(r["workload"] == "transformer");
+  CHECK(r["feed_forward"] == 32);
+  CHECK(r["form"] == "rezero");
+  const int matrices = 4 * 16 * 16 + 2 * 16 * 32, biases = 4 * 16 + 32 + 16, gates = 1;
+  CHECK(r["parameters"] == 256 * 16 + 8 * 16 + 2 * (matrices + biases + gates) + 256 * 16 + 256);
+  const double pairs = 8 * 9 / 2;  // that see each other, of a sequence
+  const double flops = 2.0 * 3 * (3 * 8 * (2 * matrices + 256 * 16) + 6 * 2 * pairs * 16);
+  CHECK(close(r["gflops"].get<double>() * 1e6 * r["median_ms"].get<double>() / flops, 1, 1e-9));
+  CHECK(close(r["tokens_per_second"].get<double>() * r["median_ms"].get<double>(), 1e3 * 3 * 8, 1e-6));
+#if !RZ_ADDRESS_SANITIZER && !RZ_THREAD_SANITIZER
+  CHECK(r["tensor_allocations_per_step"] == 0);
+#endif
+  CHECK(bench(tiny + Arguments{"--steps", "1", "--form", "pre_norm"})["form"] == "pre_norm");
+  Arguments words{"bench"};
+  CHECK(mentions(run_command(words + tiny + Arguments{"--steps", "1"}).out,
+                 {"2 layers", "d_model 16", "3 x 8 tokens", "Adam", "per second", "% of the FMA peak"}));
+  check_bench_error({"bench", "transformer", "--heads", "3"}, {"3 heads", "divide", "512"});
+  check_bench_error({"bench", "transformer", "--form", "rezro"}, {"form", "rezro", "rezero"});
+}
+
 TEST_CASE("bench: every form, one thread, and text for people") {
   for (const char* form : {"deep", "residual", "deep_layer_norm", "pre_norm", "post_norm", "rezero_one"})
     CHECK(bench({"fc", "--depth", "2", "--width", "8", "--batch", "4", "--steps", "1", "--form", form})["form"] ==

@@ -67,15 +67,31 @@ std::vector<std::string> optimizer_names() {
   return {optim::optimizer_names().begin(), optim::optimizer_names().end()};
 }
 
+void add_form(CLI::App& command, BenchOptions& options) {
+  command.add_option("--form", options.form, "Residual form")->type_name("FORM")->capture_default_str();
+}
+
 CLI::App& add_fc(CLI::App& bench, BenchCommandOptions& options) {
   CLI::App& command =
       add_benchmark(bench, "fc", "Whole training steps of a fully connected net on random data", options);
   add_sizes(command, options.bench);
-  command.add_option("--batch", options.bench.batch, "Examples of a step")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1 << 24).description(""))
-      ->capture_default_str();
-  command.add_option("--form", options.bench.form, "Residual form")->type_name("FORM")->capture_default_str();
+  add_count(command, "--batch", options.bench.batch, 1, many, "Examples of a step");
+  add_form(command, options.bench);
+  return command;
+}
+
+CLI::App& add_transformer(CLI::App& bench, BenchCommandOptions& options) {
+  CLI::App& command =
+      add_benchmark(bench, "transformer", "Whole training steps of a character Transformer on random tokens", options);
+  TransformerSizes& sizes = options.bench.transformer;
+  add_count(command, "--layers", sizes.layers, 1, many, "Layers of the stack");
+  add_count(command, "--d-model", sizes.d_model, 1, many, "Units of a token");
+  add_count(command, "--heads", sizes.heads, 1, many, "Heads of attention, a divisor of --d-model");
+  add_count(command, "--feed-forward", sizes.feed_forward, 1, many, "Hidden units of the feed-forward part");
+  add_count(command, "--context", sizes.context, 1, many, "Tokens of a sequence");
+  add_count(command, "--batch", sizes.batch, 1, many, "Sequences of a step");
+  add_repetitions(command, options.bench);
+  add_form(command, options.bench);
   return command;
 }
 
@@ -138,12 +154,14 @@ Command make_bench(CLI::App& app) {
   command->footer(
       "\nExamples:\n"
       "  rezero bench fc --depth 32 --width 256 --batch 128 --steps 50\n"
+      "  rezero bench transformer --layers 12 --d-model 512 --steps 5\n"
       "  rezero bench optimizer --name adam --parameters 100000000\n"
       "  rezero bench machine --out machine.json\n"
       "  rezero bench compare before.json machine.json\n"
       "`rezero bench NAME --help` lists the options of one.");
   const std::vector<Benchmark> benchmarks{
       {&add_fc(*command, *options), bench_fc},
+      {&add_transformer(*command, *options), bench_transformer},
       {&add_jacobian(*command, *options), bench_jacobian},
       {&add_optimizer(*command, *options), bench_optimizer},
       {&add_benchmark(*command, "machine",
@@ -158,7 +176,8 @@ Command make_bench(CLI::App& app) {
             for (const Benchmark& benchmark : benchmarks)
               if (benchmark.command->parsed()) return measure(benchmark, *options);
             throw UsageError(
-                "bench: nothing was named to measure (fc, jacobian, optimizer, machine or isometry; or compare)");
+                "bench: nothing was named to measure (fc, transformer, jacobian, optimizer, machine or isometry; or "
+                "compare)");
           }};
 }
 
