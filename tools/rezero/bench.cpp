@@ -76,6 +76,10 @@ CLI::App& add_fc(CLI::App& bench, BenchCommandOptions& options) {
       ->check(CLI::Range(1, 1 << 24).description(""))
       ->capture_default_str();
   command.add_option("--form", options.bench.form, "Residual form")->type_name("FORM")->capture_default_str();
+  command.add_option("--precision", options.bench.precision, "Of matrix products, as train.precision")
+      ->type_name("P")
+      ->check(CLI::IsMember({"f32", "high", "bf16"}).description(""))
+      ->capture_default_str();
   return command;
 }
 

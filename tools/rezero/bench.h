@@ -10,6 +10,7 @@ struct BenchOptions {
   std::int64_t depth = 32, width = 256, batch = 128;
   std::int64_t steps = 20, warmup = 3;
   std::string form = "rezero";
+  std::string precision = "f32";  // of products, as train.precision
   std::string optimizer = "adam";
   std::int64_t parameters = 100'000'000;
 };

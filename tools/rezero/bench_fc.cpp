@@ -9,6 +9,7 @@
 #include "autograd/tape.h"
 #include "core/linalg.h"
 #include "core/parallel.h"
+#include "core/precision.h"
 #include "core/step.h"
 #include "data/text.h"
 #include "nn/models/fully_connected.h"
@@ -98,7 +99,15 @@ struct Result {
   std::optional<double> heap_allocations;  // none in sanitizer builds
 };
 
+ProductPrecision products_named(std::string_view word) {
+  for (const ProductPrecision precision : {ProductPrecision::high, ProductPrecision::bf16})
+    if (word == name(precision)) return precision;
+  return ProductPrecision::f32;
+}
+
 Result measure(const BenchOptions& options) {
+  const auto precision =
+      checked_usage("--precision", [&] { return ProductPrecisionScope(products_named(options.precision)); });
   Training training(options);
   Result result;
   for (std::int64_t i = 0; i < options.warmup; ++i) training.step();
@@ -129,6 +138,7 @@ std::string as_json(const BenchOptions& options, const Result& r) {
                                  {"width", options.width},
                                  {"batch", options.batch},
                                  {"form", options.form},
+                                 {"precision", options.precision},
                                  {"threads", threads()},
                                  {"steps", options.steps},
                                  {"parameters", r.parameters},
@@ -142,14 +152,15 @@ std::string as_json(const BenchOptions& options, const Result& r) {
                                  {"operations_per_step", r.operations},
                                  {"tensor_allocations_per_step", r.tensor_allocations}};
   json["heap_allocations_per_step"] = r.heap_allocations ? nlohmann::ordered_json(*r.heap_allocations) : nullptr;
-  const std::string name =
-      fmt::format("fc {} {}x{} batch {} f32", options.form, options.depth, options.width, options.batch);
+  const std::string name = fmt::format("fc {} {}x{} batch {} {}", options.form, options.depth, options.width,
+                                       options.batch, options.precision);
   return bench_document(std::move(json), {duration(name, r.times)});
 }
 
 std::string as_text(const BenchOptions& options, const Result& r) {
-  std::string text = fmt::format("Training step, {} of depth {} and width {}, batch {}, Adagrad, f32\n{}\n\n",
-                                 options.form, options.depth, options.width, options.batch, machine_line());
+  std::string text =
+      fmt::format("Training step, {} of depth {} and width {}, batch {}, Adagrad, {}\n{}\n\n", options.form,
+                  options.depth, options.width, options.batch, options.precision, machine_line());
   const auto line = [&](std::string_view label, std::string_view value) {
     text += fmt::format("  {:<32}{}\n", label, value);
   };
