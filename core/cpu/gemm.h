@@ -33,7 +33,8 @@ struct ProductTile {  // rows [row, row + rows), columns [column, column + colum
 
 // Numbers of a panel of b, of own.bytes[type] each.
 inline std::int64_t panel_size(const GemmKernels& own, std::size_t type, std::int64_t k) {
-  return (k + own.step[type] - 1) / own.step[type] * own.step[type] * own.width[type];
+  const std::int64_t step = own.step[type], steps = (k + step - 1) / step;
+  return (step > 1 ? steps | 1 : steps) * step * own.width[type];
 }
 
 // Whether products from parts, if there are kernels for them in this thread's precision, are faster than f32's.

@@ -86,7 +86,7 @@ void CpuBackend::residual_stack(const Operand& x, const ResidualStack& stack, co
     void* const branch = keeps_f ? z : f_panels;
     for (std::int64_t p = begin; p < end; ++p)
       s.own.pack[s.real](
-          {at(x_panels, p * s.panel, s.type), s.lanes, s.lanes, s.width, true, s.padded() * s.lanes}, 1,
+          {at(x_panels, p * s.panel, s.type), s.lanes, s.lanes, s.width, true, s.kept_panel()}, 1,
           static_cast<char*>(at(kept.data, s.kept_x(l), s.type)) + p * s.lanes * s.lanes * s.own.bytes[s.real]);
     multiply_panels(s, stack.weights[k].data, false, x_panels, packed, stack.biases[k].data, z, begin, end);
     const double gate = read_real(stack.gates.data, l, stack.gates.dtype);

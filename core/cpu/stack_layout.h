@@ -40,9 +40,9 @@ struct StackLayout {
   // Of layer l: x as gemm takes it for d_W, [width / lanes, padded, lanes], then z or f(z), [panels, width, lanes].
   std::int64_t kept_x(std::int64_t l) const { return l * kept_layer(); }
   std::int64_t kept_z(std::int64_t l) const { return l * kept_layer() + kept_layer() - array(); }
+  std::int64_t kept_panel() const { return panel_size(own, real, padded()); }  // numbers
   std::int64_t kept_layer() const {
-    const std::int64_t numbers = padded() * ceil_div(width, lanes) * lanes;
-    return numbers * own.bytes[real] / static_cast<std::int64_t>(size_of(type)) + array();
+    return ceil_div(width, lanes) * kept_panel() * own.bytes[real] / static_cast<std::int64_t>(size_of(type)) + array();
   }
   std::int64_t packed_panel() const { return panel_size(own, real, width) * own.bytes[real]; }  // bytes
   // Where multiply_panels packs all panels.

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/cpu/gemm.h"
 #include "core/cpu/isa.h"
 #include "core/ops.h"
 #include "core/parallel.h"
@@ -68,8 +69,7 @@ Tensor product(const GemmKernels& own, const Tensor& a, bool a_transposed, const
                const Tensor& sum = {}) {
   const Shape &in_a = a.shape(), &in_b = b.shape();
   const Sizes s{in_a[a_transposed ? 1 : 0], in_b[b_transposed ? 0 : 1], in_a[a_transposed ? 0 : 1]};
-  const std::int64_t width = own.width[0], step = own.step[0];
-  const std::int64_t panel = (s.k + step - 1) / step * step * width, panels = (s.n + width - 1) / width;
+  const std::int64_t width = own.width[0], panels = (s.n + width - 1) / width, panel = cpu::panel_size(own, 0, s.k);
   const Tensor packed({panels * panel * own.bytes[0] / 4}, DType::f32);
   const Tensor c = sum.defined() ? sum.clone() : Tensor({s.m, s.n}, DType::f32);
   const FlushDenormals flush(true);

@@ -148,7 +148,8 @@ struct GemmBlock {  // c [rows, columns] = op(a) b, + c if accumulate, + row_sta
 
 struct GemmKernels {               // all null where OpenBLAS is as fast
   std::int64_t width[real_types];  // columns of a panel
-  std::int64_t step[real_types];   // k of a panel is rounded up to a multiple of it, with zeros
+  std::int64_t step[real_types];   // k of a panel is rounded up to a multiple of it; above 1 to an odd one, so that
+                                   // panels never lie a power of two apart
   std::int64_t bytes[real_types];  // of a number of b in a panel
   // panels [ceil(columns / width), k, width] = scale b, zeros beyond the last column; the order is the kernels' own
   void (*pack[real_types])(const PackBlock& block, double scale, void* panels);

@@ -40,7 +40,7 @@ inline void multiply_narrow(PackedProduct p, std::int64_t columns, const float* 
 template <int parts, bool whole_groups, class Multiply>
 inline void multiply_blocks(const GemmBlock& block, Multiply&& multiply) {
   alignas(64) PackedTile packed[block_k / tile_k * parts * 2];
-  const std::int64_t panel = (block.k + tile_k - 1) / tile_k * parts * 2;  // tiles
+  const std::int64_t panel = ((block.k + tile_k - 1) / tile_k | 1) * parts * 2;  // tiles
   for (std::int64_t first = 0; first < block.k; first += block_k) {
     const std::int64_t k = block.k - first < block_k ? block.k - first : block_k;
     for (std::int64_t row = 0; row < block.rows; row += group_rows) {

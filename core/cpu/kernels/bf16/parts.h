@@ -54,10 +54,16 @@ inline void take_part(Floats& a, Floats& b, Words& part) {
   b -= (Floats)(__builtin_convertvector(halves_of_part[1], Pairs) << 16);
 }
 
-inline void load_some(const float* p, std::int64_t count, Floats& v) {
-  v = Floats{};
-  if (count <= 0) return;
-  __builtin_memcpy(&v, p, count < tile_rows ? static_cast<std::size_t>(count) * sizeof(float) : sizeof v);
+// `whole`: all 16 are there.
+template <bool whole>
+inline void load(const float* p, std::int64_t count, Floats& v) {
+  if constexpr (whole) {
+    __builtin_memcpy(&v, p, sizeof v);
+  } else {
+    v = Floats{};
+    if (count > 0)
+      __builtin_memcpy(&v, p, count < tile_rows ? static_cast<std::size_t>(count) * sizeof(float) : sizeof v);
+  }
 }
 
 struct PackedSource {  // numbers x(i, k) of op(a)'s row or op(b)'s column i
@@ -68,37 +74,48 @@ struct PackedSource {  // numbers x(i, k) of op(a)'s row or op(b)'s column i
   float scale;
 };
 
-// Of x(i, k), i < 16 and k < 32, a tile per part, `apart` tiles one from the other; pairs of k in its rows, or, as of
-// b, each pair's numbers for all i in a row.
-template <int parts, bool of_b>
-inline void pack_tile(const PackedSource& s, PackedTile* tile, std::int64_t apart) {
-  Words rows[parts][tile_rows];
+// Of x(i, k), i < 16 and k < 32, a tile per part, two tiles one from the other; pairs of k in its rows, or, as of b,
+// each pair's numbers for all i in a row.
+template <int parts, bool of_b, bool k_along_rows, bool whole>
+inline void pack_tile(const PackedSource& s, PackedTile* tile) {
+  Pairs pairs[parts][tile_rows];
+#pragma GCC unroll 16
   for (std::int64_t i = 0; i < tile_rows; ++i) {
     Floats a, b;
-    if (s.k_along_rows) {
+    if constexpr (k_along_rows) {
       const float* const x = s.x + i * s.row;
-      load_some(x, i < s.count ? s.k : 0, a);
-      load_some(x + tile_rows, i < s.count ? s.k - tile_rows : 0, b);
+      load<whole>(x, i < s.count ? s.k : 0, a);
+      load<whole>(x + tile_rows, i < s.count ? s.k - tile_rows : 0, b);
     } else {
       const float* const x = s.x + 2 * i * s.row;
-      load_some(x, 2 * i < s.k ? s.count : 0, a);
-      load_some(x + s.row, 2 * i + 1 < s.k ? s.count : 0, b);
+      load<whole>(x, 2 * i < s.k ? s.count : 0, a);
+      load<whole>(x + s.row, 2 * i + 1 < s.k ? s.count : 0, b);
     }
     a *= s.scale;
     b *= s.scale;
+#pragma GCC unroll 3
     for (int p = 0; p < parts; ++p) {
-      Words& w = rows[p][i];
+      Words w;
       p + 1 < parts ? take_part<true>(a, b, w) : take_part<false>(a, b, w);
-      if (!s.k_along_rows)
+      if constexpr (!k_along_rows)
         w = __builtin_shufflevector(w, w, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23, 8, 24, 9, 25, 10, 26,
                                     11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      pairs[p][i] = (Pairs)w;
     }
   }
   for (int p = 0; p < parts; ++p) {
-    Pairs pairs[tile_rows];
-    __builtin_memcpy(pairs, rows[p], sizeof pairs);
-    if (s.k_along_rows == of_b) transpose(pairs);
-    __builtin_memcpy(tile + p * apart, pairs, sizeof pairs);
+    if constexpr (k_along_rows == of_b) transpose(pairs[p]);
+    __builtin_memcpy(tile + 2 * p, pairs[p], sizeof pairs[p]);
+  }
+}
+
+template <int parts, bool of_b>
+inline void pack_tile(const PackedSource& s, PackedTile* tile) {
+  const bool whole = s.count >= tile_rows && s.k >= tile_k;
+  if (s.k_along_rows) {
+    whole ? pack_tile<parts, of_b, true, true>(s, tile) : pack_tile<parts, of_b, true, false>(s, tile);
+  } else {
+    whole ? pack_tile<parts, of_b, false, true>(s, tile) : pack_tile<parts, of_b, false, false>(s, tile);
   }
 }
 
@@ -114,7 +131,7 @@ inline void pack_group(PackedSource s, PackedTile* tiles) {
       s.count = count - first;
       s.k = k - first_k;
       if (s.count <= 0) s.x = x;  // nothing is read
-      pack_tile<parts, of_b>(s, tiles + half, 2);
+      pack_tile<parts, of_b>(s, tiles + half);
     }
   }
 }
