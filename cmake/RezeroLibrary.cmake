@@ -65,7 +65,8 @@ function(rezero_library name)
   endif()
 endfunction()
 
-# rezero_kernels(<variable> <folder>): compiles the folder's sources once per instruction set; the objects go into <variable>.
+# rezero_kernels(<variable> <folder>): compiles the folder's sources once per instruction set, and each source in its folder bf16 for the one
+# that it is named after; the objects go into <variable>.
 # The order of a variant's flags matters: they stand after the build type's, so kernels are at -O3 in every build.
 function(rezero_kernels variable folder)
   file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.cpp)
@@ -75,13 +76,19 @@ function(rezero_kernels variable folder)
     set(baseline -march=x86-64-v2)
     set(avx2 -march=x86-64-v3)
     set(avx512 -march=x86-64-v4 -mprefer-vector-width=512)
-    list(APPEND names avx2 avx512)
+    set(avx512_bf16 ${avx512} -mavx512bf16)
+    set(amx ${avx512_bf16} -mamx-tile -mamx-bf16)
+    list(APPEND names avx2 avx512 avx512_bf16 amx)
   endif()
   set(objects)
   if(sources)
     foreach(name ${names})
       set(target rezero_kernels_${name})
-      add_library(${target} OBJECT ${sources})
+      if(EXISTS ${PROJECT_SOURCE_DIR}/${folder}/bf16/${name}.cpp)
+        add_library(${target} OBJECT ${folder}/bf16/${name}.cpp)
+      else()
+        add_library(${target} OBJECT ${sources})
+      endif()
       set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)  # what is inlined in a kernel is the same in every build
       rezero_compile_options(${target})
       target_compile_options(${target} PRIVATE ${${name}}

@@ -63,6 +63,11 @@ void Backend::residual_add_vjp(const Operand& f, const Operand& gates, std::int6
   if (d_f.data) binary(Binary::multiply, d_y, gate, d_f);
 }
 
+std::string Backend::missing_for(ProductPrecision precision) const {
+  if (precision == ProductPrecision::plain || precision == ProductPrecision::f32) return "";
+  return "the device has no such products (f32 works)";
+}
+
 bool Backend::fuses_residual_stack(std::int64_t, std::int64_t, DType) const { return false; }
 
 // x_l and z_l = x_l W_l^T + b_l of every layer.

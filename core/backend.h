@@ -21,6 +21,7 @@
 #include "core/device.h"
 #include "core/memory.h"
 #include "core/operand.h"
+#include "core/precision.h"
 #include "core/scalar_functions.h"
 
 namespace rz {
@@ -149,7 +150,9 @@ class Backend {
   virtual void scatter_add_rows(const Operand& d_y, const Operand& indices,
                                 const Target& d_table) = 0;  // d_table[indices[i]] += d_y[i], in order of i
 
-  // ---- products ----
+  // ---- products, in the precision that the calling thread asks for (core/precision.h) ----
+  // Why it cannot be had, and what can instead; "" where it can.
+  virtual std::string missing_for(ProductPrecision precision) const;
   // c = alpha op(a) op(b).   op(a): [m, k], op(b): [k, n], c: [m, n], or all with a leading batch (an operand of rank 2
   // or batch 1 serves all).
   virtual void gemm(Transpose op_a, const Operand& a, Transpose op_b, const Operand& b, double alpha, const Target& c,

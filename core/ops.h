@@ -178,6 +178,7 @@ struct ResidualStackDestinations {  // those without a tensor are not computed
   Destination gates;
 };
 bool fuses_residual_stack(const Tensor& rows);  // x, or t_x: one call is faster here than layer by layer
+// The vjp in the precision of products (core/precision.h) of the forward pass.
 ResidualStackForward residual_stack(const ResidualStackTensors& stack, const Tensor& x);
 void residual_stack_vjp(const ResidualStackTensors& stack, const Tensor& kept, const Tensor& d_y,
                         const ResidualStackDestinations& d);

@@ -105,6 +105,9 @@ ResidualStackForward residual_stack(const ResidualStackTensors& stack, const Ten
 void residual_stack_vjp(const ResidualStackTensors& stack, const Tensor& kept, const Tensor& d_y,
                         const ResidualStackDestinations& d) {
   check_stack("residual_stack_vjp", stack, d_y);
+  check_shape("residual_stack_vjp", "kept, of a forward pass in the same precision of products,", kept,
+              backend(d_y.device())
+                  .residual_stack_kept(d_y.shape()[0], d_y.shape()[1], std::ssize(stack.weights), d_y.dtype()));
   check_output("residual_stack_vjp", "d_x", d.x, d_y.shape(), d_y);
   check_output("residual_stack_vjp", "d_gates", d.gates, stack.gates.shape(), d_y);
   for (std::size_t l = 0; l < stack.weights.size(); ++l) {

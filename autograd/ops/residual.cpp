@@ -8,6 +8,7 @@
 #include "autograd/ops/lift.h"
 #include "autograd/record.h"
 #include "core/ops.h"
+#include "core/precision.h"
 
 namespace rz {
 
@@ -113,7 +114,9 @@ Variable residual_stack(const Variable& x, std::span<const Variable> weights, st
   ops::ResidualStackForward forward = ops::residual_stack(stack.tensors(), x.value());
   return record(
       {"residual_stack", &f}, inputs, forward.y,
-      [stack = std::move(stack), kept = forward.kept](const Tensor& d_y, Gradients& d) {
+      [stack = std::move(stack), kept = forward.kept, precision = product_precision()](const Tensor& d_y,
+                                                                                       Gradients& d) {
+        const ProductPrecisionScope same(precision, d_y.device());
         const auto layers = static_cast<int>(stack.weights.size());
         const auto wanted = [&d](int input) { return d.wanted(input) ? d.destination(input) : Destination{}; };
         std::vector<Destination> d_weights, d_biases;

@@ -17,7 +17,7 @@ CpuBackend::CpuBackend() : kernels_(kernels()) { openblas_set_num_threads(1); }
 std::string CpuBackend::description() const {
   const std::string_view config = openblas_get_config();  // "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ..."
   const std::size_t second_space = config.find(' ', config.find(' ') + 1);
-  return cpu_model() + ", " + kernels_.name + ", " + std::string(config.substr(0, second_space)) + " (" +
+  return cpu_model() + ", " + cpu_isa() + ", " + std::string(config.substr(0, second_space)) + " (" +
          openblas_get_corename() + ")";
 }
 

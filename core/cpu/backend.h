@@ -42,6 +42,7 @@ class CpuBackend final : public Backend {
   void scatter_add_rows(const Operand& d_y, const Operand& indices, const Target& d_table) override;
 
   // gemm.cpp
+  std::string missing_for(ProductPrecision precision) const override;
   void gemm(Transpose op_a, const Operand& a, Transpose op_b, const Operand& b, double alpha, const Target& c,
             Workspace& w) override;
 

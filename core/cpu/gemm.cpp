@@ -33,11 +33,16 @@ std::int64_t half_of(std::int64_t n) { return ceil_div(ceil_div(n, 2), 32) * 32;
 
 // Packing b pays from some rows of a on. A large b leaves the second-level cache, where OpenBLAS's blocks are as good
 // as ours on AVX2 but not on AVX-512; there the limit is the memory of a second b.
+constexpr std::int64_t least_extent_of_three_parts = 64;
 constexpr std::int64_t least_rows = 16, least_columns = 8, most_packed = 1 << 20, most_packed_avx512 = 1 << 24;
 
-bool own_is_faster(const Product& p) {
+// Our kernels where they are faster: those for the precision that is asked for, if there are any, or those for f32.
+const GemmKernels* own_kernels(const Product& p) {
+  if (p.m < least_rows || p.n < least_columns) return nullptr;
+  const GemmKernels* const parts = products_in(product_precision());
+  if (parts && p.type == DType::f32 && parts_pay(p.m, p.n, p.k)) return parts;
   const std::int64_t most = kernels().name == std::string_view("avx512") ? most_packed_avx512 : most_packed;
-  return kernels().gemm->multiply[real_index(p.type)] && p.m >= least_rows && p.n >= least_columns && p.n * p.k <= most;
+  return kernels().gemm->multiply[real_index(p.type)] && p.n * p.k <= most ? kernels().gemm : nullptr;
 }
 
 // For AVX-512, OpenBLAS has f32 kernels that do not pack, for products of at most a million multiplications. They are
@@ -105,10 +110,14 @@ Batched batched(const Shape& shape) {
 
 }  // namespace
 
+bool parts_pay(std::int64_t m, std::int64_t n, std::int64_t k) {
+  return product_precision() != ProductPrecision::f32 || std::min({m, n, k}) >= least_extent_of_three_parts;
+}
+
 ProductTiles tiles_of(const Product& p) {
   const double operations = 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
   if (operations < indivisible) return {p.m, p.n, 1, 1};
-  ProductTiles tiles = p.panels ? ProductTiles{} : unpacked_tiles(p);
+  ProductTiles tiles = p.own ? ProductTiles{} : unpacked_tiles(p);
   if (tiles.rows == 0) tiles = packed_tiles(p, operations);
   tiles.down = ceil_div(p.m, tiles.rows);
   tiles.across = ceil_div(p.n, tiles.columns);
@@ -121,16 +130,17 @@ ProductTile tile_of(const Product& product, const ProductTiles& tiles, std::int6
 }
 
 void pack(Product& p, Workspace& w) {
-  if (!own_is_faster(p)) return;
-  const GemmKernels& own = *kernels().gemm;
+  p.own = own_kernels(p);
+  if (!p.own) return;
+  const GemmKernels& own = *p.own;
   const std::size_t type = real_index(p.type);
-  const std::int64_t width = own.width[type], panels = ceil_div(p.n, width), size = p.k * width;
-  void* const to = w.bytes(static_cast<std::size_t>(panels * size) * size_of(p.type));
+  const std::int64_t width = own.width[type], panels = ceil_div(p.n, width), size = panel_size(own, type, p.k);
+  char* const to = static_cast<char*>(w.bytes(static_cast<std::size_t>(panels * size * own.bytes[type])));
   for_ranges(p.type, panels, rows_per_grain(size), [&](std::int64_t begin, std::int64_t end) {
     const std::int64_t column = begin * width;
     own.pack[type]({part(p.b, p.op_b, p.b_row, 0, column, p.type), p.b_row, p.k, std::min(p.n, end * width) - column,
                     p.op_b == Transpose::yes, size},
-                   p.alpha, at(to, begin * size, p.type));
+                   p.alpha, to + begin * size * own.bytes[type]);
   });
   p.panels = to;
 }
@@ -138,20 +148,23 @@ void pack(Product& p, Workspace& w) {
 namespace {
 
 void multiply_packed(const Product& p, const ProductTile& tile) {
+  const GemmKernels& own = *p.own;
+  const std::size_t type = real_index(p.type);
+  const std::int64_t skipped = tile.column / own.width[type] * panel_size(own, type, p.k);
   const GemmBlock block = {.a = part(p.a, p.op_a, p.a_row, tile.row, 0, p.type),
-                           .panels = at(p.panels, tile.column * p.k, p.type),
+                           .panels = static_cast<const char*>(p.panels) + skipped * own.bytes[type],
                            .row_start = nullptr,
                            .a_rows = nullptr,
                            .c = at(p.c, tile.row * p.c_row + tile.column, p.type),
                            .a_row = p.a_row,
                            .c_row = p.c_row,
-                           .c_panel = kernels().gemm->width[real_index(p.type)],
+                           .c_panel = own.width[type],
                            .rows = tile.rows,
                            .columns = tile.columns,
                            .k = p.k,
                            .a_transposed = p.op_a == Transpose::yes,
                            .accumulate = p.accumulate};
-  kernels().gemm->multiply[real_index(p.type)](block);
+  own.multiply[type](block);
 }
 
 // One row of c: OpenBLAS's gemm would first pack all of b.
@@ -175,7 +188,7 @@ void multiply_row(const Product& p, const ProductTile& tile) {
 }  // namespace
 
 void multiply(const Product& p, const ProductTile& tile) {
-  if (p.panels) return multiply_packed(p, tile);
+  if (p.own) return multiply_packed(p, tile);
   if (p.m == 1) return multiply_row(p, tile);
   const blasint m = narrow(tile.rows), n = narrow(tile.columns), k = narrow(p.k);
   const blasint lda = narrow(p.a_row), ldb = narrow(p.b_row), ldc = narrow(p.c_row);
@@ -191,6 +204,8 @@ void multiply(const Product& p, const ProductTile& tile) {
                 static_cast<const double*>(b), ldb, p.accumulate ? 1.0 : 0.0, static_cast<double*>(c), ldc);
   }
 }
+
+std::string CpuBackend::missing_for(ProductPrecision precision) const { return cpu::missing_for(precision); }
 
 void CpuBackend::gemm(Transpose op_a, const Operand& a, Transpose op_b, const Operand& b, double alpha, const Target& c,
                       Workspace& w) {

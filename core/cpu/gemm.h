@@ -17,7 +17,8 @@ struct Product {
   std::int64_t a_row, b_row, c_row;
   double alpha;
   bool accumulate;
-  const void* panels = nullptr;  // alpha op(b) as our kernels take it; null: OpenBLAS multiplies
+  const GemmKernels* own = nullptr;  // whose panels; null: OpenBLAS multiplies
+  const void* panels = nullptr;      // alpha op(b)
 };
 
 struct ProductTiles {
@@ -29,6 +30,15 @@ struct ProductTiles {
 struct ProductTile {  // rows [row, row + rows), columns [column, column + columns) of c
   std::int64_t row, rows, column, columns;
 };
+
+// Numbers of a panel of b, of own.bytes[type] each.
+inline std::int64_t panel_size(const GemmKernels& own, std::size_t type, std::int64_t k) {
+  const std::int64_t step = own.step[type], steps = (k + step - 1) / step;
+  return (step > 1 ? steps | 1 : steps) * step * own.width[type];
+}
+
+// Whether products from parts, if there are kernels for them in this thread's precision, are faster than f32's.
+bool parts_pay(std::int64_t m, std::int64_t n, std::int64_t k);
 
 ProductTiles tiles_of(const Product& product);
 ProductTile tile_of(const Product& product, const ProductTiles& tiles, std::int64_t index);

@@ -2,12 +2,14 @@
 // [width, lanes] of x^T; it is what gemm reads and, with rows one panel apart, what it writes, so a panel walks through
 // all layers without being packed again, without leaving the first-level cache and without waiting for another: z^T = W
 // x^T + b. Backward, d_z of some layers is kept at a time; then their weights' gradients are one product each, d_W =
-// d_z^T x over all samples. Samples that fill up the last panel have d_y = 0 and add 0 to every sum.
+// d_z^T x over all samples. Where products are taken from bf16 parts (core/precision.h), each of their operands is
+// packed first; all between them is f32. Samples that fill up the last panel have d_y = 0 and add 0 to every sum.
 #include <algorithm>
 #include <cstring>
 
 #include "core/cpu/backend.h"
 #include "core/cpu/pieces.h"
+#include "core/cpu/stack_layout.h"
 
 namespace rz::cpu {
 
@@ -17,64 +19,46 @@ constexpr std::int64_t least_rows = 16, least_width = 16, most_width = 1024;
 constexpr std::int64_t bytes_of_d_z = 4 << 20;  // kept at a time: for the second- and third-level cache
 constexpr std::int64_t rows_of_weights = 96;    // of d_W in a piece: whole groups of tiles
 
-// What both directions know of a stack.
-struct Layout {
-  DType type;
-  std::int64_t width, layers, rows;
-  std::int64_t lanes, panels, panel;  // samples of a panel; how many panels; elements of one
-  std::size_t real;
-
-  Layout(const Kernels& kernels, DType dtype, std::int64_t samples, std::int64_t features, std::int64_t depth)
-      : type(dtype),
-        width(features),
-        layers(depth),
-        rows(samples),
-        lanes(kernels.gemm->width[real_index(dtype)]),
-        panels(ceil_div(samples, lanes)),
-        panel(features * lanes),
-        real(real_index(dtype)) {}
-
-  std::int64_t padded() const { return panels * lanes; }  // rows
-  std::int64_t array() const { return panels * panel; }   // elements of x, z or d_z
-  std::int64_t samples(std::int64_t p) const { return std::min(lanes, rows - p * lanes); }
-  // Of layer l: x as gemm takes it for d_W, [width / lanes, padded, lanes], then z or f(z), [panels, width, lanes].
-  std::int64_t kept_x(std::int64_t l) const { return l * kept_layer(); }
-  std::int64_t kept_z(std::int64_t l) const { return l * kept_layer() + padded() * ceil_div(width, lanes) * lanes; }
-  std::int64_t kept_layer() const { return padded() * ceil_div(width, lanes) * lanes + array(); }
-};
-
 // Rows of x [rows, width] into a panel, and back.
-void into_panel(const Kernels& k, const Layout& s, const void* x, std::int64_t p, void* panel) {
+void into_panel(const Kernels& k, const StackLayout& s, const void* x, std::int64_t p, void* panel) {
   const void* const first = at(x, p * s.lanes * s.width, s.type);
   k.gemm->pack[s.real]({first, s.width, s.width, s.samples(p), true, s.panel}, 1, panel);
 }
-void out_of_panel(const Kernels& k, const Layout& s, const void* panel, std::int64_t p, const Target& y) {
+void out_of_panel(const Kernels& k, const StackLayout& s, const void* panel, std::int64_t p, const Target& y) {
   void* const first = at(y.data, p * s.lanes * s.width, s.type);
   if (y.accumulate) return k.move->transpose_add[s.real](panel, s.lanes, first, s.width, s.width, s.samples(p));
   k.move->transpose[s.real + 2](panel, s.lanes, first, s.width, s.width, s.samples(p));  // by size: 4 and 8 bytes
 }
 
-// y^T = W x^T + bias of each row, or y^T += W^T x^T, for `count` panels of x and y.
-void multiply_panels(const Kernels& k, const Layout& s, const void* weight, bool transposed, const void* x,
-                     const void* bias, void* y, std::int64_t count) {
-  k.gemm->multiply[s.real]({.a = weight,
-                            .panels = x,
-                            .row_start = bias,
-                            .a_rows = nullptr,
-                            .c = y,
-                            .a_row = s.width,
-                            .c_row = s.lanes,
-                            .c_panel = s.panel,
-                            .rows = s.width,
-                            .columns = count * s.lanes,
-                            .k = s.width,
-                            .a_transposed = transposed,
-                            .accumulate = transposed});
+// y^T = W x^T + bias of each row, or y^T += W^T x^T, for panels [begin, end) of x and y.
+void multiply_panels(const StackLayout& s, const void* weight, bool transposed, const void* x, void* packed,
+                     const void* bias, void* y, std::int64_t begin, std::int64_t end) {
+  const void* panels = at(x, begin * s.panel, s.type);
+  if (s.parts) {
+    char* const to = static_cast<char*>(packed);
+    for (std::int64_t p = begin; p < end; ++p)
+      s.own.pack[s.real]({at(x, p * s.panel, s.type), s.lanes, s.width, s.lanes, false, s.panel}, 1,
+                         to + p * s.packed_panel());
+    panels = to + begin * s.packed_panel();
+  }
+  s.own.multiply[s.real]({.a = weight,
+                          .panels = panels,
+                          .row_start = bias,
+                          .a_rows = nullptr,
+                          .c = at(y, begin * s.panel, s.type),
+                          .a_row = s.width,
+                          .c_row = s.lanes,
+                          .c_panel = s.panel,
+                          .rows = s.width,
+                          .columns = (end - begin) * s.lanes,
+                          .k = s.width,
+                          .a_transposed = transposed,
+                          .accumulate = transposed});
 }
 
 // Panels that one thread takes through the layers together, so that a matrix is read once for all of them. Which
 // panels go together changes no bit.
-std::int64_t panels_together(const Layout& s) { return ceil_div(s.panels, threads()); }
+std::int64_t panels_together(const StackLayout& s) { return ceil_div(s.panels, threads()); }
 
 }  // namespace
 
@@ -84,27 +68,27 @@ bool CpuBackend::fuses_residual_stack(std::int64_t rows, std::int64_t width, DTy
 
 Shape CpuBackend::residual_stack_kept(std::int64_t rows, std::int64_t width, std::int64_t layers, DType type) const {
   if (!fuses_residual_stack(rows, width, type)) return Backend::residual_stack_kept(rows, width, layers, type);
-  return {layers, Layout(kernels_, type, rows, width, layers).kept_layer()};
+  return {layers, StackLayout(kernels_, type, rows, width, layers).kept_layer()};
 }
 
 void CpuBackend::residual_stack(const Operand& x, const ResidualStack& stack, const Target& y, const Target& kept,
                                 Workspace& w) {
   if (!fuses_residual_stack(x.shape[0], x.shape[1], x.dtype)) return Backend::residual_stack(x, stack, y, kept, w);
-  const Layout s(kernels_, x.dtype, x.shape[0], x.shape[1], stack.layers());
+  const StackLayout s(kernels_, x.dtype, x.shape[0], x.shape[1], stack.layers());
   const ScalarKernel& f = kernels_.scalar[static_cast<std::size_t>(stack.f.function)];
   const bool keeps_f = info(stack.f.function).uses_output;
   void* const x_panels = w.bytes(static_cast<std::size_t>(s.array()) * size_of(s.type));
   void* const f_panels = w.bytes(static_cast<std::size_t>(s.array()) * size_of(s.type));
+  void* const packed = s.packed(w);
   const auto layer = [&](std::int64_t l, std::int64_t begin, std::int64_t end) {
     const auto k = static_cast<std::size_t>(l);
     void* const z = at(kept.data, s.kept_z(l), s.type);
     void* const branch = keeps_f ? z : f_panels;
     for (std::int64_t p = begin; p < end; ++p)
-      kernels_.gemm->pack[s.real](
-          {at(x_panels, p * s.panel, s.type), s.lanes, s.lanes, s.width, true, s.padded() * s.lanes}, 1,
-          at(kept.data, s.kept_x(l) + p * s.lanes * s.lanes, s.type));
-    multiply_panels(kernels_, s, stack.weights[k].data, false, at(x_panels, begin * s.panel, s.type),
-                    stack.biases[k].data, at(z, begin * s.panel, s.type), end - begin);
+      s.own.pack[s.real](
+          {at(x_panels, p * s.panel, s.type), s.lanes, s.lanes, s.width, true, s.kept_panel()}, 1,
+          static_cast<char*>(at(kept.data, s.kept_x(l), s.type)) + p * s.lanes * s.lanes * s.own.bytes[s.real]);
+    multiply_panels(s, stack.weights[k].data, false, x_panels, packed, stack.biases[k].data, z, begin, end);
     const double gate = read_real(stack.gates.data, l, stack.gates.dtype);
     for (std::int64_t p = begin; p < end; ++p) {
       void* const x_panel = at(x_panels, p * s.panel, s.type);
@@ -124,7 +108,7 @@ void CpuBackend::residual_stack_vjp(const ResidualStack& stack, const Operand& k
                                     const ResidualStackGradients& d, Workspace& w) {
   if (!fuses_residual_stack(d_y.shape[0], d_y.shape[1], d_y.dtype))
     return Backend::residual_stack_vjp(stack, kept, d_y, d, w);
-  const Layout s(kernels_, d_y.dtype, d_y.shape[0], d_y.shape[1], stack.layers());
+  const StackLayout s(kernels_, d_y.dtype, d_y.shape[0], d_y.shape[1], stack.layers());
   const ScalarKernel& f = kernels_.scalar[static_cast<std::size_t>(stack.f.function)];
   const bool keeps_f = info(stack.f.function).uses_output;
   const auto bytes = static_cast<std::size_t>(s.array()) * size_of(s.type);
@@ -132,6 +116,7 @@ void CpuBackend::residual_stack_vjp(const ResidualStack& stack, const Operand& k
   void* const d_x_panels = w.bytes(bytes);
   void* const f_panels = w.bytes(bytes);
   void* const d_z_panels = w.bytes(bytes);
+  void* const packed = s.packed(w);
   void* const d_z_rows = w.bytes(bytes * static_cast<std::size_t>(together));  // [layer, width, padded]
   double* const d_gates = w.array<double>(s.layers * s.panels);
 
@@ -158,19 +143,19 @@ void CpuBackend::residual_stack_vjp(const ResidualStack& stack, const Operand& k
     const Target &d_weight = d.weights[static_cast<std::size_t>(l)], &d_bias = d.biases[static_cast<std::size_t>(l)];
     const void* const d_z = at(rows, row * s.padded(), s.type);
     if (d_weight.data) {
-      kernels_.gemm->multiply[s.real]({.a = d_z,
-                                       .panels = at(kept.data, s.kept_x(l), s.type),
-                                       .row_start = nullptr,
-                                       .a_rows = nullptr,
-                                       .c = at(d_weight.data, row * s.width, s.type),
-                                       .a_row = s.padded(),
-                                       .c_row = s.width,
-                                       .c_panel = s.lanes,
-                                       .rows = count,
-                                       .columns = s.width,
-                                       .k = s.padded(),
-                                       .a_transposed = false,
-                                       .accumulate = d_weight.accumulate});
+      s.own.multiply[s.real]({.a = d_z,
+                              .panels = at(kept.data, s.kept_x(l), s.type),
+                              .row_start = nullptr,
+                              .a_rows = nullptr,
+                              .c = at(d_weight.data, row * s.width, s.type),
+                              .a_row = s.padded(),
+                              .c_row = s.width,
+                              .c_panel = s.lanes,
+                              .rows = count,
+                              .columns = s.width,
+                              .k = s.padded(),
+                              .a_transposed = false,
+                              .accumulate = d_weight.accumulate});
     }
     if (!d_bias.data) return;
     double sums[rows_of_weights];
@@ -187,9 +172,8 @@ void CpuBackend::residual_stack_vjp(const ResidualStack& stack, const Operand& k
         into_panel(kernels_, s, d_y.data, p, at(d_x_panels, p * s.panel, s.type));
       for (std::int64_t l = last - 1; l >= first; --l) {
         for (std::int64_t p = begin; p < end; ++p) branch_vjp(l, p, rows_of(l));
-        multiply_panels(kernels_, s, stack.weights[static_cast<std::size_t>(l)].data, true,
-                        at(d_z_panels, begin * s.panel, s.type), nullptr, at(d_x_panels, begin * s.panel, s.type),
-                        end - begin);
+        multiply_panels(s, stack.weights[static_cast<std::size_t>(l)].data, true, d_z_panels, packed, nullptr,
+                        d_x_panels, begin, end);
       }
       for (std::int64_t p = begin; p < end && first == 0 && d.x.data; ++p)
         out_of_panel(kernels_, s, at(d_x_panels, p * s.panel, s.type), p, d.x);
@@ -211,7 +195,7 @@ void CpuBackend::residual_stack_jvp(const Operand& x, const ResidualStack& stack
                                     const Target& t_y, Workspace& w) {
   if (!fuses_residual_stack(t_x.shape[0], t_x.shape[1], x.dtype))
     return Backend::residual_stack_jvp(x, stack, t_x, y, t_y, w);
-  const Layout s(kernels_, x.dtype, t_x.shape[0], t_x.shape[1], stack.layers());
+  const StackLayout s(kernels_, x.dtype, t_x.shape[0], t_x.shape[1], stack.layers());
   const Slopes slopes = slopes_of(x, stack, y, w);
   const auto bytes = static_cast<std::size_t>(s.array()) * size_of(s.type);
   void* const t_panels = w.bytes(bytes);

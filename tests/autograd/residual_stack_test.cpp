@@ -74,6 +74,44 @@ TEST_SUITE("autograd/residual_stack") {
     CHECK(tape.gradient(gates).to_vector()[0] > 0);  // the sum of relu(z)
   }
 
+  TEST_CASE("residual_stack: in every precision of products it is its layers, and goes back as it came") {
+    const Stack stack(4, 96, ScalarFunction::tanh, DType::f32);
+    const Tensor x = normal_input({70, 96}, "x", DType::f32), d_y = normal_input({70, 96}, "d_y", DType::f32);
+    // y and gradients; `back` is around the backward pass, whose precision is the forward pass's.
+    const auto results = [&](ProductPrecision precision, ProductPrecision back, bool at_once) {
+      Tape tape;
+      Stack leaves = stack;
+      for (Variable& w : leaves.weights) w = tape.leaf(w.value());
+      for (Variable& b : leaves.biases) b = tape.leaf(b.value());
+      leaves.gates = tape.leaf(stack.gates.value());
+      const Variable in = tape.leaf(x);
+      Variable y;
+      {
+        const ProductPrecisionScope scope(precision);
+        y = at_once ? leaves.at_once(in) : leaves.one_by_one(in);
+      }
+      const ProductPrecisionScope scope(back);
+      tape.backward(y, d_y);
+      std::vector<Tensor> all{y.value()};
+      for (const Variable& v : {in, leaves.gates, leaves.weights[0], leaves.weights[3], leaves.biases[2]})
+        all.push_back(tape.gradient(v));
+      return all;
+    };
+    const std::vector<Tensor> plain = results(ProductPrecision::plain, ProductPrecision::plain, true);
+    for (const ProductPrecision p : {ProductPrecision::f32, ProductPrecision::high, ProductPrecision::bf16}) {
+      if (!backend(Device::cpu()).missing_for(p).empty()) continue;
+      const std::vector<Tensor> all = results(p, p, true), later = results(p, ProductPrecision::plain, true),
+                                layers = results(p, p, false);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        INFO(name(p), " ", i);
+        CHECK(close(all[i], layers[i], p == ProductPrecision::bf16 ? 2e-2 : 1e-4));
+        CHECK(close(all[i], plain[i], p == ProductPrecision::bf16 ? 0.5 : 1e-3));
+        CHECK(identical(all[i], later[i]));
+      }
+      if (p == ProductPrecision::bf16) CHECK(!close(all[0], plain[0], 1e-4));
+    }
+  }
+
   TEST_CASE("residual_stack: the bits do not depend on the number of threads [threads]") {
     for (const DType dtype : {DType::f32, DType::f64}) {
       const Stack stack(7, 48, ScalarFunction::tanh, dtype);

@@ -133,6 +133,17 @@ TEST_CASE("bench: every form, one thread, and text for people") {
                             "heap allocations"}));
 }
 
+TEST_CASE("bench: a training step in another precision, where there is one") {
+  const Arguments small{"fc", "--depth", "2", "--width", "32", "--batch", "16", "--steps", "2", "--precision", "bf16"};
+  if (rz::backend(rz::Device::cpu()).missing_for(rz::ProductPrecision::bf16).empty()) {
+    const json r = bench(small);
+    CHECK(r["precision"] == "bf16");
+    CHECK(r["measurements"][0]["name"] == "fc rezero 2x32 batch 16 bf16");
+  } else {
+    check_bench_error(small, {"--precision", "bf16", "cannot be had"});
+  }
+}
+
 TEST_CASE("bench: a Jacobian and its singular values") {
   const json r = bench({"jacobian", "--depth", "3", "--width", "16", "--steps", "3", "--threads", "1"});
   check_measurements(r, {"jacobian 3x16 f64", "jacobian 3x16 f64: svdvals", "jacobian 3x16 f64: both"}, 1);

@@ -175,6 +175,8 @@ TEST_CASE("recipe: what is written reads back to the same recipe") {
       {"data.name=cifar100", "data.labels=coarse"},
       {"optimizer.weight.weight_decay=1e-4", "optimizer.momentum=0.9", "optimizer.nesterov=true", "optimizer.name=sgd",
        "train.steps=7", "train.precision=f64", "checkpoint.keep=all", "optimizer.learning_rate=0.1"},
+      {"train.precision=high"},
+      {"train.precision=bf16"},
       {"train.epochs=3", "train.steps=9", "train.seed=9223372036854775807", "schedule.name=one_cycle",
        "checkpoint.keep=4"}};
   for (const auto& settings : many) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/backend.h"
 #include "support/close.h"
 #include "support/command.h"
 #include "support/small_run.h"
@@ -172,6 +173,42 @@ TEST_CASE("train: the quickstart's ReZero network passes 80 % within its run [sl
   const tool::Metrics last = tool::read_metrics(folder / "run/metrics.jsonl").back();
   MESSAGE("validation accuracy " << last.validation_accuracy.value_or(0) << " after " << last.seconds << " s");
   CHECK(last.validation_accuracy.value_or(0) > 0.8);
+}
+
+TEST_CASE("train: in bf16 the losses of epochs stay near those in f32") {
+  if (!backend(Device::cpu()).missing_for(ProductPrecision::bf16).empty()) return;
+  const TemporaryFolder folder;
+  const auto losses = [&](const std::string& precision) {
+    const std::string run = folder / precision;
+    const CommandResult result =
+        run_command(small_training(run, {"--set", "model.width=64", "--set", "train.epochs=14", "--set",
+                                         "train.steps=200", "--set", "train.precision=" + precision}));
+    REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+    CHECK(json::parse(contents(run + "/run.json"))["precision"] == precision);
+    return tool::read_metrics(run + "/metrics.jsonl");
+  };
+  const std::vector<tool::Metrics> f32 = losses("f32"), bf16 = losses("bf16");
+  REQUIRE(f32.size() == bf16.size());
+  double most = 0;
+  for (std::size_t i = 0; i < f32.size(); ++i)
+    if (f32[i].of_epoch) most = std::max(most, std::fabs(bf16[i].train_loss - f32[i].train_loss));
+  MESSAGE("largest difference of an epoch's loss: " << most);
+  CHECK(most > 0);
+  CHECK(most < 0.05);
+}
+
+TEST_CASE("train: a precision that cannot be had, or is not known, is said") {
+  const TemporaryFolder folder;
+  const auto run = [&](const std::string& precision) {
+    return run_command(small_training(folder / "run", {"--set", "train.precision=" + precision}),
+                       {"", {{"REZERO_ISA", "baseline"}}, {}});
+  };
+  for (const char* precision : {"high", "bf16"}) {
+    CHECK(run(precision).exit_code == 2);
+    CHECK(mentions(run(precision).error, {"rezero: train.precision: ", precision, "cannot be had", "f32 works"}));
+  }
+  CHECK(run("f16").exit_code == 2);
+  CHECK(mentions(run("f16").error, {"train.precision", "f16", "f32, f64, high, bf16"}));
 }
 
 TEST_CASE("train: --explain shows that the gate moves first, and then the branch") {

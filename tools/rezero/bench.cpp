@@ -77,6 +77,10 @@ CLI::App& add_fc(CLI::App& bench, BenchCommandOptions& options) {
   add_sizes(command, options.bench);
   add_count(command, "--batch", options.bench.batch, 1, many, "Examples of a step");
   add_form(command, options.bench);
+  command.add_option("--precision", options.bench.precision, "Of matrix products, as train.precision")
+      ->type_name("P")
+      ->check(CLI::IsMember({"f32", "high", "bf16"}).description(""))
+      ->capture_default_str();
   return command;
 }
 

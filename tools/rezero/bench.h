@@ -15,6 +15,7 @@ struct BenchOptions {
   TransformerSizes transformer;
   std::int64_t steps = 20, warmup = 3;
   std::string form = "rezero";
+  std::string precision = "f32";  // of products, as train.precision
   std::string optimizer = "adam";
   std::int64_t parameters = 100'000'000;
 };

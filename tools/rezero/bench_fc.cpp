@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <vector>
 
 #include "autograd/ops.h"
+#include "core/precision.h"
 #include "core/random.h"
 #include "nn/models/fully_connected.h"
 #include "tools/rezero/bench_training.h"
@@ -48,9 +50,17 @@ std::vector<Example> examples(std::int64_t batch) {
   return examples;
 }
 
+ProductPrecision products_named(std::string_view word) {
+  for (const ProductPrecision precision : {ProductPrecision::high, ProductPrecision::bf16})
+    if (word == name(precision)) return precision;
+  return ProductPrecision::f32;
+}
+
 }  // namespace
 
 BenchResult bench_fc(const BenchOptions& options) {
+  const auto precision =
+      checked_usage("--precision", [&] { return ProductPrecisionScope(products_named(options.precision)); });
   nn::FullyConnected model = network(options, 1.0 / static_cast<double>(options.depth));
   model.parameters().build(1);
   const std::vector<Example> data = examples(options.batch);
@@ -62,16 +72,15 @@ BenchResult bench_fc(const BenchOptions& options) {
                           .optimizer = {.name = "adagrad", .learning_rate = 0.001},
                           .loss = loss,
                           .product_flops = product_flops(model, options.batch)};
-  const nlohmann::ordered_json fields = {{"workload", "fc"},
-                                         {"depth", options.depth},
-                                         {"width", options.width},
-                                         {"batch", options.batch},
-                                         {"form", options.form}};
-  return training_report(
-      fmt::format("{} of depth {} and width {}, batch {}, Adagrad, f32", options.form, options.depth, options.width,
-                  options.batch),
-      fields, fmt::format("fc {} {}x{} batch {} f32", options.form, options.depth, options.width, options.batch),
-      measure_training(work, options), options);
+  const nlohmann::ordered_json fields = {{"workload", "fc"},       {"depth", options.depth},
+                                         {"width", options.width}, {"batch", options.batch},
+                                         {"form", options.form},   {"precision", options.precision}};
+  return training_report(fmt::format("{} of depth {} and width {}, batch {}, Adagrad, {}", options.form, options.depth,
+                                     options.width, options.batch, options.precision),
+                         fields,
+                         fmt::format("fc {} {}x{} batch {} {}", options.form, options.depth, options.width,
+                                     options.batch, options.precision),
+                         measure_training(work, options), options);
 }
 
 }  // namespace rz::tool

@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/backend.h"
 #include "core/ops.h"
 #include "core/parallel.h"
+#include "core/precision.h"
 #include "core/random.h"
 #include "core/step.h"
 #include "tools/rezero/peak.h"
@@ -18,14 +20,24 @@ struct TimedProduct {  // c [m, n] = op(a) op(b), inner extent k; "nt": b transp
   const char* operands;
   DType dtype;
   std::int64_t m, n, k;
+  ProductPrecision precision = ProductPrecision::plain;
 };
 // A layer's forward, input gradient and weight gradient; the input layer's forward and weight gradient; the output
 // layer; a large one. In f64 a layer's forward, products of a Jacobian of width 256, and a large one.
 constexpr TimedProduct products[] = {
-    {"nt", DType::f32, 128, 256, 256},    {"nn", DType::f32, 128, 256, 256},    {"tn", DType::f32, 256, 256, 128},
-    {"nt", DType::f32, 128, 256, 3072},   {"tn", DType::f32, 256, 3072, 128},   {"nt", DType::f32, 128, 10, 256},
-    {"nn", DType::f32, 2048, 2048, 2048}, {"nt", DType::f64, 128, 256, 256},    {"nt", DType::f64, 256, 256, 256},
-    {"nn", DType::f64, 256, 256, 256},    {"nn", DType::f64, 1024, 1024, 1024},
+    {"nt", DType::f32, 128, 256, 256},
+    {"nn", DType::f32, 128, 256, 256},
+    {"tn", DType::f32, 256, 256, 128},
+    {"nt", DType::f32, 128, 256, 3072},
+    {"tn", DType::f32, 256, 3072, 128},
+    {"nt", DType::f32, 128, 10, 256},
+    {"nn", DType::f32, 2048, 2048, 2048},
+    {"nt", DType::f64, 128, 256, 256},
+    {"nt", DType::f64, 256, 256, 256},
+    {"nn", DType::f64, 256, 256, 256},
+    {"nn", DType::f64, 1024, 1024, 1024},
+    {"nt", DType::f32, 128, 256, 256, ProductPrecision::bf16},
+    {"nn", DType::f32, 1024, 1024, 1024, ProductPrecision::bf16},
 };
 
 Tensor normal(const Shape& shape, DType dtype = DType::f32) {
@@ -39,9 +51,13 @@ Kernel gemm(const TimedProduct& p) {
   const Tensor left = normal(a == Transpose::yes ? Shape{p.k, p.m} : Shape{p.m, p.k}, p.dtype);
   const Tensor right = normal(b == Transpose::yes ? Shape{p.n, p.k} : Shape{p.k, p.n}, p.dtype);
   const Destination c{Tensor({p.m, p.n}, p.dtype)};
-  return {fmt::format("gemm {} {} {}x{}x{}", name(p.dtype), p.operands, p.m, p.n, p.k),
+  const std::string_view precision = p.precision == ProductPrecision::plain ? name(p.dtype) : name(p.precision);
+  return {fmt::format("gemm {} {} {}x{}x{}", precision, p.operands, p.m, p.n, p.k),
           p.dtype == DType::f32 ? Roof::fma_f32 : Roof::fma_f64, 2e-9 * static_cast<double>(p.m * p.n * p.k),
-          [=] { ops::gemm(a, left, b, right, c); }};
+          [=, products = p.precision] {
+            const ProductPrecisionScope scope(products);
+            ops::gemm(a, left, b, right, c);
+          }};
 }
 
 // Kernels over matrices in f32 that fill `bytes` together.
@@ -121,7 +137,8 @@ Kernel update(const char* name, const char* size, int slots, std::size_t bytes, 
 
 std::vector<Kernel> bench_kernels() {
   std::vector<Kernel> kernels;
-  for (const TimedProduct& p : products) kernels.push_back(gemm(p));
+  for (const TimedProduct& p : products)
+    if (backend(Device::cpu()).missing_for(p.precision).empty()) kernels.push_back(gemm(p));
   const std::size_t cached = cache_bytes_per_thread * static_cast<std::size_t>(threads());
   for (Kernel& kernel : matrix_kernels(cached)) kernels.push_back(std::move(kernel));
   kernels.push_back(update("adagrad", "", 1, cached, Roof::update_cache));

@@ -75,7 +75,7 @@ void check_training(Check& check, DType precision) {
       fmt::format("{} steps in {:.1f} s, last loss {:.9g}; {} the known losses ({:.2g} of the tolerance)",
                   check.losses.size(), seconds, check.losses.back(), result.close ? "close to" : "off", result.worst);
   if (result.bits_known)
-    check.text += fmt::format("; {}bit for bit those stored for {}", result.bits_equal ? "" : "not ", cpu_isa());
+    check.text += fmt::format("; {}bit for bit those stored for {}", result.bits_equal ? "" : "not ", cpu_kernels());
   if (precision == DType::f32) check.bits = bits_row(check.losses);
 }
 

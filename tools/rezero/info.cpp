@@ -51,7 +51,7 @@ std::string system_text(const SelfTest& test) {
     text += fmt::format("  {:<18}{}\n", label, value);
   };
   line("processor", cpu_model());
-  line("instruction set", fmt::format("{} (REZERO_ISA=baseline|avx2|avx512 forces one)", cpu_isa()));
+  line("instruction set", fmt::format("{} (REZERO_ISA=baseline|avx2|avx512|avx512_bf16|amx forces one)", cpu_isa()));
   line("threads", fmt::format("{} of {} cores", threads(), cores()));
   line("devices", devices());
   line("BLAS", blas_text());

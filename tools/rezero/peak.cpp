@@ -73,9 +73,9 @@ struct Loops {
 
 Loops loops() {
 #if defined(__x86_64__)
-  if (std::strcmp(cpu_isa(), "avx512") == 0)
+  if (std::strcmp(cpu_kernels(), "avx512") == 0)
     return {{avx512::multiply_add<float>, avx512::multiply_add<double>}, avx512::read, avx512::update, avx512::bytes};
-  if (std::strcmp(cpu_isa(), "avx2") == 0)
+  if (std::strcmp(cpu_kernels(), "avx2") == 0)
     return {{avx2::multiply_add<float>, avx2::multiply_add<double>}, avx2::read, avx2::update, avx2::bytes};
 #endif
   return {{baseline::multiply_add<float>, baseline::multiply_add<double>},

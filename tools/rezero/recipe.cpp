@@ -319,6 +319,10 @@ DatasetOptions dataset_options(const Recipe& recipe) {
   return options;
 }
 
+std::string_view precision_text(const TrainRecipe& train) {
+  return train.precision == DType::f64 ? name(train.precision) : name(train.products);
+}
+
 std::string to_toml(const Recipe& recipe) {
   std::string out, section;
   for (const Key& key : keys()) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "core/precision.h"
 #include "data/datasets.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
@@ -69,7 +70,8 @@ struct TrainRecipe {
   std::int64_t seed = 1;
   std::int64_t threads = 0;  // 0: all cores
   std::string device = "cpu";
-  DType precision = DType::f32;  // or f64
+  DType precision = DType::f32;                       // or f64
+  ProductPrecision products = ProductPrecision::f32;  // or high, bf16; of f64 plain
   double label_smoothing = 0;
   double ema = 0;  // decay of the average of the weights, which validation then uses; 0: none
   std::int64_t log_every = 10;
@@ -92,6 +94,8 @@ struct Recipe {
   TrainRecipe train;
   CheckpointRecipe checkpoint;
 };
+
+std::string_view precision_text(const TrainRecipe& train);  // as the recipe spells both: "f32", "f64", "high", "bf16"
 
 // `settings`: the arguments of --set, "section.key=value", later ones win. `file_name` opens messages:
 // FILE:LINE:COLUMN: ... What can be known from the recipe alone is checked and filled in (inputs, outputs and sizes

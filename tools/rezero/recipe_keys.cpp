@@ -235,10 +235,15 @@ void add_train(std::vector<Key>& list) {
   list.push_back(key(
       "train.precision",
       [](Recipe& r, const Value& v) {
-        constexpr std::string_view words[] = {"f32", "f64"};
-        r.train.precision = word_of(v, words) == "f64" ? DType::f64 : DType::f32;
+        constexpr std::string_view words[] = {"f32", "f64", "high", "bf16"};
+        const std::string word = word_of(v, words);
+        r.train.precision = word == "f64" ? DType::f64 : DType::f32;
+        r.train.products = word == "high"   ? ProductPrecision::high
+                           : word == "bf16" ? ProductPrecision::bf16
+                           : word == "f64"  ? ProductPrecision::plain
+                                            : ProductPrecision::f32;
       },
-      [](const Recipe& r) { return toml_string(name(r.train.precision)); }));
+      [](const Recipe& r) { return toml_string(precision_text(r.train)); }));
   list.push_back(real("train.label_smoothing", RZ_FIELD(train.label_smoothing), 0, 1));
   list.push_back(real("train.ema", RZ_FIELD(train.ema), 0, 1));
   list.push_back(integer("train.log_every", RZ_FIELD(train.log_every), 1, 1000 * million));

@@ -80,7 +80,7 @@ std::vector<double> reference_losses(DType precision, int steps) {
 LossComparison compare_losses(DType precision, std::span<const double> losses) {
   const double* const tolerances = precision == DType::f32 ? f32_tolerances : f64_tolerances;
   const auto* row = std::ranges::find_if(
-      bits_rows, [blas = blas_text()](const BitsRow& r) { return r.isa == cpu_isa() && r.blas == blas; });
+      bits_rows, [blas = blas_text()](const BitsRow& r) { return r.isa == cpu_kernels() && r.blas == blas; });
   LossComparison result;
   result.bits_known = precision == DType::f32 && row != std::end(bits_rows);
   result.bits_equal = result.bits_known;
@@ -97,7 +97,7 @@ LossComparison compare_losses(DType precision, std::span<const double> losses) {
 }
 
 std::string bits_row(std::span<const double> losses) {
-  std::string row = fmt::format("{{\"{}\", \"{}\", {{", cpu_isa(), blas_text());
+  std::string row = fmt::format("{{\"{}\", \"{}\", {{", cpu_kernels(), blas_text());
   for (const char* separator = ""; const int step : stored_steps) {
     if (static_cast<std::size_t>(step) > losses.size()) break;
     row += fmt::format("{}{:.9g}F", separator, losses[static_cast<std::size_t>(step) - 1]);

@@ -92,7 +92,7 @@ void write_run_files(const RunPaths& paths, const Recipe& recipe, const DataSpli
       {"threads", threads()},
       {"cores", cores()},
       {"device", recipe.train.device},
-      {"precision", name(recipe.train.precision)},
+      {"precision", precision_text(recipe.train)},
       {"seed", recipe.train.seed},
       {"data",
        {{"name", recipe.data.name}, {"train", describe(data.train)}, {"validation", describe(data.validation)}}}};

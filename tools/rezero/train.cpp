@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "core/precision.h"
 #include "data/file.h"
 #include "data/text.h"
 #include "nn/forms.h"
@@ -93,6 +94,9 @@ int run_train(const TrainOptions& options) {
   const std::string out = options.out.empty() ? default_out(options.recipe) : options.out;
   const RunPaths paths(resume ? options.resume : out);
   if (!resume) check_new_run(paths);
+  const auto precision = checked_usage("train.precision", [&] {
+    return ProductPrecisionScope(recipe.train.products, Device::parse(recipe.train.device));
+  });
   declare_model(recipe);  // a mistake in the model shows before data are read
   const DataSplits data = load_data(recipe);
   fill_in(recipe, data);

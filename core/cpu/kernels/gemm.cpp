@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/cpu/kernels/panel.h"
+#include "core/cpu/kernels/transpose.h"
 #include "core/cpu/kernels/variant.h"
 
 #if defined(__AVX2__)
@@ -44,33 +45,6 @@ void store(const Vector<T>& v, T* p) {
 
 // ---- packing ----
 
-// One step of the transposition of a square of vectors: exchanges what stands `step` off the diagonal.
-template <class T, int step, bool upper, int... lane>
-Vector<T> exchanged(const Vector<T>& a, const Vector<T>& b, std::integer_sequence<int, lane...>) {
-  constexpr int n = lanes<T>;
-  // a's lanes whose bit `step` is 0 stay in the first result, b's come beside them; the second takes the others.
-  if constexpr (upper) return __builtin_shufflevector(a, b, ((lane & step) ? n + lane : lane + step)...);
-  return __builtin_shufflevector(a, b, ((lane & step) ? n + lane - step : lane)...);
-}
-template <class T, int step>
-void butterflies(Vector<T>* rows) {
-  constexpr std::make_integer_sequence<int, lanes<T>> all;
-#pragma GCC unroll 16
-  for (int i = 0; i < lanes<T>; ++i) {
-    if (i & step) continue;
-    const Vector<T> a = rows[i], b = rows[i + step];
-    rows[i] = exchanged<T, step, false>(a, b, all);
-    rows[i + step] = exchanged<T, step, true>(a, b, all);
-  }
-}
-template <class T>
-void transpose(Vector<T>* rows) {  // lanes x lanes, in registers
-  if constexpr (lanes<T> >= 16) butterflies<T, 8>(rows);
-  if constexpr (lanes<T> >= 8) butterflies<T, 4>(rows);
-  butterflies<T, 2>(rows);
-  butterflies<T, 1>(rows);
-}
-
 // One panel from b [k, columns], rows b_row apart.
 template <class T>
 void pack_rows(const T* b, std::int64_t b_row, std::int64_t k, std::int64_t columns, T scale, T* panel) {
@@ -94,7 +68,7 @@ void pack_columns(const T* b, std::int64_t b_row, std::int64_t k, std::int64_t c
     for (std::int64_t i = 0; i < square; i += n) {
       Vector<T> rows[n] = {};
       for (int j = 0; j < some; ++j) rows[j] = load(b + (first + j) * b_row + i) * scale;
-      transpose<T>(rows);
+      transpose(rows);
       for (int j = 0; j < n; ++j) store<T>(rows[j], panel + (i + j) * width<T> + first);
     }
     for (std::int64_t i = square; i < k; ++i) {
@@ -289,6 +263,8 @@ void multiply(const GemmBlock& block) {
 namespace RZ_ISA {
 constinit const GemmKernels gemm_kernels = {
     .width = {width<float>, width<double>},
+    .step = {1, 1},
+    .bytes = {sizeof(float), sizeof(double)},
     .pack = {pack<float>, pack<double>},
     .multiply = {multiply<float>, multiply<double>},
 };

@@ -134,7 +134,7 @@ struct PackBlock {  // b [k, columns], or its transpose [columns, k], rows b_row
   const void* b;
   std::int64_t b_row, k, columns;
   bool transposed;
-  std::int64_t panel_stride;  // elements from one panel to the next: width k, or more where these are some of k rows
+  std::int64_t panel_stride;  // numbers from one panel to the next: width k, or more where these are some of k rows
 };
 
 struct GemmBlock {  // c [rows, columns] = op(a) b, + c if accumulate, + row_start[r] if given.   op(a) [rows, k]
@@ -148,7 +148,10 @@ struct GemmBlock {  // c [rows, columns] = op(a) b, + c if accumulate, + row_sta
 
 struct GemmKernels {               // all null where OpenBLAS is as fast
   std::int64_t width[real_types];  // columns of a panel
-  // panels [ceil(columns / width), k, width] = scale b, zeros beyond the last column
+  std::int64_t step[real_types];   // k of a panel is rounded up to a multiple of it; above 1 to an odd one, so that
+                                   // panels never lie a power of two apart
+  std::int64_t bytes[real_types];  // of a number of b in a panel
+  // panels [ceil(columns / width), k, width] = scale b, zeros beyond the last column; the order is the kernels' own
   void (*pack[real_types])(const PackBlock& block, double scale, void* panels);
   void (*multiply[real_types])(const GemmBlock& block);
 };
@@ -197,5 +200,9 @@ struct Kernels {
 };
 
 extern const Kernels kernels_baseline, kernels_avx2, kernels_avx512;
+
+// Products of f32 matrices from bf16 parts (kernels/bf16), without f64 and without `a_rows`.
+extern const GemmKernels gemm_avx512_bf16;  // one part
+extern const GemmKernels gemm_amx[3];       // one, two, three
 
 }  // namespace rz::cpu
