@@ -141,7 +141,7 @@ std::string as_text(const std::vector<MachineColumn>& columns) {
          measurement_table("kernel", all(columns, &MachineColumn::kernels), reached_text) + pool +
          "\nRoofs are the best of several rounds; kernels are medians, with per cent of the roof of the threads\n"
          "used: products of the FMA peak, sum_of_squares of reading, the others of an update in place.\n"
-         "gemm m x n x k: n and t say which operands are transposed.\n"
+         "gemm m x n x k: n and t say which operands are transposed; bf16 may pass the f32 peak.\n"
          "The arrays of a kernel fill 1 MiB per thread, or 256 MiB. Each counts once if it is read or written,\n"
          "twice if it is updated in place. A roof is over one array; over several, memory may be faster.\n"
          "Rows have 256 elements, those of softmax_cross_entropy (with its gradient) 1000.\n";
