@@ -59,12 +59,13 @@ TEST_SUITE("nn/fully_connected") {
 
   TEST_CASE("gates start at 0 for rezero, at 1 for rezero_one, or as given") {
     CHECK(close(net({.depth = 3, .width = 4})->residual_weights().front().value(), {0, 0, 0}, 0));
-    CHECK(close(net({.depth = 3, .width = 4, .residual = {.form = Form::rezero_one}})->residual_weights().front().value(),
-                {1, 1, 1}, 0));
-    CHECK(close(net({.depth = 3, .width = 4, .residual = {.gate = {0.5}}})->residual_weights().front().value(), {0.5, 0.5, 0.5},
-                0));
-    CHECK(close(net({.depth = 3, .width = 4, .residual = {.gate = {1, 2, 3}}})->residual_weights().front().value(), {1, 2, 3},
-                0));
+    CHECK(
+        close(net({.depth = 3, .width = 4, .residual = {.form = Form::rezero_one}})->residual_weights().front().value(),
+              {1, 1, 1}, 0));
+    CHECK(close(net({.depth = 3, .width = 4, .residual = {.gate = {0.5}}})->residual_weights().front().value(),
+                {0.5, 0.5, 0.5}, 0));
+    CHECK(close(net({.depth = 3, .width = 4, .residual = {.gate = {1, 2, 3}}})->residual_weights().front().value(),
+                {1, 2, 3}, 0));
   }
 
   TEST_CASE("the formula tells where the gates start") {

@@ -36,8 +36,8 @@ TEST_CASE("recipe: keys of texts, written only for them, and what follows from t
   CHECK(mentions(toml, {"context = 64", "stride = 16"}));
   CHECK(toml.find("level") == std::string::npos);
   CHECK(tool::to_toml(tool::parse_recipe(toml, "again")) == toml);
-  const tool::Recipe words = text_recipe(
-      {"model.family=char_transformer", "data.name=text", "data.path=x", "data.level=word"});
+  const tool::Recipe words =
+      text_recipe({"model.family=char_transformer", "data.name=text", "data.path=x", "data.level=word"});
   CHECK(words.data.text.context == 128);
   CHECK(!tool::is_complete(words));
   CHECK(mentions(tool::to_toml(words), {"level = \"word\"", "context = 128"}));
