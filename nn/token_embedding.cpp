@@ -19,7 +19,7 @@ Initializer sinusoids(std::int64_t d_model) {
   return [d_model](std::span<double> values, Random&) {
     for (std::size_t k = 0; k < values.size(); ++k) {
       const auto position = static_cast<std::int64_t>(k) / d_model, column = static_cast<std::int64_t>(k) % d_model;
-      const double pair = static_cast<double>(column / 2 * 2) / static_cast<double>(d_model);
+      const double pair = static_cast<double>(column - column % 2) / static_cast<double>(d_model);
       const double angle = static_cast<double>(position) / std::pow(10000.0, pair);
       values[k] = column % 2 == 0 ? std::sin(angle) : std::cos(angle);
     }
