@@ -97,7 +97,10 @@ void CpuBackend::attention(const Attention& a, const Target& y, const Target& lo
   if (y.shape.elements() == 0) return;
   const HeadAttention heads(kernels_, a, y.shape[2]);
   for_pieces_with_scratch(y.dtype, heads.heads() * heads.blocks(), heads.scratch_bytes(false), w,
-                          [&](std::int64_t piece, char* scratch) { heads.forward(piece, scratch, y, log_sum_exp); });
+                          [&](std::int64_t piece, char* scratch) {
+                            if (heads.is_single_query()) return heads.forward_single(piece, scratch, y, log_sum_exp);
+                            heads.forward(piece, scratch, y, log_sum_exp);
+                          });
 }
 
 }  // namespace rz::cpu

@@ -38,7 +38,9 @@ class HeadAttention {
 
   std::int64_t heads() const { return a_.q.x.shape[0] * heads_; }  // of all examples
   std::int64_t blocks() const { return ceil_div(queries_, most_); }
+  bool is_single_query() const;  // that sees every key: attention_query.cpp
   std::size_t scratch_bytes(bool backward) const {
+    if (!backward && is_single_query()) return static_cast<std::size_t>(keys_) * size_of(type_);
     const std::int64_t padded = ceil_div(head_, lanes_) * lanes_, scores = most_ * keys_in_block;
     const std::int64_t mask = dropout() || a_.mask.data ? scores + (2 * lanes_ + 1) * (keys_in_block + 4) : 0;
     const std::int64_t numbers =
@@ -48,6 +50,7 @@ class HeadAttention {
   }
 
   void forward(std::int64_t piece, char* scratch, const Target& y, const Target& log_sum_exp) const;
+  void forward_single(std::int64_t head, char* scratch, const Target& y, const Target& log_sum_exp) const;
   void backward(std::int64_t head, char* scratch, const Operand& y, const Operand& log_sum_exp, const Operand& d_y,
                 const AttentionGradients& d) const;
 

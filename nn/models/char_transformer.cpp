@@ -4,6 +4,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/record.h"
+#include "autograd/tape.h"
 #include "nn/init.h"
 
 namespace rz::nn {
@@ -54,6 +55,21 @@ Variable CharTransformer::hidden(const Variable& x) const {
 Variable CharTransformer::forward(const Variable& tokens) const {
   const Variable x = embedding_.forward(tokens, dropout_source());
   return logits(hidden(x));
+}
+
+Variable CharTransformer::forward(const Variable& tokens, std::span<KeyValueCache> caches) const {
+  const NoRecording off;
+  const Variable x = embedding_.forward(tokens, {}, caches.front().tokens);
+  TransformerInputs inputs;
+  inputs.caches = caches;
+  return logits(stack_.run(x, inputs));
+}
+
+std::vector<KeyValueCache> CharTransformer::caches() const {
+  const Shape shape{options_.context, 2 * options_.transformer.d_model};
+  std::vector<KeyValueCache> caches(static_cast<std::size_t>(stack_.size()));
+  for (KeyValueCache& cache : caches) cache.rows = Tensor(shape, parameters().dtype(), parameters().device());
+  return caches;
 }
 
 Stages CharTransformer::stages() const {

@@ -3,6 +3,7 @@
 // decoder.weight [vocabulary, d], decoder.bias [vocabulary].
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,12 @@ class CharTransformer : public TransformerModel {
   explicit CharTransformer(const CharTransformerOptions& options);  // Throws: value
   // tokens i64 [batch, tokens] -> logits [batch, tokens, vocabulary].   Throws: shape (more tokens than positions)
   Variable forward(const Variable& tokens) const override;
-  Stages stages() const override;  // `input` makes the first hidden state [batch, tokens, d] of tokens
+  // One sequence in pieces: the next tokens i64 [1, tokens] -> their logits [1, tokens, vocabulary], as forward gives
+  // them for the whole. The caches hold the keys and values of the tokens before, and take in these. Values only.
+  // Throws: shape (more tokens than positions)
+  Variable forward(const Variable& tokens, std::span<KeyValueCache> caches) const;
+  std::vector<KeyValueCache> caches() const;  // empty ones, one per layer
+  Stages stages() const override;             // `input` makes the first hidden state [batch, tokens, d] of tokens
   std::string formula() const override { return formula_text(options_.transformer.residual); }
   std::string constants() const override { return stack_.constants(options_.transformer.residual); }
   Shape input_shape() const override { return {options_.context}; }

@@ -74,6 +74,8 @@ std::vector<OpRow> attention_rows() {
   row("all masks", {{3, 4, 6}, {3, 3, 12}}, {{3, 33, 36}, {3, 129, 72}}, {{.heads = 3}, true, true});
   row("dropout", {{2, 3, 4}, {2, 2, 8}}, {{1, 67, 4}, {1, 131, 8}},
       {{.heads = 2, .dropout = 0.5, .key = {.seed = 3, .stream = 5}}});
+  row("one query", {{2, 1, 6}, {2, 5, 12}}, {{3, 1, 24}, {3, 131, 48}}, {{.heads = 2, .causal = true}});
+  row("one query, mask of keys", {{2, 1, 6}, {2, 5, 12}}, {}, {{.heads = 2}, false, true});
   row("no keys", {{2, 3, 4}, {2, 0, 8}}, {}, {{.heads = 2}});
   row("mask", {{2, 3, 4}, {2, 3, 8}}, {}, {{.heads = 2}, true});
   return rows;

@@ -37,6 +37,7 @@ Command make_bench(CLI::App& app);
 Command make_info(CLI::App& app);
 Command make_toy(CLI::App& app);
 Command make_sweep(CLI::App& app);
+Command make_sample(CLI::App& app);
 Command make_data(CLI::App& app);
 Command make_weights(CLI::App& app);
 Command make_doctor(CLI::App& app);

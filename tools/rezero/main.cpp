@@ -117,10 +117,10 @@ int parse_and_run(std::span<char*> arguments) {
   app.footer(footer);
   app.require_subcommand(1);
   app.set_version_flag("--version", version_text() + "\n", "Print the version");
-  const std::vector<Command> commands{make_train(app),    make_compare(app), make_eval(app),      make_jacobian(app),
-                                      make_spectrum(app), make_theory(app),  make_propagate(app), make_watch(app),
-                                      make_bench(app),    make_info(app),    make_toy(app),       make_sweep(app),
-                                      make_data(app),     make_weights(app), make_doctor(app)};
+  const std::vector<Command> commands{make_train(app),    make_compare(app),  make_eval(app),    make_sample(app),
+                                      make_jacobian(app), make_spectrum(app), make_theory(app),  make_propagate(app),
+                                      make_watch(app),    make_bench(app),    make_info(app),    make_toy(app),
+                                      make_sweep(app),    make_data(app),     make_weights(app), make_doctor(app)};
   check_first_word(app, arguments);
   try {
     app.parse(static_cast<int>(arguments.size()), arguments.data());

@@ -99,22 +99,40 @@ void write_run_files(const RunPaths& paths, const Recipe& recipe, const DataSpli
   write_atomically(paths.information, information.dump(2) + "\n");
 }
 
-std::string check_resumable(const RunPaths& paths, const DataSplits& data) {
+namespace {
+
+// use(run.json), where there is one: a run may have been killed before it was written.
+template <class F>
+void read_information(const RunPaths& paths, F&& use) {
   std::error_code missing;
-  if (!fs::exists(paths.information, missing)) return "";  // killed before it was written
+  if (!fs::exists(paths.information, missing)) return;
   try {
-    const Json before = Json::parse(read_file(paths.information));
-    const std::string train = before.at("data").at("train").at("checksum");
-    RZ_CHECK(file, train == data.train.checksum(), "{}: the run was trained on other data (checksum {}, now {})",
-             paths.directory, printable(train), data.train.checksum());
-    const std::string isa = before.at("isa");
-    if (isa != cpu_isa())
-      return fmt::format("the run used {} before and uses {} now: it goes on, but not bit for bit", printable(isa),
-                         cpu_isa());
+    use(Json::parse(read_file(paths.information)));
   } catch (const nlohmann::json::exception& error) {
     RZ_FAIL(file, "{}: cannot be understood: {}", paths.information, reason_of(error));
   }
-  return "";
+}
+
+}  // namespace
+
+void check_same_data(const RunPaths& paths, const DataSplits& data) {
+  read_information(paths, [&](const Json& before) {
+    const std::string train = before.at("data").at("train").at("checksum");
+    RZ_CHECK(file, train == data.train.checksum(), "{}: the run was trained on other data (checksum {}, now {})",
+             paths.directory, printable(train), data.train.checksum());
+  });
+}
+
+std::string check_resumable(const RunPaths& paths, const DataSplits& data) {
+  check_same_data(paths, data);
+  std::string warning;
+  read_information(paths, [&](const Json& before) {
+    const std::string isa = before.at("isa");
+    if (isa != cpu_isa())
+      warning = fmt::format("the run used {} before and uses {} now: it goes on, but not bit for bit", printable(isa),
+                            cpu_isa());
+  });
+  return warning;
 }
 
 RunLock::RunLock(const RunPaths& paths)

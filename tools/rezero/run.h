@@ -25,6 +25,8 @@ void check_new_run(const RunPaths& paths);  // Throws: UsageError (a run is ther
 void make_run_folders(const RunPaths& paths);
 // recipe.toml and run.json, of a new run or of one that goes on.   Throws: file
 void write_run_files(const RunPaths& paths, const Recipe& recipe, const DataSplits& data);
+// Throws: file (the training data are not those of the run)
+void check_same_data(const RunPaths& paths, const DataSplits& data);
 // Whether a run can go on here bit for bit: the data must be the same; another instruction set is worth a warning,
 // which is returned. Throws: file (the data has changed)
 std::string check_resumable(const RunPaths& paths, const DataSplits& data);
