@@ -132,6 +132,34 @@ TEST_CASE("spectrum: gates at 0 are isometric in any series, files hold what is 
   CHECK(depths["series"][1]["to"] == 3);
 }
 
+TEST_CASE("spectrum: recipes side by side, of different widths") {
+  const SmallRecipe closed("rezero"), deep("deep");
+  const std::string wide = closed.file("wide.toml");
+  std::string text = contents(deep.path());
+  write_file(wide, text.replace(text.find("width = 12"), 10, "width = 16"));
+  const Arguments both = Arguments{"spectrum"} + closed.arguments() + Arguments{"--beside", wide};
+  const json s = run_json(
+      both + Arguments{"--csv", closed.file("s.csv"), "--npz", closed.file("s.npz"), "--svg", closed.file("s.svg")});
+  REQUIRE(s["series"].size() == 2);
+  CHECK(s["series"][0]["recipe"] == "r");
+  CHECK(s["series"][1]["recipe"] == "wide");
+  CHECK(s["series"][1]["rows"] == 16);
+  json alone = run_json({"spectrum", "--recipe", wide, "--inputs", "gaussian", "--samples", "2"});
+  CHECK(s["series"][1]["samples"] == alone["samples"]);
+  CHECK(contents(closed.file("s.csv")).starts_with("recipe,seed,input,index,sigma,log10_sigma,kind\nr,1,0,0,1,0,"));
+  CHECK(mentions(contents(closed.file("s.svg")), {"2 recipes", ">r<", ">wide<"}));
+  for (const NamedTensor& array : load_npz(closed.file("s.npz"))) {
+    if (array.name != "log10_singular_values") continue;
+    CHECK(array.tensor.shape() == Shape{4, 16});
+    CHECK(std::isnan(array.tensor.to_vector()[12]));
+    CHECK(!std::isnan(array.tensor.to_vector()[2 * 16 + 15]));
+  }
+  check_refused(both + Arguments{"--depths", "2"}, 2, {"--beside", "--depths"});
+  check_refused(both + Arguments{"--picture", "edges", "--svg", "-"}, 2, {"--picture", "edges"});
+  check_refused(both + Arguments{"--method", "lanczos"}, 2, {"--method", "lanczos", "series"});
+  check_refused(both + Arguments{closed.file("none.toml")}, 1, {"none.toml"});
+}
+
 TEST_CASE("spectrum: edges and fan lay the theory's beside them where it has some") {
   const auto picture = [](const SmallRecipe& recipe, const Arguments& arguments) {
     run_json(Arguments{"spectrum"} + recipe.arguments() + arguments + Arguments{"--svg", recipe.file("p.svg")});

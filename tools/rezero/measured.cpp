@@ -41,8 +41,7 @@ Density drawn_density(const Measured& m) {
 }
 
 report::Panel panel_of(const Measured& m, const Variant& variant) {
-  const std::string label = variant.key.empty() ? m.inputs : fmt::format("{} {:g}", variant.key, variant.value);
-  report::Panel panel = report::spectrum_panel(label, m.result);
+  report::Panel panel = report::spectrum_panel(variant.key.empty() ? m.inputs : variant.label(), m.result);
   if (m.result.floor > 0) panel.floor = std::log10(m.result.floor);
   if (!m.theory) return panel;
   panel.theory = density_series(drawn_density(m));
@@ -75,7 +74,17 @@ Json summary_json(const isometry::Result& result) {
   return json;
 }
 
+Json json_of_value(const Variant& variant) {
+  if (variant.key == "recipe") return variant.name;
+  return variant.key == "gate" ? Json(variant.value) : Json(static_cast<std::int64_t>(variant.value));
+}
+
 }  // namespace
+
+std::string series_name(const std::vector<Measured>& series, const std::vector<Variant>& variants) {
+  if (variants.front().key != "recipe") return series.front().name;
+  return fmt::format("{} recipes", series.size());
+}
 
 Json measured_json(const Measured& m) {
   Json json = Json::parse(report::to_json(m.result));
@@ -101,8 +110,7 @@ Json series_json(const std::vector<Measured>& series, const std::vector<Variant>
   if (variants.front().key.empty()) return measured_json(series.front());
   Json list = Json::array();
   for (std::size_t k = 0; k < series.size(); ++k) {
-    Json one{{variants[k].key, variants[k].key == "gate" ? Json(variants[k].value)
-                                                         : Json(static_cast<std::int64_t>(variants[k].value))}};
+    Json one{{variants[k].key, json_of_value(variants[k])}};
     one.update(measured_json(series[k]));
     list.push_back(std::move(one));
   }
@@ -121,7 +129,7 @@ std::string measured_csv(const std::vector<Measured>& series, const std::vector<
   const std::string& key = variants.front().key;
   std::string text = fmt::format("{}seed,input,index,sigma,log10_sigma,kind\n", key.empty() ? "" : key + ",");
   for (std::size_t k = 0; k < series.size(); ++k) {
-    const std::string first = key.empty() ? "" : fmt::format("{},", variants[k].value);
+    const std::string first = key.empty() ? "" : variants[k].name + ",";
     const Measured& m = series[k];
     for (std::size_t i = 0; i < m.result.samples.size(); ++i) {
       const isometry::SampleSpectrum& sample = m.result.samples[i];
@@ -137,11 +145,14 @@ std::string measured_csv(const std::vector<Measured>& series, const std::vector<
 std::vector<NamedTensor> measured_arrays(const std::vector<Measured>& series, const std::vector<Variant>& variants) {
   std::vector<double> logarithms, lambda, rho, values;
   std::vector<std::int64_t> resolved, zeros, seed, input;
+  std::size_t longest = 0;  // recipes may differ: shorter rows end with NaN
+  for (const Measured& m : series) longest = std::max(longest, m.result.samples[0].log10_singular_values.size());
   for (std::size_t k = 0; k < series.size(); ++k) {
     const Measured& m = series[k];
     for (std::size_t i = 0; i < m.result.samples.size(); ++i) {
       const isometry::SampleSpectrum& sample = m.result.samples[i];
       logarithms.insert(logarithms.end(), sample.log10_singular_values.begin(), sample.log10_singular_values.end());
+      logarithms.resize((resolved.size() + 1) * longest, std::nan(""));
       resolved.push_back(sample.resolved);
       zeros.push_back(sample.exact_zeros);
       seed.push_back(m.seed[i]);
@@ -175,7 +186,7 @@ report::Histogram measured_histogram(const std::vector<Measured>& series, const 
   const isometry::Part& part = series.front().part;
   const std::string what =
       part.of == "stack" && part.from > 0 ? fmt::format("stack, {} to {}", part.from, part.to) : part.of;
-  return report::spectrum_histogram(fmt::format("{}: Jacobian of the {}", series.front().name, what),
+  return report::spectrum_histogram(fmt::format("{}: Jacobian of the {}", series_name(series, variants), what),
                                     std::move(panels));
 }
 

@@ -43,6 +43,8 @@ using Look = std::function<void(const Source&, const Tensor& inputs)>;
 // does.
 Measured measure_spectrum(const SpectrumOptions& options, const Variant& variant, const Look& look = {});
 
+// What a series is called: its network, or "3 recipes".
+std::string series_name(const std::vector<Measured>& series, const std::vector<Variant>& variants);
 nlohmann::ordered_json measured_json(const Measured& m);
 // {"schema", "series": [{"gate" or "depth" or "step", ...}]}, or the only one as it is.
 nlohmann::ordered_json series_json(const std::vector<Measured>& series, const std::vector<Variant>& variants);

@@ -21,14 +21,15 @@ std::string text_of(const std::vector<Measured>& series, const std::vector<Varia
       {variants.front().key, "smallest", "largest", "mean square", "mean log", "what it means"}};
   for (std::size_t k = 0; k < series.size(); ++k) {
     const isometry::Summary& s = series[k].result.summary;
-    rows.push_back({fmt::format("{:g}", variants[k].value), isometry::power_of_ten(s.log10_min, 4),
-                    isometry::power_of_ten(s.log10_max, 4), fmt::format("{:.4g}", s.mean_square),
-                    fmt::format("{:.4g}", s.mean_log), series[k].verdicts.front().text});
+    rows.push_back({variants[k].name, isometry::power_of_ten(s.log10_min, 4), isometry::power_of_ten(s.log10_max, 4),
+                    fmt::format("{:.4g}", s.mean_square), fmt::format("{:.4g}", s.mean_log),
+                    series[k].verdicts.front().text});
   }
   const Measured& m = series.front();
-  return fmt::format("{}: singular values of the {}, {} x {}, {}\n\n", m.name, m.part.of, m.result.rows, m.result.cols,
-                     m.inputs) +
-         table_text(rows, "rrrrrl");
+  const bool recipes = variants.front().key == "recipe";
+  return fmt::format("{}: singular values of the {}, {} x {}, {}\n\n", series_name(series, variants), m.part.of,
+                     m.result.rows, m.result.cols, m.inputs) +
+         table_text(rows, recipes ? "lrrrrl" : "rrrrrl");
 }
 
 int run(const SpectrumOptions& options) {

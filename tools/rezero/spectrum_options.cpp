@@ -25,9 +25,12 @@ void count(CLI::App& command, const std::string& flag, std::optional<T>& value, 
 
 void check_series(const SpectrumOptions& o) {
   const bool all = o.source.checkpoint == "all";
-  refuse(!o.gates.empty() && !o.depths.empty(), "--depths", "--gates was given, too (a series has one axis)");
-  const char* const flag = !o.gates.empty() ? "--gates" : "--depths";
-  const bool series = !o.gates.empty() || !o.depths.empty();
+  const char* const one_axis = "was given, too (a series has one axis)";
+  refuse(!o.gates.empty() && !o.depths.empty(), "--depths", fmt::format("--gates {}", one_axis));
+  const char* const flag = !o.gates.empty() ? "--gates" : !o.depths.empty() ? "--depths" : "--beside";
+  refuse(!o.beside.empty() && (!o.gates.empty() || !o.depths.empty()), "--beside",
+         fmt::format("{} {}", flag, one_axis));
+  const bool series = !o.gates.empty() || !o.depths.empty() || !o.beside.empty();
   refuse(series && o.source.recipe.empty(), flag, "draws new networks, so it belongs to --recipe FILE");
   refuse(series && !o.source.weights.empty(), flag, "--weights fixes the network (give one of the two)");
   refuse(all && o.source.run.empty(), "--checkpoint", "only a run has checkpoints (name RUN)");
@@ -68,6 +71,8 @@ void add_spectrum(CLI::App& command, SpectrumOptions& o) {
              {"auto", "on", "none"});
   add_list(command, "--gates", o.gates, "A series: the recipe with these gates in all layers", "A,B,...");
   add_list(command, "--depths", o.depths, "A series: the recipe at these depths", "L,M,...");
+  command.add_option("--beside", o.beside, "A series: the recipe, then these; --set belongs to all of them")
+      ->type_name("FILE.toml ...");
   add_outputs(command, o.output, "Singular values", "A picture");
   add_choice(command, "--picture", o.picture,
              "histogram: of log10 sigma, with the theory (default); edges: largest and smallest value over a series;\n"
@@ -85,15 +90,16 @@ void check_spectrum(const SpectrumOptions& o) {
   refuse(o.of == "network" && o.to, "--to", "belongs to --of stack");
   refuse(o.top && o.method != "lanczos", "--top", "belongs to --method lanczos");
   refuse(o.method == "product" && o.precision != "f64", "--precision", "the product form is f64 throughout");
-  const bool series = !o.gates.empty() || !o.depths.empty() || o.source.checkpoint == "all";
+  const bool axis = !o.gates.empty() || !o.depths.empty() || o.source.checkpoint == "all";
+  const bool series = axis || !o.beside.empty();
   const bool drawn = !o.output.svg.empty() || !o.output.png.empty();
-  refuse(o.picture == "edges" && !series, "--picture",
-         "edges is one of a series (--gates, --depths, --checkpoint all)");
+  refuse(o.picture == "edges" && !axis, "--picture", "edges is one of a series (--gates, --depths, --checkpoint all)");
   refuse(o.picture == "fan" && series, "--picture", "fan is one of a single network");
   refuse(o.picture == "fan" && o.of == "network", "--picture", "fan is one of the stack");
   refuse(o.picture != "histogram" && !drawn, "--picture", "no file was named (--svg or --png)");
-  refuse(o.theory == "on" && (o.method == "lanczos" || o.method == "moments"), "--theory",
-         "stands beside whole spectra (--method exact or product)");
+  const bool whole = o.method != "lanczos" && o.method != "moments";
+  refuse(o.theory == "on" && !whole, "--theory", "stands beside whole spectra (--method exact or product)");
+  refuse(series && !whole, "--method", o.method + " takes a single network, not a series");
 }
 
 isometry::Part part_of(const SpectrumOptions& o, const nn::Model& model) {
@@ -117,7 +123,7 @@ std::vector<Variant> variants_of(const SpectrumOptions& o) {
   const auto with_setting = [&](std::string key, double value, std::string setting) {
     SourceOptions source = o.source;
     source.settings.push_back(std::move(setting));
-    variants.push_back({std::move(key), value, std::move(source)});
+    variants.push_back({std::move(key), value, fmt::format("{}", value), std::move(source)});
   };
   for (const double gate : o.gates) with_setting("gate", gate, fmt::format("model.gate={}", gate));
   const char* const depth_key = !o.depths.empty() && !load_recipe(o.source.recipe, o.source.settings).model.is_fc()
@@ -125,14 +131,23 @@ std::vector<Variant> variants_of(const SpectrumOptions& o) {
                                     : "model.depth";
   for (const std::int64_t depth : o.depths)
     with_setting("depth", static_cast<double>(depth), fmt::format("{}={}", depth_key, depth));
+  if (!o.beside.empty()) {
+    std::vector<std::string> recipes{o.source.recipe};
+    recipes.insert(recipes.end(), o.beside.begin(), o.beside.end());
+    for (const std::string& recipe : recipes) {
+      SourceOptions source = o.source;
+      source.recipe = recipe;
+      variants.push_back({"recipe", static_cast<double>(variants.size()), short_name(recipe), std::move(source)});
+    }
+  }
   if (o.source.checkpoint == "all") {
     for (const std::int64_t step : steps_of_run(o.source.run)) {
       SourceOptions source = o.source;
       source.checkpoint = std::to_string(step);
-      variants.push_back({"step", static_cast<double>(step), std::move(source)});
+      variants.push_back({"step", static_cast<double>(step), source.checkpoint, source});
     }
   }
-  if (variants.empty()) variants.push_back({"", 0, o.source});
+  if (variants.empty()) variants.push_back({"", 0, "", o.source});
   return variants;
 }
 

@@ -20,6 +20,7 @@ struct SpectrumOptions {
   std::optional<std::int64_t> from, to, seeds, top;
   std::vector<double> gates;
   std::vector<std::int64_t> depths;
+  std::vector<std::string> beside;  // recipes
   OutputOptions output;
 };
 void add_spectrum(CLI::App& command, SpectrumOptions& options);
@@ -27,11 +28,13 @@ void check_spectrum(const SpectrumOptions& options);  // what needs no file.   T
 
 isometry::Part part_of(const SpectrumOptions& options, const nn::Model& model);  // Throws: UsageError
 
-// One network of a series: --gates, --depths, --checkpoint all; a single one without a name else.
+// One network of a series: --gates, --depths, --beside, --checkpoint all; a single one without a name else.
 struct Variant {
-  std::string key;  // "gate", "depth", "step", or "" for a single one
-  double value = 0;
+  std::string key;   // "gate", "depth", "recipe", "step", or "" for a single one
+  double value = 0;  // of recipes their place, from 0
+  std::string name;  // the value as it is written: "0.1", "isometry12-rezero"
   SourceOptions source;
+  std::string label() const { return key == "recipe" ? name : key + " " + name; }
 };
 std::vector<Variant> variants_of(const SpectrumOptions& options);  // Throws: file (a run without checkpoints)
 // The steps of a run's checkpoints, ascending.   Throws: file (none: which setting makes them)

@@ -53,7 +53,7 @@ std::string text_of(const Watched& all) {
       {"step", "smallest", "largest", "mean square", "mean |a|", "gradient norm", "what it means"}};
   for (std::size_t k = 0; k < all.measured.size(); ++k) {
     const isometry::Summary& s = all.measured[k].result.summary;
-    rows.push_back({fmt::format("{:g}", all.variants[k].value), isometry::power_of_ten(s.log10_min, 4),
+    rows.push_back({all.variants[k].name, isometry::power_of_ten(s.log10_min, 4),
                     isometry::power_of_ten(s.log10_max, 4), fmt::format("{:.4g}", s.mean_square),
                     all.gates[k].empty() ? "-" : fmt::format("{:.4g}", mean_size(all.gates[k])),
                     all.gradient_norms[k].empty() ? "-" : fmt::format("{:.4g}", all.gradient_norms[k].front()),
