@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "data/npy.h"
+#include "data/safetensors.h"
 #include "support/close.h"
 #include "support/command.h"
 #include "support/inputs.h"
@@ -73,6 +74,31 @@ TEST_CASE("transformer: outputs agree with PyTorch's, masks and memory included"
       CHECK(close(load_npy(output).to(DType::f64), expected, tolerance));
     }
   }
+}
+
+TEST_CASE("transformer: positions are the file's, which may have more of them") {
+  const TemporaryFolder folder;
+  const std::string recipe = folder / "net.toml", weights = folder / "w.safetensors",
+                    files = reference_folder() + "lm_rezero";
+  write_file(recipe, sizes() + "family = \"char_transformer\"\nform = \"rezero\"\noutputs = 11\n");
+  const auto outputs = [&](std::int64_t context) {
+    return run_command({"eval", "--recipe", recipe, "--set", "model.context=" + std::to_string(context), "--weights",
+                        weights, "--input", files + ".npz", "--output", folder / "y.npy", "--precision", "f64"});
+  };
+  // The reference has 9 positions: 20, of which the last are of no use to 9.
+  std::vector<NamedTensor> arrays = load_safetensors(files + ".safetensors").tensors;
+  for (NamedTensor& array : arrays) {
+    if (array.name != "pos_encoder.pe") continue;
+    const Tensor longer = Tensor::full({20, 1, 8}, 3, array.tensor.dtype());
+    longer.rows(0, 9).copy_from(array.tensor);
+    array.tensor = longer;
+  }
+  save_safetensors(weights, arrays);
+  CHECK(outputs(9).exit_code == 0);
+  CHECK(close(load_npy(folder / "y.npy").to(DType::f64), load_npy(files + ".npy"), 1e-12));
+  const CommandResult few = outputs(21);
+  CHECK(few.exit_code == 1);
+  CHECK(mentions(few.error, {"pos_encoder.pe [20, 1, 8]", "[21, 1, 8]"}));
 }
 
 TEST_CASE("transformer: the Jacobian of masked examples, one by one, is that of finite differences") {

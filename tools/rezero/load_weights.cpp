@@ -34,6 +34,14 @@ std::vector<Candidate> candidates(const SafetensorsFile& file, std::string_view 
   return list;
 }
 
+// A buffer, such as a table of positions, may be longer in the file: its first rows are taken.
+bool fits(const Parameter& parameter, const Shape& given) {
+  const Shape own = parameter.shape();
+  if (given == own) return true;
+  return parameter.role() == Role::buffer && given.rank() == own.rank() && given[0] > own[0] &&
+         given.without(0) == own.without(0);
+}
+
 // Of the names without their first `extra` characters.
 Mismatch compare(std::span<const Candidate> given, const ParameterStore& store, std::size_t extra = 0) {
   Mismatch result;
@@ -45,7 +53,7 @@ Mismatch compare(std::span<const Candidate> given, const ParameterStore& store, 
       continue;
     }
     found[static_cast<std::size_t>(parameter.index())] = true;
-    if (!(parameter.shape() == entry->shape))
+    if (!fits(parameter, entry->shape))
       result.misshaped.push_back(
           fmt::format("{} {} (the model's is {})", name, text(entry->shape), text(parameter.shape())));
   }
@@ -120,8 +128,11 @@ void assign(const SafetensorsFile& file, std::span<const Assignment> assignments
     if (found != by_entry.end() && found->second->is_weight)
       check_finite_values(tensor.to(found->second->destination.dtype()), file.path(), entry.name);
   });
-  for (const Assignment& one : assignments)
-    one.destination.copy_from(file.read(*one.entry).to(one.destination.dtype()));
+  for (const Assignment& one : assignments) {
+    Tensor values = file.read(*one.entry).to(one.destination.dtype());
+    if (values.shape() != one.destination.shape()) values = values.rows(0, one.destination.shape()[0]);
+    one.destination.copy_from(values);
+  }
 }
 
 void load_weights(std::string_view path, const ParameterStore& store) {

@@ -20,7 +20,8 @@ struct Assignment {
 
 // Every parameter of the store from the names in the file that begin with `prefix` and have no slash after it. Strict:
 // every missing, unexpected or misshaped name is listed in one error, and a prefix such as "module." that all names
-// share too many is named. Types are F64, F32, F16 and BF16. No tensor is read yet.   Throws: file
+// share too many is named; of a buffer longer in the file the first rows are taken. Types are F64, F32, F16 and BF16.
+// No tensor is read yet.   Throws: file
 std::vector<Assignment> weight_assignments(const SafetensorsFile& file, const ParameterStore& store,
                                            std::string_view prefix = {});
 
