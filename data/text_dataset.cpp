@@ -45,12 +45,16 @@ DataSplits make_text(std::string_view name, Parts<std::uint16_t> parts, const st
                      const TextOptions& options) {
   DataSplits splits;
   const std::array<Dataset*, 3> sets{&splits.train, &splits.validation, &splits.test};
+  std::array<std::size_t, 3> in_file{};  // tokens of a split's file
+  for (std::size_t k = 0; k < 3; ++k)
+    for (const Part<std::uint16_t>& part : parts) in_file[k] += part.file == parts[k].file ? part.tokens.size() : 0;
   for (std::size_t k = 0; k < 3; ++k) {
     if (parts[k].file.empty()) continue;
     const std::size_t size = parts[k].tokens.size();
     RZ_CHECK(file, std::ssize(parts[k].tokens) > options.context,
-             "{}: has {} tokens for {}, one window needs {} (data.context is {})", parts[k].file, grouped(size),
-             split_names[k], grouped(static_cast<std::uint64_t>(options.context) + 1), options.context);
+             "{}: {} of its {} tokens are for {}, but one window needs {} (data.context is {})", parts[k].file,
+             grouped(size), grouped(in_file[k]), split_names[k],
+             grouped(static_cast<std::uint64_t>(options.context) + 1), options.context);
     const std::int64_t step = k == 0 || options.stride == 0 ? options.context : options.stride;
     *sets[k] = {.name = name_of(name, k),
                 .image_shape = {options.context},

@@ -193,11 +193,12 @@ TEST_SUITE("data/text") {
     CHECK(refused(file) == file + ": is empty");
     CHECK(refused(file, {.level = "word"}) == file + ": is empty");
     write_atomically(file, "x");
-    CHECK(refused(file) == file + ": has 0 tokens for train, one window needs 129 (data.context is 128)");
+    CHECK(refused(file) == file + ": 0 of its 1 tokens are for train, but one window needs 129 (data.context is 128)");
     write_atomically(file, letters(2000));
-    CHECK(refused(file) == file + ": has 100 tokens for validation, one window needs 129 (data.context is 128)");
+    CHECK(refused(file) ==
+          file + ": 100 of its 2,000 tokens are for validation, but one window needs 129 (data.context is 128)");
     write_atomically(file, " \t ");
-    CHECK(mentions(refused(file, {.level = "word"}), {file + ": has 0 tokens"}));
+    CHECK(mentions(refused(file, {.level = "word"}), {file + ": 0 of its 0 tokens"}));
     CHECK(mentions(refused(folder.path()), {folder / "train.txt: cannot be read"}));
     const auto bad = [&](const TextOptions& options) { return refused(file, options, ErrorCode::value); };
     CHECK(mentions(bad({.level = "char"}), {"the level is byte or word, not char"}));

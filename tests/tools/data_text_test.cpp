@@ -100,5 +100,5 @@ TEST_CASE("data show: a text by bytes and by words, as text and as JSON") {
                 {"--out: text is a text, of which there is no picture"});
   check_refused({"data", "show", "text"}, 2, {"text needs a path"});
   write_file(folder / "a.txt", "x");
-  check_refused(arguments, 1, {folder / "a.txt: has 0 tokens for train, one window needs 129"});
+  check_refused(arguments, 1, {folder / "a.txt: 0 of its 1 tokens are for train, but one window needs 129"});
 }

@@ -106,7 +106,6 @@ Trainer::Taken Trainer::take_step(const Batch& batch) {
   Pool& memory = pool(model_.parameters().device());
   memory.reset_peak();
   TrainingStep& step = step_for(batch.labels.shape()[0]);
-  step_state_.set(state_.step + 1, schedule_.rate(state_.step + 1));
   step.run(batch);
   const Taken taken{step.loss(), std::fabs(step_state_.get(state_gradient_norm)), step.correct(), step.predictions(),
                     batch.labels.shape()[0]};
@@ -145,6 +144,7 @@ Outcome Trainer::run(bool continue_anyway) {
     RZ_ASSERT(more);
     const TrainState before = state_;
     const bool logged = is_logged(state_.step + 1);
+    step_state_.set(state_.step + 1, schedule_.rate(state_.step + 1));  // the monitor sees the step's dropout
     if (logged && monitor_) monitor_->before(first_part(batch.inputs, recipe_.train.micro_batches));
     const Taken taken = take_step(batch);
     if (!continue_anyway) check_finite(taken, before);
