@@ -1,6 +1,10 @@
 #include "nn/attention.h"
 
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "autograd/ops.h"
 #include "core/error.h"
@@ -10,6 +14,8 @@
 namespace rz::nn {
 
 namespace {
+
+thread_local AttentionProbe* probe = nullptr;
 
 // Equal parts of the values by an initialiser each.
 Initializer side_by_side(std::vector<Initializer> parts) {
@@ -56,7 +62,10 @@ Variable MultiheadAttention::forward(const Variable& x, const AttentionCall& cal
   check_sequence("x", x);
   const std::int64_t tokens = x.shape()[1];
   const Variable qkv = linear(x, in_weight_, in_bias_.defined() ? in_bias_.variable() : Variable());
-  return project_out(self_attention(qkv, attention_options(call), masks(call, x.shape()[0], tokens, tokens)));
+  const AttentionOptions options = attention_options(call);
+  const AttentionMasks hidden = masks(call, x.shape()[0], tokens, tokens);
+  if (probe) probe->report_({qkv.value(), options, hidden});
+  return project_out(self_attention(qkv, options, hidden));
 }
 
 Variable MultiheadAttention::forward(const Variable& x, const Variable& memory, const AttentionCall& call) const {
@@ -104,6 +113,54 @@ AttentionMasks MultiheadAttention::masks(const AttentionCall& call, std::int64_t
 void MultiheadAttention::check_sequence(const char* what, const Variable& x) const {
   RZ_CHECK(shape, x.shape().rank() == 3 && x.shape()[2] == d_model_,
            "attention: {} {} of {} must be [batch, tokens, {}]", what, x.shape(), name_, d_model_);
+}
+
+AttentionProbe::AttentionProbe(Report report) : report_(std::move(report)), outer_(probe) { probe = this; }
+AttentionProbe::~AttentionProbe() { probe = outer_; }
+
+namespace {
+
+// e^(x - largest) / sum in place; 0 throughout where all are -inf.
+void softmax_row(std::span<double> x) {
+  const double largest = *std::ranges::max_element(x);
+  double sum = 0;
+  for (double& v : x) sum += v = std::isinf(largest) ? 0 : std::exp(v - largest);
+  for (double& v : x) v = sum > 0 ? v / sum : 0;
+}
+
+// Numbers on the host by index; without a tensor they are 0.
+class OnHost {
+ public:
+  explicit OnHost(const Tensor& x) : values_(x.defined() ? x.to_vector() : std::vector<double>()) {}
+  double operator[](std::int64_t i) const { return values_.empty() ? 0 : values_[static_cast<std::size_t>(i)]; }
+
+ private:
+  std::vector<double> values_;
+};
+
+}  // namespace
+
+Tensor attention_weights(const SelfAttentionValues& values) {
+  const std::int64_t batch = values.qkv.shape()[0], tokens = values.qkv.shape()[1], row = values.qkv.shape()[2],
+                     heads = values.options.heads, head = row / 3 / heads;
+  const double scale = values.options.scale == 0 ? 1 / std::sqrt(static_cast<double>(head)) : values.options.scale;
+  const OnHost qkv(values.qkv), mask(values.masks.mask), key_mask(values.masks.key_mask);
+  std::vector<double> weights(static_cast<std::size_t>(batch * heads * tokens * tokens));
+  for (std::int64_t at = 0; at < batch * heads * tokens; ++at) {  // a query of a head
+    const std::int64_t i = at % tokens, b = at / tokens / heads, first = at / tokens % heads * head;
+    const std::span<double> scores =
+        std::span(weights).subspan(static_cast<std::size_t>(at * tokens), static_cast<std::size_t>(tokens));
+    for (std::int64_t j = 0; j < tokens; ++j) {
+      double sum = 0;
+      for (std::int64_t c = first; c < first + head; ++c)
+        sum += qkv[(b * tokens + i) * row + c] * qkv[(b * tokens + j) * row + row / 3 + c];
+      const bool seen = !values.options.causal || j <= i;
+      scores[static_cast<std::size_t>(j)] =
+          seen ? scale * sum + mask[i * tokens + j] + key_mask[b * tokens + j] : -INFINITY;
+    }
+    softmax_row(scores);
+  }
+  return Tensor::of({batch, heads, tokens, tokens}, weights);
 }
 
 Variable MultiheadAttention::project_out(const Variable& y) const {

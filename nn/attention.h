@@ -3,6 +3,8 @@
 // keys and values in this order, NAME.out_proj.weight [d, d], NAME.out_proj.bias [d].
 #pragma once
 
+#include <functional>
+
 #include "core/ops.h"
 #include "nn/module.h"
 
@@ -32,6 +34,30 @@ struct AttentionCall {
 struct KeyValueCache {
   Tensor rows;
   std::int64_t tokens = 0;
+};
+
+// What self-attention is made of.
+struct SelfAttentionValues {
+  const Tensor& qkv;  // [batch, tokens, 3 d]
+  const AttentionOptions& options;
+  const AttentionMasks& masks;
+};
+// softmax(scale q k^T + masks), f64 on the host, [batch, heads, tokens, tokens]; 0 for a query that sees no key.
+Tensor attention_weights(const SelfAttentionValues& values);
+
+// While it lives on this thread, every self-attention reports.
+class AttentionProbe {
+ public:
+  using Report = std::function<void(const SelfAttentionValues&)>;
+  explicit AttentionProbe(Report report);
+  ~AttentionProbe();
+  AttentionProbe(const AttentionProbe&) = delete;
+  AttentionProbe& operator=(const AttentionProbe&) = delete;
+
+ private:
+  friend class MultiheadAttention;
+  Report report_;
+  AttentionProbe* outer_;
 };
 
 class MultiheadAttention : public Module {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "nn/models/char_transformer.h"
 #include "nn/models/fully_connected.h"
 #include "support/close.h"
 #include "support/inputs.h"
@@ -119,4 +120,69 @@ TEST_CASE("propagation: means and standard errors over draws, or over the inputs
   CHECK(two.q.value == 3);
   CHECK(two.q.standard_error == 1);  // of 2 and 4
   CHECK_THROWS_AS(signal_statistics({}), Error);
+}
+
+namespace {
+
+// With query weights and biases of 0: every key that is seen gets the same weight.
+template <class Model, class Options>
+Model without_queries(const Options& options) {
+  Model model(options);
+  model.parameters().build(5, DType::f64);
+  model.set_training(false);
+  for (int layer = 0; layer < 2; ++layer) {
+    const std::string prefix = std::is_same_v<Model, nn::EncoderModel> ? "layers." : "transformer_encoder.layers.";
+    const Tensor weight = model.parameters().find(prefix + std::to_string(layer) + ".self_attn.in_proj_weight").value();
+    weight.rows(0, 8).copy_from(Tensor::zeros({8, 8}, DType::f64));
+  }
+  return model;
+}
+
+const nn::TransformerOptions two_layers{
+    .layers = 2, .d_model = 8, .heads = 2, .feed_forward = 12, .residual = {.form = nn::Form::post_norm}};
+
+}  // namespace
+
+TEST_CASE("propagation: equal attention has the entropy of the uniform distribution over what is seen") {
+  Random random(1, stream_named("propagation"));
+  auto all = without_queries<nn::EncoderModel>(nn::TransformerStackOptions{two_layers, 5});
+  const auto seen = measure_signal(all, normal_input({2, 5, 8}, "x"), random, 1);
+  CHECK(std::isnan(seen[0][1].attention_entropy));
+  for (const std::size_t l : {1, 2}) CHECK(seen[l][1].attention_entropy == doctest::Approx(std::log(5)).epsilon(1e-12));
+  nn::HeldInputs held;
+  held.key_mask = Tensor::of({2, 5}, std::vector<double>{0, 0, 0, 0, 0, -INFINITY, 0, -INFINITY, 0, 0});
+  all.hold(held);
+  const auto masked = measure_signal(all, normal_input({2, 5, 8}, "x"), random, 1);
+  CHECK(masked[2][0].attention_entropy == doctest::Approx(std::log(5)).epsilon(1e-12));
+  CHECK(masked[2][1].attention_entropy == doctest::Approx(std::log(3)).epsilon(1e-12));
+  auto causal = without_queries<nn::CharTransformer>(nn::CharTransformerOptions{two_layers, 11, 5});
+  const auto one =
+      measure_signal(causal, Tensor::of({1, 5}, std::vector<double>{1, 2, 3, 4, 5}, DType::i64), random, 1);
+  CHECK(one[1][0].attention_entropy == doctest::Approx(std::log(120) / 5).epsilon(1e-12));
+}
+
+TEST_CASE("propagation: the cosine of tokens, by pairs, and 1 where they are equal") {
+  Random random(1, stream_named("propagation"));
+  nn::EncoderModel model(nn::TransformerStackOptions{two_layers, 3});
+  model.parameters().build(5, DType::f64);
+  const std::vector<double> x = normal_input({3, 8}, "tokens").to_vector();
+  std::vector<double> both = x;  // the first input; the second has three times one token
+  for (int k = 0; k < 24; ++k) both.push_back(x[static_cast<std::size_t>(k % 8)]);
+  const auto signals = measure_signal(model, Tensor::of({2, 3, 8}, both), random, 1);
+  double sum = 0;
+  for (const auto& [a, b] : {std::pair{0, 1}, {0, 2}, {1, 2}}) {
+    double products = 0, of_a = 0, of_b = 0;
+    for (int k = 0; k < 8; ++k) {
+      const double u = x[static_cast<std::size_t>(8 * a + k)], v = x[static_cast<std::size_t>(8 * b + k)];
+      products += u * v;
+      of_a += u * u;
+      of_b += v * v;
+    }
+    sum += products / std::sqrt(of_a * of_b) / 3;
+  }
+  CHECK(signals[0][0].token_cosine == doctest::Approx(sum).epsilon(1e-12));
+  for (const auto& layer : signals) CHECK(layer[1].token_cosine == doctest::Approx(1).epsilon(1e-12));
+  const auto fc = measure_signal(*network({.depth = 2, .width = 16}), normal_input({3, 8}, "x"), random);
+  CHECK(std::isnan(fc[1][0].token_cosine));
+  CHECK(std::isnan(fc[1][0].attention_entropy));
 }

@@ -129,6 +129,40 @@ TEST_SUITE("nn/attention") {
     CHECK_FALSE(close(first, dropped(), 1e-3).holds);
   }
 
+  TEST_CASE("attention: a probe sees the weights: times the values they are the output, which does not change") {
+    Layer layer({.d_model = 6, .heads = 2});
+    layer.store.build(1, DType::f64);
+    const Tensor identity = Tensor::identity(6, DType::f64);  // so that the output is that of the heads
+    layer.store.find("attention.out_proj.weight").value().copy_from(identity);
+    const Tensor x = normal_input({2, 4, 6}, "attention probe");
+    nn::AttentionCall call{.causal = true};
+    call.mask = Tensor::of({4, 4}, std::vector<double>{0, 0, 0, 0, 1, 2, 0, 0, -1, 0, 3, 0, 0, 0.5, 0, 0});
+    call.key_mask = Tensor::of({2, 4}, std::vector<double>{0, 0, 0, 0, -INFINITY, 0, 0, -INFINITY});
+    const Tensor alone = layer.attention.forward(Variable(x), call).value();
+    Tensor weights, qkv;
+    {
+      const nn::AttentionProbe probe([&](const nn::SelfAttentionValues& values) {
+        weights = nn::attention_weights(values);
+        qkv = values.qkv.clone();
+      });
+      CHECK(identical(layer.attention.forward(Variable(x), call).value(), alone));
+    }
+    REQUIRE(weights.shape() == Shape{2, 2, 4, 4});
+    std::vector<double> expected(2 * 4 * 6, 0);
+    for (std::int64_t b = 0; b < 2; ++b)
+      for (std::int64_t i = 0; i < 4; ++i)
+        for (std::int64_t c = 0; c < 6; ++c)
+          for (std::int64_t j = 0; j < 4; ++j)
+            expected[static_cast<std::size_t>((b * 4 + i) * 6 + c)] +=
+                weights.data<double>()[((b * 2 + c / 3) * 4 + i) * 4 + j] *
+                qkv.data<double>()[(b * 4 + j) * 18 + 12 + c];
+    CHECK(close(alone, Tensor::of({2, 4, 6}, expected), 1e-13));
+    for (std::int64_t j = 0; j < 4; ++j) CHECK(weights.data<double>()[2 * 4 * 4 + j] == 0);  // sees no key
+    weights = Tensor();
+    layer.attention.forward(Variable(x), call);
+    CHECK(!weights.defined());
+  }
+
   TEST_CASE("attention: mistakes are named") {
     CHECK(mentions(message_of(ErrorCode::value, [] { Layer({.d_model = 6, .heads = 4}); }), {"4 heads", "6"}));
     CHECK(mentions(message_of(ErrorCode::value, [] { Layer({.d_model = 6, .heads = 2, .dropout = 1}); }),

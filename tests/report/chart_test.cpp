@@ -205,6 +205,31 @@ TEST_CASE("chart: every kind is drawn as PNG of twice the size") {
   CHECK(size_of_png(png(map)) == std::pair{2000, 1000});
 }
 
+TEST_CASE("chart: a heat map has a cell per number, labels and a scale of numbers, also of logarithms") {
+  HeatMap map{.title = "Gates",
+              .x_label = "step",
+              .y_label = "layer",
+              .scale_label = "|a|",
+              .columns = 3,
+              .rows = 2,
+              .values = {0, 0.25, 0.5, nan, 1, inf},
+              .x_first = 1,
+              .x_last = 21};
+  const std::string picture = svg(map);
+  CHECK(well_formed(picture));
+  for (const std::string text : {">Gates<", ">step<", ">layer<", ">|a|<"}) CHECK(holds(picture, text));
+  CHECK(size_of_png(png(map)) == std::pair{1600, 1000});
+  map.square = map.downwards = map.log10 = true;
+  map.values = {-3, -2, -1, 0, -inf, nan};
+  const std::string logarithms = svg(map);
+  CHECK(well_formed(logarithms));
+  for (const std::string text : {">0.001<", ">0.01<", ">0.1<", ">1<"}) CHECK(holds(logarithms, text));
+  map.values.assign(6, -inf);
+  CHECK(well_formed(svg(map)));
+  map.columns = 2;
+  CHECK(mentions(message_of(ErrorCode::value, [&] { svg(map); }), {"6 values", "2 x 2"}));
+}
+
 TEST_CASE("chart: errors make dots with bars, which share the colour of their theory") {
   LineChart chart{"t", "depth", "q", false, {}};
   chart.series.push_back({"measured", {1, 2, 4, 8}, {1, 2, 3, 4}, {0.1, 0.1, nan, 0}, 1});

@@ -268,6 +268,21 @@ TEST_CASE("watch: the checkpoints of a run as a series; runs without them say ho
   check_refused({"watch"}, 2, {"watch", "no run"});
 }
 
+TEST_CASE("watch: the gates of every logged step as a map, without checkpoints") {
+  const TemporaryFolder runs;
+  const std::string run = runs / "run", deep = runs / "deep", svg = runs / "gates.svg";
+  REQUIRE(run_command(small_training(run, {"--set", "train.steps=8"})).exit_code == 0);
+  const CommandResult drawn = run_command({"watch", run, "--gates", svg});
+  CHECK(drawn.exit_code == 0);
+  CHECK(mentions(drawn.out, {"3 residual weights", "mean |a|", "largest |a|", "8 ", "written: ", svg}));
+  CHECK(mentions(contents(svg), {"run: |a|", ">step<"}));
+  CHECK(run_command({"watch", run, "--gates", runs / "gates.png"}).exit_code == 0);
+  check_refused({"watch", run, "--gates", "g.txt"}, 2, {"--gates", "g.txt", ".svg"});
+  check_refused({"watch", run, "--gates", svg, "--json"}, 2, {"--gates", "alone"});
+  REQUIRE(run_command(small_training(deep, {"--set", "model.form=deep", "--set", "train.steps=4"})).exit_code == 0);
+  check_refused({"watch", deep, "--gates", svg}, 1, {"metrics.jsonl", "0 logged steps", "gates"});
+}
+
 TEST_CASE("spectrum: bad input is refused in one line") {
   const SmallRecipe recipe("deep");
   const Arguments base = Arguments{"spectrum"} + recipe.arguments();

@@ -155,6 +155,47 @@ TEST_CASE("transformer: product form and explicit Jacobian agree; gates at 0 giv
     for (const json& sigma : sample["singular_values"]) CHECK(sigma == 1);
 }
 
+TEST_CASE("transformer: blocks of the Jacobian by tokens") {
+  const SmallEncoder language("family = \"char_transformer\"\nform = \"rezero\"\ncontext = 6\noutputs = 11\n");
+  const std::string csv = language.folder / "b.csv", npz = language.folder / "b.npz";
+  const Arguments jacobian{"jacobian", "--recipe", language.recipe, "--tokens", "4", "--inputs", "gaussian"};
+  const auto norms = [&](const Arguments& more) {
+    const CommandResult result = run_command(jacobian + more + Arguments{"--blocks", npz});
+    REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+    CHECK(result.out.ends_with("written: " + npz + "\n"));
+    return load_npz(npz)[0].tensor;
+  };
+  CHECK(close(norms({}), Tensor::identity(4), 0));  // gates at 0
+  for (const std::string of : {"stack", "network"}) {
+    const Tensor causal = norms({"--set", "model.gate=0.5", "--of", of});
+    for (std::int64_t i = 0; i < 4; ++i)
+      for (std::int64_t j = 0; j < 4; ++j) CHECK((causal.data<double>()[4 * i + j] > 0) == (j <= i));
+  }
+  CHECK(run_command(jacobian + Arguments{"--blocks", csv}).exit_code == 0);
+  CHECK(contents(csv).starts_with("output_token,input_token,norm\n0,0,1\n0,1,0\n"));
+  const std::string svg = language.folder / "b.svg";
+  CHECK(run_command(jacobian + Arguments{"--blocks", svg}).exit_code == 0);
+  CHECK(mentions(contents(svg), {"by tokens", "input token"}));
+  check_refused(jacobian + Arguments{"--blocks", "b.txt"}, 2, {"--blocks", "b.txt", ".png"});
+  check_refused({"jacobian", "--recipe", quickstart_recipe, "--blocks", csv}, 2, {"--blocks", "no tokens"});
+}
+
+TEST_CASE("transformer: propagate tells of tokens and attention, with memory held fixed") {
+  const SmallEncoder decoder("family = \"decoder\"\nform = \"post_norm\"\n");
+  const json signals = json_of({"propagate", "--recipe", decoder.recipe, "--tokens", "3", "--json"});
+  REQUIRE(signals["layers"].size() == 3);
+  CHECK(signals["layers"][0]["attention_entropy"].is_null());
+  CHECK(signals["layers"][0]["token_cosine"].is_number());
+  const double entropy = signals["layers"][1]["attention_entropy"];
+  CHECK(entropy > 0);
+  CHECK(entropy <= std::log(3.0) + 1e-12);
+  const CommandResult text = run_command({"propagate", "--recipe", decoder.recipe, "--tokens", "3"});
+  CHECK(mentions(text.out, {"token cosine", "entropy", "no theory"}));
+  const CommandResult fc =
+      run_command({"propagate", "--recipe", quickstart_recipe, "--inputs", "gaussian", "--samples", "2", "--json"});
+  CHECK(fc.out.find("token_cosine") == std::string::npos);
+}
+
 TEST_CASE("transformer: arrays that do not fit are named in one line") {
   const SmallEncoder small;
   const Arguments eval{"eval", "--recipe", small.recipe, "--output", small.folder / "y.npy", "--input"};

@@ -83,6 +83,7 @@ std::vector<SampleSpectrum> exact_spectra(const Part& part, const Tensor& inputs
       const JacobianOptions how{.memory = options.memory, .concurrent = true};
       matrices.push_back(jacobian(part, input_at(inputs, i), how).to(Device::cpu()));
       check_finite(matrices.back(), "jacobian", fmt::format("the Jacobian of sample {}", i));
+      if (options.look) options.look(matrices.back());
     }
     for (SampleSpectrum& spectrum : spectra(matrices)) all.push_back(std::move(spectrum));
     options.progress(static_cast<double>(all.size()) / static_cast<double>(samples));

@@ -15,6 +15,7 @@ struct MeasureOptions {
   std::int64_t memory = std::int64_t{1} << 30;  // bytes: for directions at a time, and for the product's matrices
   // Called on one thread at a time with the share of the work that is done, from 0 to 1.
   std::function<void(double)> progress = [](double) {};
+  std::function<void(const Tensor&)> look{};  // of exact_spectra: each sample's Jacobian, on the CPU, in order
 };
 
 // inputs [samples, ...input_shape]. As many samples side by side as there are threads.

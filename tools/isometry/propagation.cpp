@@ -9,6 +9,7 @@
 #include "autograd/transforms.h"
 #include "core/error.h"
 #include "core/ops.h"
+#include "nn/attention.h"
 #include "nn/residual.h"
 #include "tools/isometry/part.h"
 #include "tools/isometry/trace.h"
@@ -49,6 +50,39 @@ void measure_state(const Tensor& x, std::size_t layer, Signals& signals) {
   }
 }
 
+// Of rows of one length: the mean over pairs, from the length of the sum of directions.
+double mean_cosine(std::span<const double> rows, std::size_t count) {
+  const std::size_t units = rows.size() / count;
+  std::vector<double> sum(units, 0);
+  for (std::size_t r = 0; r < count; ++r) {
+    const std::span row = rows.subspan(r * units, units);
+    const double length = std::sqrt(dot(row, row));
+    for (std::size_t k = 0; k < units; ++k) sum[k] += row[k] / length;
+  }
+  const auto n = static_cast<double>(count);
+  return count > 1 ? (dot(sum, sum) - n) / (n * (n - 1)) : nan;
+}
+
+void measure_tokens(const Tensor& x, std::vector<LayerSignal>& signal) {
+  const bool tokens = x.shape().rank() == 3;
+  const Rows inputs(x, x.shape().elements() / x.shape()[0]);
+  for (std::size_t i = 0; i < signal.size(); ++i)
+    signal[i].token_cosine = tokens ? mean_cosine(inputs[i], static_cast<std::size_t>(x.shape()[1])) : nan;
+}
+
+// Means over heads and queries, of each input.
+std::vector<double> entropies(const Tensor& weights) {
+  const Rows rows(weights, weights.shape().elements() / weights.shape()[0]);
+  const auto queries = static_cast<double>(weights.shape()[1] * weights.shape()[2]);
+  std::vector<double> means;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    double sum = 0;
+    for (const double p : rows[i]) sum -= p > 0 ? p * std::log(p) : 0;
+    means.push_back(sum / queries);
+  }
+  return means;
+}
+
 // tangents [probes, inputs, units]
 void measure_tangents(const Tensor& tangents, std::int64_t units_of_first, std::vector<LayerSignal>& signal) {
   const Rows rows(tangents, tangents.shape().elements() / (tangents.shape()[0] * tangents.shape()[1]));
@@ -79,14 +113,21 @@ Tensor directions(std::int64_t rows, std::int64_t units, Random& random) {
 std::vector<Tensor> measure_forward(const nn::Stages& chain, const Tensor& first, Tensor tangents, Signals& signals) {
   const std::int64_t units = first.elements() / first.shape()[0];
   double ratio = nan;
+  std::vector<double> entropy(signals[0].size(), nan);
+  const nn::AttentionProbe attention(
+      [&](const nn::SelfAttentionValues& values) { entropy = entropies(nn::attention_weights(values)); });
   const nn::ResidualProbe probe([&](const nn::ConnectionValues& c) {
     ratio = std::sqrt(ops::sum_of_squares(c.branch).item() / ops::sum_of_squares(c.x).item());
   });
   std::vector<Tensor> states{first};
   for (std::size_t l = 0;; ++l) {
     measure_state(states[l], l, signals);
+    measure_tokens(states[l], signals[l]);
     measure_tangents(tangents, units, signals[l]);
-    for (LayerSignal& s : signals[l]) s.branch_ratio = ratio;
+    for (std::size_t i = 0; i < entropy.size(); ++i) {
+      signals[l][i].branch_ratio = ratio;
+      signals[l][i].attention_entropy = entropy[i];
+    }
     if (l == chain.stages.size()) return states;
     ratio = nan;
     ValueAndTangent next = jvp(chain.stages[l], states[l], tangents);
@@ -145,7 +186,8 @@ std::vector<LayerStatistics> signal_statistics(const std::vector<Signals>& signa
   std::vector<LayerStatistics> layers;
   for (std::size_t l = 0; l < signals[0].size(); ++l)
     layers.push_back({over(l, &LayerSignal::q), over(l, &LayerSignal::c), root_of_square(l),
-                      over(l, &LayerSignal::apjn), over(l, &LayerSignal::branch_ratio)});
+                      over(l, &LayerSignal::apjn), over(l, &LayerSignal::token_cosine),
+                      over(l, &LayerSignal::attention_entropy), over(l, &LayerSignal::branch_ratio)});
   return layers;
 }
 

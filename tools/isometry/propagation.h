@@ -17,7 +17,11 @@ struct LayerSignal {
   double c = 0;              // cosine of x_l with that at the other inputs, their mean; NaN for a single input
   double gradient_norm = 0;  // |dC / dx_l| for C = u x_L, u a random direction of length 1; averaged as mean square
   double apjn = 0;           // ||d x_l / d x_0||_F^2 / units of x_0
-  double branch_ratio = 0;   // |F(x_(l-1))| / |x_(l-1)| over all inputs; NaN for l = 0 and where there is no branch
+  // Of Transformers, else NaN. Mean cosine of two tokens of the input: 1 where the rank has collapsed (Dong et al.,
+  // 2103.03404); mean over heads and queries of the entropy of the weights of the layer's self-attention, in nats (NaN
+  // for l = 0).
+  double token_cosine = 0, attention_entropy = 0;
+  double branch_ratio = 0;  // |F(x_(l-1))| / |x_(l-1)| over all inputs; NaN for l = 0 and where there is no branch
 };
 
 void check_signal(const nn::Model& model);  // Throws: value (the stack is no chain)
@@ -27,7 +31,7 @@ std::vector<std::vector<LayerSignal>> measure_signal(const nn::Model& model, con
                                                      std::int64_t probes = 16);
 
 struct LayerStatistics {
-  Estimate q, c, gradient_norm, apjn, branch_ratio;
+  Estimate q, c, gradient_norm, apjn, token_cosine, attention_entropy, branch_ratio;
 };
 // Over draws of weights and inputs, signals [draws][L + 1][inputs]: the mean of all; standard errors over the draws'
 // means, or for a single draw over its inputs (they then say nothing of other weights).

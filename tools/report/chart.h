@@ -81,6 +81,18 @@ struct ContourMap {
   std::vector<Mark> marks = {};                         // a point, its label beside it
 };
 
+// A table of numbers as colours, one cell each, from white (0, or the smallest logarithm) to blue; 800 x 500, or square
+// cells. Values that are not finite are hatched.
+struct HeatMap {
+  std::string title, x_label, y_label, scale_label;  // of the colours, with the unit
+  std::size_t columns = 0, rows = 0;
+  std::vector<double> values;                               // [rows, columns]
+  double x_first = 0, x_last = 1, y_first = 0, y_last = 1;  // centres of the first and last column and row
+  bool log10 = false;                                       // values are logarithms
+  bool downwards = false;                                   // the first row is at the top, as in a matrix
+  bool square = false;                                      // the map is as high as wide
+};
+
 std::string svg(const LineChart& chart);
 std::string png(const LineChart& chart);
 std::string svg(const ChartGrid& grid);
@@ -89,5 +101,7 @@ std::string svg(const Histogram& histogram);
 std::string png(const Histogram& histogram);
 std::string svg(const ContourMap& map);
 std::string png(const ContourMap& map);
+std::string svg(const HeatMap& map);
+std::string png(const HeatMap& map);
 
 }  // namespace rz::report

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "tools/report/chart.h"
+#include "tools/report/colour_bar.h"
 #include "tools/report/contour_labels.h"
 #include "tools/report/curves.h"
 #include "tools/report/gnuplot.h"
@@ -157,7 +158,7 @@ std::string colours_of(const ContourMap::Field& field) {
   const char* const palette =
       field.middle ? "-1 '#2166AC', -0.4 '#67A9CF', -0.1 '#D1E5F0', 0 '#FFFFFF', 0.1 '#FDDBC7', 0.4 '#EF8A62', 1 "
                      "'#B2182B'"
-                   : "0 '#FFFFFF', 0.25 '#D9E8F5', 0.5 '#9CC3E0', 0.75 '#4F8FC0', 1 '#1F4E79'";
+                   : rising_colours;
   return fmt::format("set palette defined ({})\nset cbrange [{}:{}]\nset cbtics {}\n", palette, range.low, range.high,
                      ticks_of(field, range));
 }
@@ -174,21 +175,14 @@ std::string panel(const ContourMap& map, std::size_t index, double from, double 
   const ContourMap::Field& field = map.fields[index];
   const double map_left = from + margin_left;
   const double map_right = from + size.width / static_cast<double>(map.fields.size()) - margin_right;
-  std::string script = margins({map_left, map_right, top, height - margin_bottom}, size);
+  const Box box{map_left, map_right, top, height - margin_bottom};
+  std::string script = margins(box, size) + hatched_ground;
   script += fmt::format(
       "set label {} at {} left noenhanced textcolor rgb '#303030'\nset xlabel {} noenhanced\nset ylabel {} "
-      "noenhanced "
-      "offset 1,0\n"
-      "set object 1 rectangle from graph 0, graph 0 to graph 1, graph 1 behind fc rgb '#808080' fs pattern 4 "
-      "noborder\n",
+      "noenhanced offset 1,0\n",
       quoted(field.label, 60), at_pixel(map_left, top - 20, size), quoted(map.x_label, 40), quoted(map.y_label, 40));
-  script += colours_of(field) + labels_of(map, field, {map_right - map_left, height - margin_bottom - top});
-  script +=
-      fmt::format("set colorbox user origin {} size {}, {}\n", at_pixel(map_right + 10, height - margin_bottom, size),
-                  18 / size.width, (height - margin_bottom - top) / size.height);
-  script +=
-      fmt::format("set label {} at {} center rotate by 90 noenhanced textcolor rgb '#303030'\n",
-                  quoted(field.scale_label, 40), at_pixel(map_right + 86, (top + height - margin_bottom) / 2, size));
+  script += colours_of(field) + labels_of(map, field, {map_right - map_left, box.bottom - top});
+  script += colour_bar(box, field.scale_label, size);
   script += fmt::format(
       "plot $grid{} using 1:2:3 with image notitle, $lines{} using 1:2 with lines lw 0.7 lc rgb '#404040' notitle",
       index, index);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "core/parallel.h"
 #include "data/file.h"
@@ -20,6 +21,7 @@
 #include "tools/rezero/source.h"
 #include "tools/rezero/spectrum_text.h"
 #include "tools/rezero/terminal.h"
+#include "tools/rezero/token_blocks.h"
 
 namespace rz::tool {
 namespace {
@@ -29,13 +31,23 @@ namespace fs = std::filesystem;
 struct JacobianOptions {
   SourceOptions source;
   InputOptions inputs;
-  std::string of = "stack", precision = "f64", memory = "1GiB", out, svg;
+  std::string of = "stack", precision = "f64", memory = "1GiB", out, svg, blocks;
   int threads = 0;
   bool json = false;
 };
 
-isometry::Result analyze(const JacobianOptions& options, const Source& source, const Inputs& inputs, DType precision,
-                         std::int64_t memory) {
+struct Analysis {
+  isometry::Result result;
+  std::optional<isometry::BlockNorms> blocks;  // with --blocks
+};
+
+Analysis analyze(const JacobianOptions& options, const Source& source, const Inputs& inputs, DType precision,
+                 std::int64_t memory) {
+  std::optional<isometry::BlockNorms> blocks;
+  const auto add_blocks = [&](const Tensor& jacobian) {
+    if (!blocks) blocks.emplace(jacobian.shape()[1] / source.recipe.model.d_model);
+    blocks->add(jacobian);
+  };
   const isometry::Part part =
       options.of == "stack" ? isometry::stack_part(*source.model) : isometry::network_part(*source.model);
   Progress progress("jacobian", inputs.values.shape()[0]);
@@ -43,6 +55,7 @@ isometry::Result analyze(const JacobianOptions& options, const Source& source, c
   isometry::Extents extents;
   for_each_held(*source.model, inputs, [&](const Tensor& x, std::int64_t first) {
     isometry::MeasureOptions how{.memory = memory};
+    if (!options.blocks.empty()) how.look = add_blocks;
     how.progress = [&](double share) {
       if (is_terminal(Stream::error))
         progress.update(first + std::llround(share * static_cast<double>(x.shape()[0])), "");
@@ -53,7 +66,7 @@ isometry::Result analyze(const JacobianOptions& options, const Source& source, c
   });
   progress.finish();
   const auto [rows, cols] = extents;
-  return isometry::result_of(std::move(spectra), rows, cols, options.of, precision);
+  return {isometry::result_of(std::move(spectra), rows, cols, options.of, precision), std::move(blocks)};
 }
 
 void check_options(const JacobianOptions& options) {
@@ -68,7 +81,8 @@ void check_options(const JacobianOptions& options) {
   if (!options.out.empty() && named && kind != ".npz" && kind != ".csv" && kind != ".json")
     throw UsageError(fmt::format("--out: the name {} does not say what to write (it must end with .npz, .csv or .json)",
                                  printable(options.out)));
-  check_files(options.json, {options.out, options.svg});
+  check_blocks_file(options.blocks);
+  check_files(options.json, {options.out, options.svg, options.blocks});
 }
 
 void write_result(const JacobianOptions& options, const isometry::Result& result, const std::string& title) {
@@ -89,14 +103,17 @@ int run(const JacobianOptions& options) {
   const DType precision = precision_named(options.precision);
   check_options(options);
   const Source source = open_source(options.source, precision);
+  refuse(!options.blocks.empty() && source.recipe.model.is_fc(), "--blocks", "a fully connected network has no tokens");
   const Inputs inputs = open_inputs(options.inputs, source, precision);
-  const isometry::Result result = within_budget(options.memory, "--memory", [&](std::int64_t memory) {
+  const auto [result, blocks] = within_budget(options.memory, "--memory", [&](std::int64_t memory) {
     return analyze(options, source, inputs, precision, memory);
   });
+  if (blocks)
+    write_blocks(options.blocks, *blocks, fmt::format("{}: Jacobian of the {} by tokens", source.name, result.of));
   write_result(options, result, fmt::format("Jacobian of the {}: {}", result.of, source.name));
-  if (takes_standard_output({options.out, options.svg})) return exit_success;
+  if (takes_standard_output({options.out, options.svg, options.blocks})) return exit_success;
   print(options.json ? report::to_json(result) : spectrum_text(result, source.name, source.weights, inputs.text));
-  for (const std::string& path : {options.out, options.svg}) {
+  for (const std::string& path : {options.out, options.svg, options.blocks}) {
     if (!path.empty() && !options.json) print(fmt::format("written: {}\n", absolute(path)));
   }
   return exit_success;
@@ -127,6 +144,11 @@ Command make_jacobian(CLI::App& app) {
       ->type_name("SIZE");
   add_file(*command, "--out", options->out, "Singular values as .npz, .csv or .json");
   add_file(*command, "--svg", options->svg, "Histogram of log10 of the singular values");
+  command
+      ->add_option("--blocks", options->blocks,
+                   "Of a Transformer: how far each token's output depends on each token's input,\n"
+                   "||J_ij||_F / sqrt(d), root mean square over the samples; by its name .csv, .npz, .svg or .png")
+      ->type_name("FILE");
   add_json(*command, options->json);
   add_threads(*command, options->threads);
   return {command, [options] { return run(*options); }};

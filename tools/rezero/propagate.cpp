@@ -21,6 +21,7 @@
 #include "tools/rezero/progress.h"
 #include "tools/rezero/source.h"
 #include "tools/rezero/terminal.h"
+#include "tools/rezero/transformer_inputs.h"
 
 namespace rz::tool {
 namespace {
@@ -82,6 +83,7 @@ Propagation measure(const PropagateOptions& options) {
   p.seeds = options.seeds.value_or(draws(options) ? 10 : 1);
   std::vector<std::vector<std::vector<isometry::LayerSignal>>> signals;
   Tensor inputs;
+  nn::HeldInputs held;
   std::unique_ptr<nn::Model> first;
   Progress progress("propagate", p.seeds);
   for_each_draw(options.source, p.seeds, DType::f64, [&](std::int64_t k, Source& source) {
@@ -89,11 +91,13 @@ Propagation measure(const PropagateOptions& options) {
       checked_usage("propagate", [&] { isometry::check_signal(*source.model); });
       const Inputs opened = open_inputs(options.inputs, source, DType::f64);
       inputs = opened.values;
+      held = opened.held;
       p.samples = inputs.shape()[0];
       p.name = source.name;
       p.weights = weights_text(source, p.seeds);
       p.inputs = opened.text;
     }
+    hold(*source.model, held);
     Random random(static_cast<std::uint64_t>(source.recipe.train.seed), stream_named("propagate"));
     signals.push_back(isometry::measure_signal(*source.model, inputs.to(source.model->parameters().device()), random));
     if (k == 0) first = std::move(source.model);
@@ -109,6 +113,7 @@ Propagation measure(const PropagateOptions& options) {
 struct Column {
   const char* name;
   double (*value)(const LayerStatistics&, const Line&);
+  bool of_tokens = false;  // of Transformers alone
 };
 constexpr Column columns[] = {
     {"q", [](const LayerStatistics& s, const Line&) { return s.q.value; }},
@@ -123,14 +128,28 @@ constexpr Column columns[] = {
     {"apjn", [](const LayerStatistics& s, const Line&) { return s.apjn.value; }},
     {"apjn_se", [](const LayerStatistics& s, const Line&) { return s.apjn.standard_error; }},
     {"apjn_theory", [](const LayerStatistics&, const Line& t) { return t.apjn; }},
+    {"token_cosine", [](const LayerStatistics& s, const Line&) { return s.token_cosine.value; }, true},
+    {"token_cosine_se", [](const LayerStatistics& s, const Line&) { return s.token_cosine.standard_error; }, true},
+    {"attention_entropy", [](const LayerStatistics& s, const Line&) { return s.attention_entropy.value; }, true},
+    {"attention_entropy_se", [](const LayerStatistics& s, const Line&) { return s.attention_entropy.standard_error; },
+     true},
     {"branch_ratio", [](const LayerStatistics& s, const Line&) { return s.branch_ratio.value; }},
 };
+
+bool has_tokens(const Propagation& p) { return !std::isnan(p.layers.back().attention_entropy.value); }
+
+std::vector<Column> columns_of(const Propagation& p) {
+  std::vector<Column> used;
+  for (const Column& column : columns)
+    if (!column.of_tokens || has_tokens(p)) used.push_back(column);
+  return used;
+}
 
 std::string json_of(const Propagation& p) {
   Json layers = Json::array();
   for (std::size_t l = 0; l < p.layers.size(); ++l) {
     Json layer{{"layer", l}};
-    for (const Column& column : columns) layer[column.name] = column.value(p.layers[l], p.theory[l]);
+    for (const Column& column : columns_of(p)) layer[column.name] = column.value(p.layers[l], p.theory[l]);
     layers.push_back(std::move(layer));
   }
   Json json{{"schema", 1}, {"layers", std::move(layers)}};
@@ -140,11 +159,11 @@ std::string json_of(const Propagation& p) {
 
 std::string csv_of(const Propagation& p) {
   std::vector<std::string> names{"layer"};
-  for (const Column& column : columns) names.emplace_back(column.name);
+  for (const Column& column : columns_of(p)) names.emplace_back(column.name);
   Csv csv(names);
   for (std::size_t l = 0; l < p.layers.size(); ++l) {
     std::vector<double> row{static_cast<double>(l)};
-    for (const Column& column : columns) row.push_back(column.value(p.layers[l], p.theory[l]));
+    for (const Column& column : columns_of(p)) row.push_back(column.value(p.layers[l], p.theory[l]));
     csv.row(row);
   }
   return csv.text();
@@ -152,7 +171,7 @@ std::string csv_of(const Propagation& p) {
 
 std::vector<NamedTensor> arrays_of(const Propagation& p) {
   std::vector<NamedTensor> arrays;
-  for (const Column& column : columns) {
+  for (const Column& column : columns_of(p)) {
     std::vector<double> values;
     for (std::size_t l = 0; l < p.layers.size(); ++l) values.push_back(column.value(p.layers[l], p.theory[l]));
     arrays.push_back({column.name, Tensor::of({std::ssize(values)}, values)});
@@ -163,22 +182,51 @@ std::vector<NamedTensor> arrays_of(const Propagation& p) {
 std::string cell(double value) { return number_text(value, 4); }
 std::string cell(const isometry::Estimate& e) { return number_text(e.value, e.standard_error, 4); }
 
-std::string text_of(const Propagation& p) {
-  std::vector<std::vector<std::string>> rows{
-      {"layer", "q", "theory", "c", "theory", "gradient norm", "theory", "APJN", "theory", "|F|/|x|"}};
-  for (const std::size_t l : evenly_spaced(p.layers.size(), 17)) {
-    const LayerStatistics& s = p.layers[l];
-    const Line& t = p.theory[l];
-    rows.push_back({std::to_string(l), cell(s.q), cell(t.q), cell(s.c), cell(t.c), cell(s.gradient_norm),
-                    cell(t.gradient_norm), cell(s.apjn), cell(t.apjn), cell(s.branch_ratio.value)});
+// A column of the table: what was measured, and theory's beside it where there is one.
+struct Shown {
+  const char* title;
+  isometry::Estimate LayerStatistics::* measured;
+  double Line::* theory = nullptr;
+};
+
+std::string table_of(const Propagation& p) {
+  std::vector<Shown> shown{{"q", &LayerStatistics::q, &Line::q},
+                           {"c", &LayerStatistics::c, &Line::c},
+                           {"gradient norm", &LayerStatistics::gradient_norm, &Line::gradient_norm},
+                           {"APJN", &LayerStatistics::apjn, &Line::apjn}};
+  if (has_tokens(p)) {
+    shown.push_back({"token cosine", &LayerStatistics::token_cosine});
+    shown.push_back({"entropy", &LayerStatistics::attention_entropy});
   }
+  std::vector<std::vector<std::string>> rows{{"layer"}};
+  for (const Shown& column : shown) {
+    rows[0].emplace_back(column.title);
+    if (p.theory_reason.empty() && column.theory) rows[0].emplace_back("theory");
+  }
+  rows[0].emplace_back("|F|/|x|");
+  for (const std::size_t l : evenly_spaced(p.layers.size(), 17)) {
+    std::vector<std::string>& row = rows.emplace_back(std::vector{std::to_string(l)});
+    for (const Shown& column : shown) {
+      row.push_back(cell(p.layers[l].*column.measured));
+      if (p.theory_reason.empty() && column.theory) row.push_back(cell(p.theory[l].*column.theory));
+    }
+    row.push_back(cell(p.layers[l].branch_ratio.value));
+  }
+  return table_text(rows, std::string(rows[0].size(), 'r'));
+}
+
+std::string text_of(const Propagation& p) {
   std::string text = fmt::format(
       "{}: signals by depth, hidden states from 0\n  weights  {}\n  inputs   {}\n\n"
       "q: |x|^2 / width; c: cosine between inputs; gradient norm: root mean square of |dC/dx_l| for random unit "
       "directions at the end;\n"
-      "APJN: ||d x_l / d x_0||_F^2 / width; +-: standard error over {}\n\n",
+      "APJN: ||d x_l / d x_0||_F^2 / width; +-: standard error over {}\n",
       p.name, p.weights, p.inputs, p.seeds > 1 ? "draws of the weights" : "inputs");
-  text += table_text(rows, "rrrrrrrrrr");
+  if (has_tokens(p))
+    text +=
+        "token cosine: between tokens of an input, 1 where they have become one; entropy: of attention's weights, in "
+        "nats\n";
+  text += "\n" + table_of(p);
   if (p.samples > 1 && std::ranges::any_of(p.layers, [](const auto& s) { return std::isnan(s.c.value); }))
     text += "\nno c (-) where the hidden state of an input is 0: it has no direction\n";
   return p.theory_reason.empty() ? text : text + fmt::format("\nno theory: {}\n", p.theory_reason);
@@ -194,17 +242,18 @@ report::LineChart chart_of(const Propagation& p, const char* title, bool log_y,
                       .colour = 0};
   report::Series line{.label = "mean field", .x = {}, .y = {}, .error = {}, .colour = 6};
   for (const std::size_t l : at_equal_steps(p.layers.size(), 41)) {
+    if (l == 0 && std::isnan((p.layers[l].*measured).value)) continue;  // attention belongs to layers
     dots.x.push_back(static_cast<double>(l));
     dots.y.push_back((p.layers[l].*measured).value);
     dots.error.push_back((p.layers[l].*measured).standard_error);
   }
-  for (std::size_t l = 0; l < p.theory.size(); ++l) {
+  for (std::size_t l = 0; theory && l < p.theory.size(); ++l) {
     line.x.push_back(static_cast<double>(l));
     line.y.push_back(p.theory[l].*theory);
   }
   report::LineChart chart{
       .title = title, .x_label = "hidden state l", .y_label = "", .log_y = log_y, .series = {std::move(dots)}};
-  if (p.theory_reason.empty()) chart.series.push_back(std::move(line));
+  if (theory && p.theory_reason.empty()) chart.series.push_back(std::move(line));
   return chart;
 }
 
@@ -219,6 +268,8 @@ report::ChartGrid charts_of(const Propagation& p) {
   add("q = |x_l|^2 / width", true, &LayerStatistics::q, &Line::q);
   add("c, cosine between inputs", false, &LayerStatistics::c, &Line::c);
   add("gradient norm |dC/dx_l|", true, &LayerStatistics::gradient_norm, &Line::gradient_norm);
+  add("token cosine, between tokens of an input", false, &LayerStatistics::token_cosine, nullptr);
+  add("attention entropy (nats)", false, &LayerStatistics::attention_entropy, nullptr);
   add("APJN ||d x_l / d x_0||_F^2 / width", true, &LayerStatistics::apjn, &Line::apjn);
   return grid;
 }

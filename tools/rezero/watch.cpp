@@ -4,13 +4,17 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "core/parallel.h"
 #include "core/random.h"
+#include "data/file.h"
+#include "data/text.h"
 #include "tools/isometry/propagation.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/gate_history.h"
 #include "tools/rezero/measured.h"
 #include "tools/rezero/terminal.h"
 
@@ -84,10 +88,33 @@ report::Histogram picture_of(const Watched& all) {
   return picture;
 }
 
-int watch(SpectrumOptions options) {
+struct WatchOptions {
+  SpectrumOptions spectrum;
+  std::string gates;  // a file
+};
+
+// From the run's metrics: nothing is measured.
+int draw_gates(const WatchOptions& options) {
+  const OutputOptions& o = options.spectrum.output;
+  if (o.json || !o.csv.empty() || !o.npz.empty() || !o.svg.empty() || !o.png.empty())
+    throw UsageError("--gates: is drawn alone (the other files are of singular values)");
+  const std::string kind = std::filesystem::path(options.gates).extension().string();
+  if (kind != ".svg" && kind != ".png")
+    throw UsageError(fmt::format("--gates: the name {} does not say what to draw (it must end with .svg or .png)",
+                                 printable(options.gates)));
+  check_target(options.gates);
+  const GateHistory history = load_gates(options.spectrum.source.run);
+  write_atomically(options.gates, kind == ".svg" ? report::svg(gate_map(history)) : report::png(gate_map(history)));
+  print(gate_text(history) + "written: " + absolute(options.gates) + "\n");
+  return exit_success;
+}
+
+int watch(const WatchOptions& given) {
+  SpectrumOptions options = given.spectrum;
   set_threads(options.output.threads);
   options.source.checkpoint = "all";
   if (options.source.run.empty()) throw UsageError("watch: no run was named (rezero watch RUN)");
+  if (!given.gates.empty()) return draw_gates(given);
   check_spectrum(options);
   check_outputs(options.output);
   Watched all;
@@ -104,7 +131,7 @@ int watch(SpectrumOptions options) {
 }  // namespace
 
 Command make_watch(CLI::App& app) {
-  const auto options = std::make_shared<SpectrumOptions>();
+  const auto options = std::make_shared<WatchOptions>();
   CLI::App* const command =
       app.add_subcommand("watch", "Spectrum, gates and gradient norms over the checkpoints of a run");
   command->footer(
@@ -112,10 +139,17 @@ Command make_watch(CLI::App& app) {
       "Example:\n"
       "  rezero train tools/recipes/quickstart.toml --set checkpoint.every=50 --set 'checkpoint.keep=\"all\"' --out "
       "runs/a\n"
-      "  rezero watch runs/a --png training.png");
-  command->add_option("run", options->source.run, "The folder of a run that `rezero train` made")->type_name("RUN");
-  add_inputs(*command, options->inputs);
-  add_outputs(*command, options->output, "Singular values", "A histogram of log10 sigma for each checkpoint");
+      "  rezero watch runs/a --png training.png\n"
+      "  rezero watch runs/a --gates gates.png");
+  command->add_option("run", options->spectrum.source.run, "The folder of a run that `rezero train` made")
+      ->type_name("RUN");
+  add_inputs(*command, options->spectrum.inputs);
+  command
+      ->add_option("--gates", options->gates,
+                   "Instead of spectra: a heat map of |a| by layer and logged step (train.log_every); needs no\n"
+                   "checkpoints")
+      ->type_name("FILE.svg|FILE.png");
+  add_outputs(*command, options->spectrum.output, "Singular values", "A histogram of log10 sigma for each checkpoint");
   return {command, [options] { return watch(*options); }};
 }
 
