@@ -40,7 +40,7 @@ class HeadAttention {
   std::int64_t blocks() const { return ceil_div(queries_, most_); }
   bool is_single_query() const;  // that sees every key: attention_query.cpp
   std::size_t scratch_bytes(bool backward) const {
-    if (!backward && is_single_query()) return static_cast<std::size_t>(keys_) * size_of(type_);
+    if (!backward && is_single_query()) return static_cast<std::size_t>(keys_ + 2 * lanes_) * size_of(type_) + 2 * 64;
     const std::int64_t padded = ceil_div(head_, lanes_) * lanes_, scores = most_ * keys_in_block;
     const std::int64_t mask = dropout() || a_.mask.data ? scores + (2 * lanes_ + 1) * (keys_in_block + 4) : 0;
     const std::int64_t numbers =
@@ -107,6 +107,8 @@ class HeadAttention {
   std::int64_t visible(const Block& b) const {
     return a_.options.causal ? std::clamp<std::int64_t>(b.first + b.count + keys_ - queries_, 0, keys_) : keys_;
   }
+  template <class T>
+  void softmax_in_place(void* weights, char* scratch, T& log_sum_exp) const;
   void out_of_panels(const Block& b, const void* panels, const HeadRows& x, bool accumulate) const;
   void scores(const Block& b, void* s, std::int64_t row, std::int64_t panel) const;
   const void* dropout_mask(const Block& b, std::int64_t panel) const;

@@ -87,6 +87,13 @@ ProductTiles packed_tiles(const Product& p, double operations) {
   return tiles;
 }
 
+// A single row waits for memory: threads bring more of b at a time. A tile reads 8,192 numbers at least.
+ProductTiles row_tiles(const Product& p) {
+  constexpr std::int64_t least_read = 8 * 1024, most_tiles = 16, multiple = 16;
+  const std::int64_t least = std::max(ceil_div(least_read, p.k), ceil_div(p.n, most_tiles));
+  return {1, std::min(p.n, ceil_div(least, multiple) * multiple), 1, 1};
+}
+
 // Where op(x) begins when its first `row` rows and `column` columns are left out.
 const void* part(const void* x, Transpose op, std::int64_t x_row, std::int64_t row, std::int64_t column, DType type) {
   return at(x, op == Transpose::no ? row * x_row + column : column * x_row + row, type);
@@ -116,8 +123,8 @@ bool parts_pay(std::int64_t m, std::int64_t n, std::int64_t k) {
 
 ProductTiles tiles_of(const Product& p) {
   const double operations = 2.0 * static_cast<double>(p.m) * static_cast<double>(p.n) * static_cast<double>(p.k);
-  if (operations < indivisible) return {p.m, p.n, 1, 1};
-  ProductTiles tiles = p.own ? ProductTiles{} : unpacked_tiles(p);
+  if (p.m > 1 && operations < indivisible) return {p.m, p.n, 1, 1};
+  ProductTiles tiles = p.m == 1 ? row_tiles(p) : p.own ? ProductTiles{} : unpacked_tiles(p);
   if (tiles.rows == 0) tiles = packed_tiles(p, operations);
   tiles.down = ceil_div(p.m, tiles.rows);
   tiles.across = ceil_div(p.n, tiles.columns);

@@ -140,7 +140,7 @@ TEST_CASE("bench: a training step in another precision, where there is one") {
     CHECK(r["precision"] == "bf16");
     CHECK(r["measurements"][0]["name"] == "fc rezero 2x32 batch 16 bf16");
   } else {
-    check_bench_error(small, {"--precision", "bf16", "cannot be had"});
+    check_bench_error(Arguments{"bench"} + small, {"--precision", "bf16", "cannot be had"});
   }
 }
 
