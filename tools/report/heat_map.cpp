@@ -12,7 +12,8 @@
 namespace rz::report {
 namespace {
 
-constexpr double height = 500, top = 56, bottom = 65, left = 78, right = 120;  // pixels; margins
+constexpr double picture_height = 500;                                    // pixels
+constexpr Box around{.left = 78, .right = 120, .top = 56, .bottom = 65};  // the map
 
 void check(const HeatMap& map) {
   RZ_CHECK(value, map.columns >= 1 && map.rows >= 1, "heat map: {} x {} cells were given, there must be one", map.rows,
@@ -65,8 +66,9 @@ std::string ticks_of(Range logarithms) {
 
 std::string script_of(const HeatMap& map, Format format) {
   check(map);
-  const Size size{map.square ? height - top - bottom + left + right : 800.0, height};
-  const Box box{left, size.width - right, top, height - bottom};
+  const double map_height = picture_height - around.top - around.bottom;
+  const Size size{map.square ? map_height + around.left + around.right : 800.0, picture_height};
+  const Box box{around.left, size.width - around.right, around.top, around.top + map_height};
   const Range x = ends(map.x_first, map.x_last, map.columns), y = ends(map.y_first, map.y_last, map.rows),
               colours = range_of(map);
   std::string script = picture(size, map.title, format) + data_of(map) + "unset key\nunset grid\nset border 15\n";

@@ -24,9 +24,10 @@ std::string ending(const std::string& path) { return std::filesystem::path(path)
 std::string table_of(const isometry::BlockNorms& blocks) {
   Csv csv({"output_token", "input_token", "norm"});
   const std::vector<double> norms = blocks.norms();
-  for (std::int64_t k = 0; k < std::ssize(norms); ++k)
-    csv.row({static_cast<double>(k / blocks.tokens()), static_cast<double>(k % blocks.tokens()),
-             norms[static_cast<std::size_t>(k)]});
+  auto norm = norms.begin();
+  for (std::int64_t i = 0; i < blocks.tokens(); ++i)
+    for (std::int64_t j = 0; j < blocks.tokens(); ++j)
+      csv.row({static_cast<double>(i), static_cast<double>(j), *norm++});
   return csv.text();
 }
 
