@@ -15,7 +15,7 @@ namespace rz::nn {
 
 namespace {
 
-thread_local AttentionProbe* probe = nullptr;
+thread_local AttentionProbe* attention_probe = nullptr;
 
 // Equal parts of the values by an initialiser each.
 Initializer side_by_side(std::vector<Initializer> parts) {
@@ -64,7 +64,7 @@ Variable MultiheadAttention::forward(const Variable& x, const AttentionCall& cal
   const Variable qkv = linear(x, in_weight_, in_bias_.defined() ? in_bias_.variable() : Variable());
   const AttentionOptions options = attention_options(call);
   const AttentionMasks hidden = masks(call, x.shape()[0], tokens, tokens);
-  if (probe) probe->report_({qkv.value(), options, hidden});
+  if (attention_probe) attention_probe->report_({qkv.value(), options, hidden});
   return project_out(self_attention(qkv, options, hidden));
 }
 
@@ -115,8 +115,10 @@ void MultiheadAttention::check_sequence(const char* what, const Variable& x) con
            "attention: {} {} of {} must be [batch, tokens, {}]", what, x.shape(), name_, d_model_);
 }
 
-AttentionProbe::AttentionProbe(Report report) : report_(std::move(report)), outer_(probe) { probe = this; }
-AttentionProbe::~AttentionProbe() { probe = outer_; }
+AttentionProbe::AttentionProbe(Report report) : report_(std::move(report)), outer_(attention_probe) {
+  attention_probe = this;
+}
+AttentionProbe::~AttentionProbe() { attention_probe = outer_; }
 
 namespace {
 

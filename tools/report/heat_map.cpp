@@ -12,8 +12,8 @@
 namespace rz::report {
 namespace {
 
-constexpr double picture_height = 500;                                    // pixels
-constexpr Box around{.left = 78, .right = 120, .top = 56, .bottom = 65};  // the map
+constexpr double picture_height = 500;                                         // pixels
+constexpr Box map_margins{.left = 78, .right = 120, .top = 56, .bottom = 65};  // the map
 
 void check(const HeatMap& map) {
   RZ_CHECK(value, map.columns >= 1 && map.rows >= 1, "heat map: {} x {} cells were given, there must be one", map.rows,
@@ -22,7 +22,7 @@ void check(const HeatMap& map) {
            map.values.size(), map.rows, map.columns);
 }
 
-// Half a cell around the centres of the first and the last one.
+// Half a cell map_margins the centres of the first and the last one.
 Range ends(double first, double last, std::size_t cells) {
   const double half = cells > 1 ? 0.5 * (last - first) / static_cast<double>(cells - 1) : 0.5;
   return {first - half, last + half};
@@ -66,9 +66,9 @@ std::string ticks_of(Range logarithms) {
 
 std::string script_of(const HeatMap& map, Format format) {
   check(map);
-  const double map_height = picture_height - around.top - around.bottom;
-  const Size size{map.square ? map_height + around.left + around.right : 800.0, picture_height};
-  const Box box{around.left, size.width - around.right, around.top, around.top + map_height};
+  const double map_height = picture_height - map_margins.top - map_margins.bottom;
+  const Size size{map.square ? map_height + map_margins.left + map_margins.right : 800.0, picture_height};
+  const Box box{map_margins.left, size.width - map_margins.right, map_margins.top, map_margins.top + map_height};
   const Range x = ends(map.x_first, map.x_last, map.columns), y = ends(map.y_first, map.y_last, map.rows),
               colours = range_of(map);
   std::string script = picture(size, map.title, format) + data_of(map) + "unset key\nunset grid\nset border 15\n";
