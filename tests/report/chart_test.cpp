@@ -226,6 +226,13 @@ TEST_CASE("chart: a heat map has a cell per number, labels and a scale of number
   for (const std::string text : {">0.001<", ">0.01<", ">0.1<", ">1<"}) CHECK(holds(logarithms, text));
   map.values.assign(6, -inf);
   CHECK(well_formed(svg(map)));
+  HeatMap small = map;
+  for (const std::size_t columns : {1, 3}) {
+    small.columns = columns;
+    small.rows = 1;
+    small.values.assign(columns, 0.5);
+    CHECK(holds(svg(small), "<image"));
+  }
   map.columns = 2;
   CHECK(mentions(message_of(ErrorCode::value, [&] { svg(map); }), {"6 values", "2 x 2"}));
 }

@@ -87,7 +87,7 @@ struct HeatMap {
   std::string title, x_label, y_label, scale_label;  // of the colours, with the unit
   std::size_t columns = 0, rows = 0;
   std::vector<double> values;                               // [rows, columns]
-  double x_first = 0, x_last = 1, y_first = 0, y_last = 1;  // centres of the first and last column and row
+  double x_first = 0, x_last = 1, y_first = 0, y_last = 1;  // whole numbers: centres of first and last column and row
   bool log10 = false;                                       // values are logarithms
   bool downwards = false;                                   // the first row is at the top, as in a matrix
   bool square = false;                                      // the map is as high as wide

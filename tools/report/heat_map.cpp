@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <vector>
 
 #include "core/error.h"
 #include "tools/report/chart.h"
@@ -22,7 +24,7 @@ void check(const HeatMap& map) {
            map.values.size(), map.rows, map.columns);
 }
 
-// Half a cell map_margins the centres of the first and the last one.
+// Half a cell around the centres of the first and the last one.
 Range ends(double first, double last, std::size_t cells) {
   const double half = cells > 1 ? 0.5 * (last - first) / static_cast<double>(cells - 1) : 0.5;
   return {first - half, last + half};
@@ -38,18 +40,29 @@ Range range_of(const HeatMap& map) {
   return range;
 }
 
+// Centres of cells along an axis. gnuplot draws no image of a single row or column: it is cut into halves.
+std::vector<double> centres(double first, double last, std::size_t cells) {
+  if (cells == 1) return {first - 0.25, first + 0.25};
+  std::vector<double> all;
+  for (std::size_t i = 0; i < cells; ++i)
+    all.push_back(first + (last - first) * static_cast<double>(i) / static_cast<double>(cells - 1));
+  return all;
+}
+
 std::string data_of(const HeatMap& map) {
-  const auto centre = [](double first, double last, std::size_t i, std::size_t cells) {
-    return cells > 1 ? first + (last - first) * static_cast<double>(i) / static_cast<double>(cells - 1) : first;
-  };
+  const std::vector<double> x = centres(map.x_first, map.x_last, map.columns),
+                            y = centres(map.y_first, map.y_last, map.rows);
   std::string data = "$cells << END\n";
-  for (std::size_t r = 0; r < map.rows; ++r)
-    for (std::size_t c = 0; c < map.columns; ++c)
-      fmt::format_to(std::back_inserter(data), "{} {} {}\n", centre(map.x_first, map.x_last, c, map.columns),
-                     centre(map.y_first, map.y_last, r, map.rows),
-                     std::isfinite(map.values[r * map.columns + c]) ? map.values[r * map.columns + c] : NAN);
+  for (std::size_t r = 0; r < y.size(); ++r)
+    for (std::size_t c = 0; c < x.size(); ++c) {
+      const double value = map.values[std::min(r, map.rows - 1) * map.columns + std::min(c, map.columns - 1)];
+      fmt::format_to(std::back_inserter(data), "{} {} {}\n", x[c], y[r], std::isfinite(value) ? value : NAN);
+    }
   return data + "END\n";
 }
+
+// Marks at whole numbers, about eight.
+double step_of(double first, double last) { return std::max(1.0, round_step(std::max(last - first, 1.0) / 8)); }
 
 // Of logarithms: 1, 2 and 5 times powers of ten, or only every few of these powers.
 std::string ticks_of(Range logarithms) {
@@ -76,6 +89,8 @@ std::string script_of(const HeatMap& map, Format format) {
   script += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\nset xlabel {} noenhanced\nset ylabel {} noenhanced\n",
                         x.low, x.high, map.downwards ? y.high : y.low, map.downwards ? y.low : y.high,
                         quoted(map.x_label, 60), quoted(map.y_label, 50));
+  script +=
+      fmt::format("set xtics {}\nset ytics {}\n", step_of(map.x_first, map.x_last), step_of(map.y_first, map.y_last));
   script += fmt::format("set palette defined ({})\nset cbrange [{}:{}]\n", rising_colours, colours.low, colours.high);
   if (map.log10) script += fmt::format("set cbtics {}\n", ticks_of(colours));
   script += colour_bar(box, map.scale_label, size);
