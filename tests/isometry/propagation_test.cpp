@@ -148,7 +148,8 @@ TEST_CASE("propagation: equal attention has the entropy of the uniform distribut
   auto all = without_queries<nn::EncoderModel>(nn::TransformerStackOptions{two_layers, 5});
   const auto seen = measure_signal(all, normal_input({2, 5, 8}, "x"), random, 1);
   CHECK(std::isnan(seen[0][1].attention_entropy));
-  for (const std::size_t l : {1, 2}) CHECK(seen[l][1].attention_entropy == doctest::Approx(std::log(5)).epsilon(1e-12));
+  for (const std::size_t l : {1U, 2U})
+    CHECK(seen[l][1].attention_entropy == doctest::Approx(std::log(5)).epsilon(1e-12));
   nn::HeldInputs held;
   held.key_mask = Tensor::of({2, 5}, std::vector<double>{0, 0, 0, 0, 0, -INFINITY, 0, -INFINITY, 0, 0});
   all.hold(held);

@@ -227,7 +227,7 @@ TEST_CASE("chart: a heat map has a cell per number, labels and a scale of number
   map.values.assign(6, -inf);
   CHECK(well_formed(svg(map)));
   HeatMap small = map;
-  for (const std::size_t columns : {1, 3}) {
+  for (const std::size_t columns : {1U, 3U}) {
     small.columns = columns;
     small.rows = 1;
     small.values.assign(columns, 0.5);

@@ -1,6 +1,7 @@
 // rezero sample: what standard output gets, of bytes and of words.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <sstream>
 #include <string>
 

@@ -21,7 +21,7 @@ namespace {
 // 2,000 bytes of eight different ones, some more frequent than others; as words 2 to 4 bytes long.
 std::string small_text() {
   std::string text;
-  for (int k = 0; text.size() < 2000; k = (k * 29 + 17) % 1009) text += std::string("ab cd\n e")[k % 64 % 8];
+  for (std::size_t k = 0; text.size() < 2000; k = (k * 29 + 17) % 1009) text += std::string("ab cd\n e")[k % 64 % 8];
   return text;
 }
 
