@@ -52,6 +52,11 @@ Parameter ParameterStore::declare(std::string name, const Shape& shape, Role rol
   return Parameter(this, size() - 1);
 }
 
+void ParameterStore::alias(std::string name, const Parameter& parameter) {
+  RZ_CHECK(value, !names_.contains(name), "parameter: {} was declared twice", name);
+  names_.emplace(std::move(name), parameter.index());
+}
+
 void ParameterStore::build(std::uint64_t seed, DType dtype, Device device) {
   RZ_CHECK(value, !built(), "parameter: build() was called twice on {} parameters", size());
   flat_size_ = 0;

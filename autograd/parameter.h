@@ -76,8 +76,10 @@ class ParameterStore {
 
   int size() const { return static_cast<int>(entries_.size()); }
   Parameter operator[](int index) const;
-  Parameter find(std::string_view name) const;  // undefined when there is none
-  std::int64_t scalars() const;                 // number of trainable numbers: those of buffers are not
+  Parameter find(std::string_view name) const;  // by name or alias; undefined when there is none
+  // Another name that files may use for a parameter, such as that of a tied matrix.   Throws: value (it is taken)
+  void alias(std::string name, const Parameter& parameter);
+  std::int64_t scalars() const;  // number of trainable numbers: those of buffers are not
 
   // Flat buffers; parameters start at multiples of 16 elements, the gaps stay 0.
   const Tensor& values() const { return values_; }

@@ -40,18 +40,23 @@ void keep_top_p(std::vector<Candidate>& all, double top_p) {
   all.resize(std::max<std::size_t>(kept, 1));
 }
 
+void check_finite(std::span<const double> logits) {
+  RZ_CHECK(value, std::ranges::all_of(logits, [](double logit) { return std::isfinite(logit); }),
+           "sample: the network's outputs are not finite (take an earlier checkpoint)");
+}
+
 }  // namespace
 
 void check(const SamplingOptions& options) {
   RZ_CHECK(value, options.temperature >= 0 && std::isfinite(options.temperature),
-           "temperature: is {}, but must be 0 or more", options.temperature);
-  RZ_CHECK(value, options.top_k >= 0, "top-k: is {}, but must be 0 (all tokens) or more", options.top_k);
-  RZ_CHECK(value, options.top_p > 0 && options.top_p <= 1, "top-p: is {}, but must lie in (0, 1]", options.top_p);
+           "sampling: the temperature is {}, but must be 0 or more", options.temperature);
+  RZ_CHECK(value, options.top_k >= 0, "sampling: top-k is {}, but must be 0 (all tokens) or more", options.top_k);
+  RZ_CHECK(value, options.top_p > 0 && options.top_p <= 1, "sampling: top-p is {}, but must lie in (0, 1]",
+           options.top_p);
 }
 
 std::int64_t draw_token(std::span<const double> logits, const SamplingOptions& options, Random& random) {
-  RZ_CHECK(value, std::ranges::all_of(logits, [](double logit) { return std::isfinite(logit); }),
-           "sample: the network's outputs are not finite (take an earlier checkpoint)");
+  check_finite(logits);
   const double u = random.uniform();
   if (options.temperature == 0) return std::ranges::max_element(logits) - logits.begin();
   std::vector<Candidate> all = candidates(logits, options);
@@ -74,6 +79,7 @@ TextGenerator::TextGenerator(const CharTransformer& model, std::int64_t vocabula
 }
 
 void TextGenerator::read(std::span<const std::int64_t> tokens) {
+  if (tokens.empty()) return;
   const auto positions = static_cast<std::size_t>(model_.options().context), half = (positions + 1) / 2;
   const std::size_t before = context_.size();
   context_.insert(context_.end(), tokens.begin(), tokens.end());
@@ -95,6 +101,7 @@ void TextGenerator::feed(std::span<const std::int64_t> tokens) {
   const Tensor logits = model_.forward(Variable(input), caches_).value();
   const std::int64_t first = (count - 1) * model_.options().vocabulary;  // of the last token's
   logits_ = logits.flat_range(first, vocabulary_, {vocabulary_}).to_vector();
+  check_finite(logits_);
 }
 
 }  // namespace rz::nn

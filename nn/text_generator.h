@@ -29,8 +29,8 @@ class TextGenerator {
   // Tokens come from the first `vocabulary` entries. The model must outlive the generator.   Throws: value
   TextGenerator(const CharTransformer& model, std::int64_t vocabulary, const SamplingOptions& options, Random random);
   // Tokens to go on from, at least one before the first next().
-  void read(std::span<const std::int64_t> tokens);
-  std::int64_t next();  // draws a token, and goes on from it.   Throws: as draw_token
+  void read(std::span<const std::int64_t> tokens);  // Throws: value (the network's outputs are not finite)
+  std::int64_t next();                              // draws a token, and goes on from it.   Throws: as draw_token
 
  private:
   void feed(std::span<const std::int64_t> tokens);

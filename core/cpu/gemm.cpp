@@ -228,7 +228,7 @@ void CpuBackend::gemm(Transpose op_a, const Operand& a, Transpose op_b, const Op
     batch = 1;
   }
   if (batch == 1) pack(p, w);
-  const ProductTiles tiles = tiles_of(p);
+  const ProductTiles tiles = batch > 1 && p.m == 1 ? ProductTiles{1, p.n, 1, 1} : tiles_of(p);
   const std::int64_t pieces = batch * tiles.count(), elements = p.m * p.n * p.k;
   const std::int64_t together =
       tiles.count() > 1 ? 1 : rows_per_grain(elements, static_cast<std::int64_t>(indivisible / 2));

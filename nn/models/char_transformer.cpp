@@ -31,7 +31,9 @@ CharTransformer::CharTransformer(const CharTransformerOptions& options)
       embedding_(*store_, embedding_options(options)),
       stack_(*store_, "transformer_encoder.", options.transformer) {
   output_weight_ = embedding_.weight();
-  if (!options.tie_weights)
+  if (options.tie_weights)
+    store_->alias("decoder.weight", output_weight_);
+  else
     output_weight_ = store_->declare("decoder.weight", output_weight_.shape(), Role::weight, init::uniform(0.1));
   output_bias_ = store_->declare("decoder.bias", {options.vocabulary}, Role::bias, init::constant(0));
 }

@@ -33,7 +33,9 @@ Seq2Seq::Seq2Seq(const Seq2SeqOptions& options)
            "seq2seq: sources of {} and targets of {} tokens were given, but each must have one", options.source,
            options.target);
   output_weight_ = embedding_.weight();
-  if (!options.tie_weights)
+  if (options.tie_weights)
+    store_->alias("output.weight", output_weight_);
+  else
     output_weight_ = store_->declare("output.weight", output_weight_.shape(), Role::weight, init::uniform(0.1));
   output_bias_ = store_->declare("output.bias", {options.vocabulary}, Role::bias, init::constant(0));
 }

@@ -154,6 +154,10 @@ TEST_CASE("spectrum: recipes side by side, of different widths") {
     CHECK(std::isnan(array.tensor.to_vector()[12]));
     CHECK(!std::isnan(array.tensor.to_vector()[2 * 16 + 15]));
   }
+  const Arguments twice =
+      Arguments{"spectrum"} + closed.arguments() + Arguments{"--beside", deep.path()};  // both r.toml
+  const std::string folder = closed.path().substr(0, closed.path().rfind('/'));
+  CHECK(run_json(twice)["series"][0]["recipe"] == folder.substr(folder.rfind('/') + 1) + "/r");
   check_refused(both + Arguments{"--depths", "2"}, 2, {"--beside", "--depths"});
   check_refused(both + Arguments{"--picture", "edges", "--svg", "-"}, 2, {"--picture", "edges"});
   check_refused(both + Arguments{"--method", "lanczos"}, 2, {"--method", "lanczos", "series"});
@@ -274,13 +278,16 @@ TEST_CASE("watch: the gates of every logged step as a map, without checkpoints")
   REQUIRE(run_command(small_training(run, {"--set", "train.steps=8"})).exit_code == 0);
   const CommandResult drawn = run_command({"watch", run, "--gates", svg});
   CHECK(drawn.exit_code == 0);
-  CHECK(mentions(drawn.out, {"3 residual weights", "mean |a|", "largest |a|", "8 ", "written: ", svg}));
+  CHECK(mentions(drawn.out, {"residual weights over training", "mean |a|", "largest a", "8 ", "written: ", svg}));
   CHECK(mentions(contents(svg), {"run: |a|", ">step<"}));
   CHECK(run_command({"watch", run, "--gates", runs / "gates.png"}).exit_code == 0);
   check_refused({"watch", run, "--gates", "g.txt"}, 2, {"--gates", "g.txt", ".svg"});
   check_refused({"watch", run, "--gates", svg, "--json"}, 2, {"--gates", "alone"});
   REQUIRE(run_command(small_training(deep, {"--set", "model.form=deep", "--set", "train.steps=4"})).exit_code == 0);
   check_refused({"watch", deep, "--gates", svg}, 1, {"metrics.jsonl", "0 logged steps", "gates"});
+  const std::string metrics = run + "/metrics.jsonl", lines = contents(metrics);
+  write_file(metrics, lines + lines);  // steps that do not ascend
+  check_refused({"watch", run, "--gates", svg}, 1, {metrics, "step 1", "does not follow"});
 }
 
 TEST_CASE("spectrum: bad input is refused in one line") {

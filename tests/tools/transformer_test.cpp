@@ -2,6 +2,7 @@
 // spectra, and what is said to arrays that do not fit.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -148,6 +149,10 @@ TEST_CASE("transformer: product form and explicit Jacobian agree; gates at 0 giv
   const CommandResult normed =
       run_command({"spectrum", "--recipe", small.recipe, "--set", "model.form=post_norm", "--tokens", "3"});
   CHECK(mentions(normed.out, {"6 of the smallest values", "LayerNorm", "mean", "length", "3 tokens"}));
+  CHECK(normed.out.find("the product form resolves") == std::string::npos);
+  const CommandResult explicitly =
+      run_command({"jacobian", "--recipe", small.recipe, "--set", "model.form=post_norm", "--tokens", "3"});
+  CHECK(mentions(explicitly.out, {"6 of the smallest values", "LayerNorm"}));
   const SmallEncoder closed("family = \"char_transformer\"\nform = \"rezero\"\ncontext = 8\noutputs = 11\n");
   const json identity = json_of(
       {"jacobian", "--recipe", closed.recipe, "--tokens", "5", "--inputs", "gaussian", "--samples", "2", "--json"});
@@ -221,10 +226,58 @@ TEST_CASE("transformer: arrays that do not fit are named in one line") {
     check_refused({"eval", "--recipe", language.recipe, "--output", small.folder / "y.npy", "--input", npy}, 1, parts);
   };
   tokens({1, 11}, {"src", "11", "vocabulary"});
-  tokens({1, 2, 3, 4, 5}, {"5 tokens", "4 positions"});
+  tokens({1, 2, 3, 4, 5}, {npy, "src", "5 tokens", "positions for 4"});
   const SmallEncoder decoder("family = \"decoder\"\n");
   check_refused({"eval", "--recipe", decoder.recipe, "--output", small.folder / "y.npy", "--input", npz}, 1,
                 {"src", "not known"});
+}
+
+TEST_CASE("transformer: a tied matrix goes by either of its names in a file") {
+  const SmallEncoder tied("family = \"char_transformer\"\ncontext = 9\noutputs = 11\ntie_weights = true\n");
+  const std::string weights = tied.folder / "w.safetensors", output = tied.folder / "y.npy";
+  const std::string files = reference_folder() + "lm_rezero";
+  const auto find = [](std::vector<NamedTensor>& arrays, const char* name) {
+    return std::ranges::find(arrays, name, &NamedTensor::name);
+  };
+  const auto eval = [&](const std::vector<NamedTensor>& arrays) {
+    save_safetensors(weights, arrays);
+    return run_command({"eval", "--recipe", tied.recipe, "--weights", weights, "--input", files + ".npz", "--output",
+                        output, "--precision", "f64"});
+  };
+  const std::vector<NamedTensor> untied = load_safetensors(files + ".safetensors").tensors;
+  std::vector<NamedTensor> both = untied, encoder = untied, decoder = untied;
+  find(both, "decoder.weight")->tensor = find(both, "encoder.weight")->tensor;
+  encoder.erase(find(encoder, "decoder.weight"));
+  find(decoder, "decoder.weight")->tensor = find(both, "encoder.weight")->tensor;
+  decoder.erase(find(decoder, "encoder.weight"));
+  std::vector<Tensor> outputs;
+  for (const std::vector<NamedTensor>& arrays : {both, encoder, decoder}) {
+    const CommandResult result = eval(arrays);
+    REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+    outputs.push_back(load_npy(output));
+  }
+  CHECK(identical(outputs[0], outputs[1]));
+  CHECK(identical(outputs[0], outputs[2]));
+  CHECK(mentions(eval(untied).error, {"encoder.weight and decoder.weight differ", "tie_weights"}));
+}
+
+TEST_CASE("transformer: an encoder-decoder learns from reverse alone, and has no network with a single input") {
+  const TemporaryFolder folder;
+  const std::string recipe = folder / "s.toml", x = folder / "x.npy";
+  write_file(recipe, sizes() + "family = \"seq2seq\"\n[data]\nlength = 3\n");
+  const std::string plain = folder / "plain.toml";
+  write_file(plain, sizes() + "family = \"seq2seq\"\n");
+  const auto training = [&](const Arguments& more) {
+    return Arguments{"train", plain, "--out", folder / "run"} + more;
+  };
+  check_refused(training({"--set", "data.name=sources", "--set", "data.context=16"}), 2,
+                {"model.family", "seq2seq", "sources", "reverse"});
+  check_refused(training({"--set", "model.family=char_transformer", "--set", "data.name=reverse"}), 2,
+                {"char_transformer", "does not learn from reverse"});
+  check_refused({"jacobian", "--recipe", recipe, "--of", "network"}, 2, {"--of", "encoder-decoder"});
+  check_refused({"spectrum", "--recipe", recipe, "--of", "network"}, 2, {"--of", "encoder-decoder"});
+  save_npy(x, Tensor::of({1, 4}, std::vector<double>{1, 2, 3, 4}, DType::i64));
+  check_refused({"jacobian", "--recipe", recipe, "--input", x}, 1, {x, "src", "4 tokens", "takes 6"});
 }
 
 TEST_CASE("transformer: keys of another family, and recipes that cannot be, are refused") {

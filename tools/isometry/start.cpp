@@ -16,10 +16,11 @@ double root_mean_square(const Tensor& x) {
   return std::sqrt(ops::sum_of_squares(x).item() / static_cast<double>(x.elements()));
 }
 
-// Mean over each layer's gates; NaN where there are none.
+// Mean over each connection's gates, of which there may be one for several; NaN where there are none.
 double mean_gate(const std::vector<double>& gates, std::size_t layers, std::size_t layer) {
   if (gates.empty()) return std::numeric_limits<double>::quiet_NaN();
   const std::size_t each = gates.size() / layers;
+  if (each == 0) return gates[layer * gates.size() / layers];
   double sum = 0;
   for (std::size_t k = 0; k < each; ++k) sum += gates[layer * each + k];
   return sum / static_cast<double>(each);

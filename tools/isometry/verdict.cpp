@@ -65,9 +65,9 @@ void add_lost(const Result& result, const Counts& counts, std::vector<Verdict>& 
                                100 * counts.share(counts.exact_zeros))});
   if (counts.below_floor() > 0)
     all.push_back({"below_floor", counts.share(counts.below_floor()), 0,
-                   fmt::format("{:.3g} % of the values lie below the floor of {:.2g} and are noise (the product form "
-                               "resolves them)",
-                               100 * counts.share(counts.below_floor()), result.floor)});
+                   fmt::format("{:.3g} % of the values lie below the floor of {:.2g} and are noise{}",
+                               100 * counts.share(counts.below_floor()), result.floor,
+                               result.method == "product" ? "" : " (the product form resolves them)")});
   const Summary& s = result.summary;
   if (counts.below_floor() == 0 && std::isfinite(s.log10_condition) && s.log10_condition > spread_decades)
     all.push_back({"spread", s.log10_condition, spread_decades,

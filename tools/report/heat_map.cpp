@@ -36,7 +36,8 @@ Range range_of(const HeatMap& map) {
   for (const double value : map.values)
     if (std::isfinite(value)) range.include(value);
   if (range.empty()) return {0, 1};
-  if (!(range.high > range.low)) range.high = range.low + 1;
+  const double noise = 1e-9 * std::max(1.0, std::abs(range.low));
+  if (!(range.high - range.low > noise)) range.high = range.low + 1;
   return range;
 }
 
@@ -74,7 +75,11 @@ std::string ticks_of(Range logarithms) {
       if ((decades > 2.5 && factor > 1) || at < logarithms.low || at > logarithms.high) continue;
       fmt::format_to(std::back_inserter(ticks), "{}'{:.3g}' {}", ticks.empty() ? "" : ", ", std::pow(10.0, at), at);
     }
-  return ticks.empty() ? "autofreq" : "(" + ticks + ")";
+  if (ticks.find(',') != std::string::npos) return "(" + ticks + ")";
+  ticks.clear();  // a range within one of these steps
+  for (const double at : {logarithms.low, 0.5 * (logarithms.low + logarithms.high), logarithms.high})
+    fmt::format_to(std::back_inserter(ticks), "{}'{:.3g}' {}", ticks.empty() ? "" : ", ", std::pow(10.0, at), at);
+  return "(" + ticks + ")";
 }
 
 std::string script_of(const HeatMap& map, Format format) {

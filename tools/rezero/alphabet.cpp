@@ -1,6 +1,5 @@
 #include "tools/rezero/alphabet.h"
 
-#include <algorithm>
 #include <set>
 
 #include "data/vocabulary.h"
@@ -21,9 +20,10 @@ std::vector<std::int64_t> Alphabet::tokens_of(std::string_view text) const {
 std::vector<std::string> Alphabet::unknown_words(std::string_view text) const {
   if (bytes()) return {};
   const std::set<std::string_view> known(words_.begin(), words_.end());
+  std::set<std::string_view> told;
   std::vector<std::string> unknown;
   for (const std::string_view word : words_of(text))
-    if (!known.contains(word) && std::ranges::find(unknown, word) == unknown.end()) unknown.emplace_back(word);
+    if (!known.contains(word) && told.insert(word).second) unknown.emplace_back(word);
   return unknown;
 }
 

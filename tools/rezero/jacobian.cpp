@@ -103,6 +103,7 @@ int run(const JacobianOptions& options) {
   const DType precision = precision_named(options.precision);
   check_options(options);
   const Source source = open_source(options.source, precision);
+  check_part(options.of, *source.model);
   refuse(!options.blocks.empty() && source.recipe.model.is_fc(), "--blocks", "a fully connected network has no tokens");
   const Inputs inputs = open_inputs(options.inputs, source, precision);
   const auto [result, blocks] = within_budget(options.memory, "--memory", [&](std::int64_t memory) {
@@ -112,7 +113,13 @@ int run(const JacobianOptions& options) {
     write_blocks(options.blocks, *blocks, fmt::format("{}: Jacobian of the {} by tokens", source.name, result.of));
   write_result(options, result, fmt::format("Jacobian of the {}: {}", result.of, source.name));
   if (takes_standard_output({options.out, options.svg, options.blocks})) return exit_success;
-  print(options.json ? report::to_json(result) : spectrum_text(result, source.name, source.weights, inputs.text));
+  std::string text =
+      options.json ? report::to_json(result) : spectrum_text(result, source.name, source.weights, inputs.text);
+  if (!options.json && !source.recipe.model.is_fc()) {
+    const std::string norm = norm_text(source.recipe.model, result.of, inputs.values.shape()[1]);
+    if (!norm.empty()) text += norm + "\n";
+  }
+  print(text);
   for (const std::string& path : {options.out, options.svg, options.blocks}) {
     if (!path.empty() && !options.json) print(fmt::format("written: {}\n", absolute(path)));
   }

@@ -90,6 +90,16 @@ void check_names(std::span<const Candidate> given, const std::string& path, cons
           prefix.empty() ? "" : fmt::format(" (all names would fit without the prefix '{}')", printable(prefix)));
 }
 
+// A parameter that stands in the file under its own name and an alias is one matrix.
+void check_tied(const SafetensorsFile& file, const SafetensorsEntry& alias, std::span<const Candidate> given,
+                const Parameter& parameter) {
+  const auto own = std::ranges::find(given, parameter.name(), &Candidate::name);
+  if (own == given.end()) return;
+  RZ_CHECK(file, file.read(*own->entry).to_vector() == file.read(alias).to_vector(),
+           "{}: {} and {} differ, but the model has one matrix for both (model.tie_weights = false has two)",
+           file.path(), own->entry->name, alias.name);
+}
+
 // "row 5, column 7" of a matrix, "number 3" of anything else.
 std::string place(const Shape& shape, std::int64_t i) {
   if (shape.rank() != 2) return fmt::format("number {}", i);
@@ -115,7 +125,9 @@ std::vector<Assignment> weight_assignments(const SafetensorsFile& file, const Pa
   for (const auto& [name, entry] : given) {
     RZ_CHECK(file, is_real(entry->dtype) || entry->dtype == DType::bf16,
              "{}: {} has the type {}, but weights are F64, F32, F16 or BF16", file.path(), entry->name, entry->dtype);
-    list.push_back({entry, store.find(name).value()});
+    const Parameter parameter = store.find(name);
+    if (name != parameter.name()) check_tied(file, *entry, given, parameter);
+    list.push_back({entry, parameter.value()});
   }
   return list;
 }

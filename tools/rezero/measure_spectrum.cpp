@@ -5,7 +5,6 @@
 #include <cmath>
 #include <utility>
 
-#include "nn/forms.h"
 #include "tools/isometry/measure.h"
 #include "tools/isometry/model_theory.h"
 #include "tools/rezero/command.h"
@@ -14,6 +13,7 @@
 #include "tools/rezero/numbers.h"
 #include "tools/rezero/progress.h"
 #include "tools/rezero/size.h"
+#include "tools/rezero/spectrum_text.h"
 #include "tools/rezero/terminal.h"
 #include "tools/rezero/transformer_inputs.h"
 
@@ -26,20 +26,6 @@ std::string method_of(const SpectrumOptions& options, const nn::Model& model) {
     checked_usage("--method", [&] { isometry::require_chain(model, "there is no product of layers (exact)"); });
   if (!options.method.empty()) return options.method;
   return model.stages().chain && options.precision == "f64" ? "product" : "exact";
-}
-
-// Directions that the last norm of a Transformer's part takes from each token, as a line; "" where there is none. Of
-// LayerNorm y = (x - mean) / deviation they are those of the mean, exactly, and of x - mean, but for eps / variance.
-std::string norm_text(const ModelRecipe& m, const std::string& of, std::int64_t tokens) {
-  const nn::FormRow& form = nn::row(nn::form_named(m.form));
-  const bool last = form.norm_post || (m.final_norm && of == "network");
-  if (m.is_fc() || !last || (m.norm != "layer_norm" && m.norm != "rms_norm")) return "";
-  const bool layer_norm = m.norm == "layer_norm";
-  return fmt::format("{} of the smallest values are no noise: {} takes {} of each of the {} tokens",
-                     tokens * (layer_norm ? 2 : 1), layer_norm ? "LayerNorm" : "RMSNorm",
-                     layer_norm ? "the mean (exactly) and the length (but for eps / variance)"
-                                : "the length (but for eps / mean square)",
-                     tokens);
 }
 
 // Measured at all seeds and inputs.

@@ -8,6 +8,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "data/csv.h"
 #include "tools/isometry/estimate.h"
 #include "tools/report/spectra.h"
 #include "tools/rezero/spectrum_text.h"
@@ -129,7 +130,7 @@ std::string measured_csv(const std::vector<Measured>& series, const std::vector<
   const std::string& key = variants.front().key;
   std::string text = fmt::format("{}seed,input,index,sigma,log10_sigma,kind\n", key.empty() ? "" : key + ",");
   for (std::size_t k = 0; k < series.size(); ++k) {
-    const std::string first = key.empty() ? "" : variants[k].name + ",";
+    const std::string first = key.empty() ? "" : csv_cell(variants[k].name) + ",";
     const Measured& m = series[k];
     for (std::size_t i = 0; i < m.result.samples.size(); ++i) {
       const isometry::SampleSpectrum& sample = m.result.samples[i];

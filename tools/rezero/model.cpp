@@ -135,6 +135,10 @@ void check_learns(const Recipe& recipe) {
   if (m.takes_tokens() && !dataset_description(recipe.data.name).is_text)
     throw UsageError(fmt::format("model.family: {} takes tokens, but {} is no text (take another data.name)", m.family,
                                  recipe.data.name));
+  if ((m.family == "seq2seq") != (recipe.data.name == "reverse") && m.takes_tokens())
+    throw UsageError(fmt::format(
+        "model.family: {} does not learn from {} (seq2seq learns from reverse, char_transformer from texts)", m.family,
+        recipe.data.name));
 }
 
 }  // namespace

@@ -88,8 +88,8 @@ void add_inputs(CLI::App& command, InputOptions& options) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20).description(""));
   command
       .add_option("--inputs", options.inputs,
-                  "data: validation images in order, normalised (default, if the recipe's data fit the network);\n"
-                  "gaussian: each entry from N(0, 1), by the recipe's seed")
+                  "data: validation examples in order, normalised (default, if the recipe's data fit the network);\n"
+                  "gaussian: each entry from N(0, 1), by the recipe's seed (default of Transformers: hidden states)")
       ->type_name("data|gaussian")
       ->check(CLI::IsMember({"data", "gaussian"}).description(""));
   command.add_option("--samples", options.samples, "How many inputs (default 10, or all of --input FILE)")

@@ -1,9 +1,9 @@
 // rezero sample: text from a language model.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,12 +63,17 @@ void warn_of_unknown(const std::vector<std::string>& words) {
 }
 
 // A terminal is spared control codes, and told as \x1b what they are.
-std::string shown(const std::string& text) {
+void write(const std::string& text) {
   static const bool terminal = is_terminal(Stream::output);
   static const std::vector<std::string> names = byte_names();
-  const auto byte = static_cast<unsigned char>(text.front());
-  const bool control = (byte < ' ' && byte != '\n' && byte != '\t') || byte == 127;
-  return terminal && control && text.size() == 1 ? names[byte] : text;
+  if (!terminal) return print(text);
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool control = (byte < ' ' && byte != '\n' && byte != '\t') || byte == 127;
+    shown += control ? names[byte] : std::string(1, c);
+  }
+  print(shown);
 }
 
 int run(const SampleOptions& options) {
@@ -80,18 +85,23 @@ int run(const SampleOptions& options) {
   const Source source = open_source(options.source, DType::f32);
   const nn::CharTransformer& model = language_model(source);
   const Alphabet alphabet = alphabet_of(options, source);
+  if (alphabet.size() > model.options().vocabulary)
+    throw UsageError(
+        fmt::format("sample: {} has {} outputs, but {} bytes are to be written (words need data.level = "
+                    "\"word\" and their text)",
+                    source.name, model.options().vocabulary, alphabet.size()));
   warn_of_unknown(alphabet.unknown_words(prompt));
   nn::TextGenerator generator(model, alphabet.size(), sampling,
                               Random(static_cast<std::uint64_t>(options.seed), stream_named("sample")));
   const std::vector<std::int64_t> start = alphabet.tokens_of(prompt);
   generator.read(start.empty() ? std::vector{alphabet.line_end()} : start);
   std::signal(SIGPIPE, SIG_DFL);  // a reader that has enough, such as head, ends us without a message
-  print(prompt);
+  write(prompt);
   char last = prompt.empty() ? '\n' : prompt.back();
   for (std::int64_t k = 0; k < options.length; ++k) {
     const std::string text = alphabet.text_of(generator.next(), last);
     last = text.back();
-    print(shown(text));
+    write(text);
   }
   if (is_terminal(Stream::output)) print("\n");
   return exit_success;

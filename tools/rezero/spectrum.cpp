@@ -27,9 +27,12 @@ std::string text_of(const std::vector<Measured>& series, const std::vector<Varia
   }
   const Measured& m = series.front();
   const bool recipes = variants.front().key == "recipe";
-  return fmt::format("{}: singular values of the {}, {} x {}, {}\n\n", series_name(series, variants), m.part.of,
-                     m.result.rows, m.result.cols, m.inputs) +
-         table_text(rows, recipes ? "lrrrrl" : "rrrrrl");
+  if (recipes)
+    return fmt::format("{}: singular values of the {}\n\n", series_name(series, variants), m.part.of) +
+           table_text(rows, "lrrrrl");
+  return fmt::format("{}: singular values of the {}, {} x {}, {}\n\n", m.name, m.part.of, m.result.rows, m.result.cols,
+                     m.inputs) +
+         table_text(rows, "rrrrrl");
 }
 
 int run(const SpectrumOptions& options) {

@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <filesystem>
+#include <set>
 
 #include "data/file.h"
 #include "tools/rezero/checkpoint.h"
@@ -21,6 +23,17 @@ void count(CLI::App& command, const std::string& flag, std::optional<T>& value, 
   command.add_option(flag, value, text)
       ->type_name(name)
       ->check(CLI::Range(least, std::int64_t{1} << 40).description(""));
+}
+
+bool names_repeat(const std::vector<Variant>& variants) {
+  std::set<std::string> names;
+  for (const Variant& variant : variants) names.insert(variant.name);
+  return names.size() < variants.size();
+}
+
+// "runs/a/recipe.toml" -> "a/recipe"
+std::string with_folder(const std::string& recipe) {
+  return std::filesystem::path(absolute(recipe)).parent_path().filename().string() + "/" + short_name(recipe);
 }
 
 void check_series(const SpectrumOptions& o) {
@@ -103,6 +116,7 @@ void check_spectrum(const SpectrumOptions& o) {
 }
 
 isometry::Part part_of(const SpectrumOptions& o, const nn::Model& model) {
+  check_part(o.of, model);
   return checked_usage("--from, --to", [&] {
     return o.of == "stack" ? isometry::stack_part(model, o.from, o.to) : isometry::network_part(model);
   });
@@ -139,6 +153,8 @@ std::vector<Variant> variants_of(const SpectrumOptions& o) {
       source.recipe = recipe;
       variants.push_back({"recipe", static_cast<double>(variants.size()), short_name(recipe), std::move(source)});
     }
+    if (names_repeat(variants))
+      for (Variant& variant : variants) variant.name = with_folder(variant.source.recipe);
   }
   if (o.source.checkpoint == "all") {
     for (const std::int64_t step : steps_of_run(o.source.run)) {

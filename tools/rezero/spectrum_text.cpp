@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "nn/forms.h"
 #include "tools/isometry/verdict.h"
 #include "tools/rezero/numbers.h"
 
@@ -36,6 +37,18 @@ std::string spectrum_text(const isometry::Result& result, std::string_view netwo
   line("below the floor", fmt::format("{} (floor {:.2g})", count_text(counts.below_floor()), result.floor));
   line("exact zeros", count_text(counts.exact_zeros));
   return text + fmt::format("\n{}\n", verdict(result));
+}
+
+std::string norm_text(const ModelRecipe& m, const std::string& of, std::int64_t tokens) {
+  const nn::FormRow& form = nn::row(nn::form_named(m.form));
+  const bool last = form.norm_post || (m.final_norm && of == "network");
+  if (m.is_fc() || !last || (m.norm != "layer_norm" && m.norm != "rms_norm")) return "";
+  const bool layer_norm = m.norm == "layer_norm";
+  return fmt::format("{} of the smallest values are the last norm's: {} takes {} of each of the {} tokens",
+                     tokens * (layer_norm ? 2 : 1), layer_norm ? "LayerNorm" : "RMSNorm",
+                     layer_norm ? "the mean (exactly) and the length (but for eps / variance)"
+                                : "the length (but for eps / mean square)",
+                     tokens);
 }
 
 }  // namespace rz::tool

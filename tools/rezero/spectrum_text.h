@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "tools/isometry/spectrum.h"
+#include "tools/rezero/recipe.h"
 
 namespace rz::tool {
 
@@ -14,5 +15,9 @@ std::string spectrum_text(const isometry::Result& result, std::string_view netwo
 
 // "all singular values are exactly 1: dynamical isometry"
 std::string verdict(const isometry::Result& result);
+
+// Directions that the last norm of a Transformer's part takes from each token, as a line; "" where there is none. Of
+// LayerNorm y = (x - mean) / deviation they are those of the mean, exactly, and of x - mean, but for eps / variance.
+std::string norm_text(const ModelRecipe& model, const std::string& of, std::int64_t tokens);
 
 }  // namespace rz::tool

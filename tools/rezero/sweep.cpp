@@ -18,7 +18,7 @@ namespace rz::tool {
 namespace {
 
 struct SweepOptions {
-  std::string recipe, out, by = "validation_accuracy";
+  std::string recipe, out, by;
   std::vector<std::string> settings, grids;
   std::int64_t seeds = 1;
   int jobs = 0;
@@ -26,7 +26,10 @@ struct SweepOptions {
   bool json = false;
 };
 
+// By default accuracy, of texts the loss.
 SweepMeasure measure_of(const SweepOptions& options) {
+  if (options.by.empty() && load_recipe(options.recipe, options.settings).model.takes_tokens())
+    return SweepMeasure::validation_loss;
   if (options.by == "validation_loss") return SweepMeasure::validation_loss;
   if (options.by == "train_loss") return SweepMeasure::train_loss;
   if (options.by == "steps_to_loss") return SweepMeasure::steps_to_loss;
@@ -118,7 +121,9 @@ Command make_sweep(CLI::App& app) {
       ->type_name("J")
       ->check(CLI::Range(1, 1024).description(""));
   command->add_option("--out", options->out, "Folder for the runs and sweep.csv")->type_name("DIR")->required();
-  command->add_option("--by", options->by, "validation_accuracy (default), validation_loss, train_loss, steps_to_loss")
+  command
+      ->add_option("--by", options->by,
+                   "validation_accuracy (default), validation_loss (default of texts), train_loss,\nsteps_to_loss")
       ->type_name("MEASURE")
       ->check(CLI::IsMember({"validation_accuracy", "validation_loss", "train_loss", "steps_to_loss"}).description(""));
   command->add_option("--loss", options->loss, "The training loss of steps_to_loss (median of logged steps)")

@@ -69,10 +69,14 @@ void check_options(const TrainOptions& o) {
 std::string closing_line(const Trainer& trainer, const RunPaths& paths) {
   const Metrics& m = trainer.last_epoch();
   const TrainState& state = trainer.state();
-  return fmt::format(
-      "done: {} steps in {:.1f} s; validation loss {:.4f}, accuracy {:.4f} (best {:.4f} at step {})\nrun: {}\n",
-      grouped(static_cast<std::uint64_t>(state.step)), state.seconds, m.validation_loss.value_or(0),
-      m.validation_accuracy.value_or(0), state.best_accuracy, state.best_step, paths.directory);
+  const bool by_accuracy = m.unit == LossUnit::nats;
+  const std::string best = state.best_step < 0
+                               ? ""
+                               : fmt::format(" (best {}{:.4f} at step {})", by_accuracy ? "" : "loss ",
+                                             by_accuracy ? state.best_accuracy : state.best_loss, state.best_step);
+  return fmt::format("done: {} steps in {:.1f} s; validation loss {:.4f}, accuracy {:.4f}{}\nrun: {}\n",
+                     grouped(static_cast<std::uint64_t>(state.step)), state.seconds, m.validation_loss.value_or(0),
+                     m.validation_accuracy.value_or(0), best, paths.directory);
 }
 
 int run_explain(const TrainOptions& options) {

@@ -13,6 +13,7 @@
 #include "data/file.h"
 #include "data/npy.h"
 #include "data/text.h"
+#include "nn/models/seq2seq.h"
 
 namespace rz::tool {
 namespace {
@@ -55,6 +56,9 @@ class ArrayReader {
     const std::int64_t keys = held.memory.defined() && held.memory.shape().rank() == 3 ? held.memory.shape()[1] : 0;
     const bool decodes = names_.size() == decoder_names.size();
     RZ_CHECK(file, !decodes || held.memory.defined(), "{}: the array memory is missing", path_);
+    RZ_CHECK(file, !decodes || keys > 0,
+             "{}: memory has the shape {}, but must be [{}, tokens, {}], at least one token", path_,
+             held.memory.shape(), batch, model_.state_shape()[1]);
     check(&Held::memory, {batch, keys, model_.state_shape()[1]});
     check(&Held::mask, {tokens, tokens});
     check(&Held::key_mask, {batch, tokens});
@@ -100,7 +104,16 @@ class ArrayReader {
     for (const std::int64_t token : x.to(DType::i64).to_integers())
       RZ_CHECK(file, token >= 0 && token < model_.outputs(), "{}: {} has the token {}, but the vocabulary has {}",
                path_, name, token, model_.outputs());
+    check_length(x.shape()[1], name);
     arrays_.main = x.to(DType::i64);
+  }
+
+  // An encoder-decoder reads source and target side by side, a language model as many tokens as it has positions.
+  void check_length(std::int64_t tokens, std::string_view name) const {
+    const std::int64_t most = model_.input_shape()[0];
+    const bool whole = dynamic_cast<const nn::Seq2Seq*>(&model_) != nullptr;
+    RZ_CHECK(file, whole ? tokens == most : tokens <= most, "{}: {} has {} tokens, but the model {} {}", path_, name,
+             tokens, whole ? "takes" : "has positions for", most);
   }
 
   Tensor finite(const Tensor& x, std::string_view name) const {
