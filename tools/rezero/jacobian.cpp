@@ -116,7 +116,7 @@ int run(const JacobianOptions& options) {
   std::string text =
       options.json ? report::to_json(result) : spectrum_text(result, source.name, source.weights, inputs.text);
   if (!options.json && !source.recipe.model.is_fc()) {
-    const std::string norm = norm_text(source.recipe.model, result.of, inputs.values.shape()[1]);
+    const std::string norm = norm_text(source.recipe.model, result.of, result.cols / source.recipe.model.d_model);
     if (!norm.empty()) text += norm + "\n";
   }
   print(text);

@@ -95,7 +95,8 @@ class SpectrumMeasurement {
       measured_.theory_reason = "it was not asked for (--theory none)";
     else
       find_theory(*source.model, part, x);
-    if (!source.recipe.model.is_fc()) norm_text_ = norm_text(source.recipe.model, part.of, x.shape()[1]);
+    if (!source.recipe.model.is_fc())
+      norm_text_ = norm_text(source.recipe.model, part.of, extents_.cols / source.recipe.model.d_model);
     if (look_) look_(source, x);
   }
 
