@@ -64,6 +64,28 @@ Variable layer_norm(const Variable& x, const Variable& gain, const Variable& bia
 // x / sqrt(mean of x^2 + eps) gain over the last axis; gain [columns].   Zhang, Sennrich 2019 (1910.07467), Eq. 4.
 Variable rms_norm(const Variable& x, const Variable& gain, double eps = 1e-5);
 
+// Images x [n, height, width, channels], windows over them with a border of zeros   (ops/convolution.cpp)
+Variable unfold(const Variable& x, const Window& window);  // [n, places, places, window.size(), channels]
+// Cross-correlation, as PyTorch's: weight [out, channels, kernel, kernel] -> [n, places, places, out].
+Variable conv2d(const Variable& x, const Variable& weight, const Window& window);
+// The largest of each window, the border left out; at most half of the kernel may be border.   Throws also: value
+Variable max_pool(const Variable& x, const Window& window);
+Variable average_pool(const Variable& x, const Window& window);  // the border counts as 0
+Variable global_average_pool(const Variable& x);                 // [n, channels]
+Variable subsample(const Variable& x, std::int64_t stride);      // every stride-th pixel of each side, from the first
+
+// Batch norm                                                                (ops/batch_norm.cpp)
+struct BatchStatistics {
+  Tensor mean, variance;  // [columns]
+};
+// f((x - mean) / sqrt(variance + eps) gain + bias), mean and biased variance those of x's columns, x [..., columns].
+// Rows depend on each other.   Ioffe, Szegedy 2015 (1502.03167), Algorithm 1.
+Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bias, const BatchNormOptions& options = {},
+                    BatchStatistics* statistics = nullptr);
+// The same with statistics that are given.
+Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bias, const BatchStatistics& statistics,
+                    const BatchNormOptions& options = {});
+
 // Attention                                                                 (ops/attention.cpp)
 // softmax(scale q k^T + masks) v per example and head, over the heads side by side: head h is the columns from h d /
 // heads on. A query that sees no key gives 0, and gradients of 0. Masks have no gradient.   Vaswani et al. 2017

@@ -23,6 +23,7 @@
 #include "core/operand.h"
 #include "core/precision.h"
 #include "core/scalar_functions.h"
+#include "core/window.h"
 
 namespace rz {
 
@@ -90,6 +91,12 @@ struct UpdateOptions {
   bool bias_correction = true;  // Adam, LAMB: by state[state_step], which counts from 1
 };
 
+// Normalisation of columns: f((x - mean) / sqrt(variance + eps) gain + bias), mean and biased variance those of x.
+struct BatchNormOptions {
+  double eps = 1e-5;
+  Scalar f = ScalarFunction::identity;
+};
+
 // L residual layers of one width: x_{l+1} = x_l + g_l f(x_l W_l^T + b_l), g_l = gates[l].
 struct ResidualStack {
   std::span<const Operand> weights;  // L of [width, width]
@@ -149,6 +156,15 @@ class Backend {
   virtual void gather_columns(const Operand& x, const Operand& indices, const Target& y) = 0;
   virtual void scatter_add_rows(const Operand& d_y, const Operand& indices,
                                 const Target& d_table) = 0;  // d_table[indices[i]] += d_y[i], in order of i
+
+  // ---- windows over images x [n, height, width, channels] (core/window.h) ----
+  // y [n, places, places, window.size(), channels]: what stands in each window, row by row.
+  virtual void unfold(const Operand& x, const Window& window, const Target& y) = 0;
+  // Its transpose: d_x sums what stands at each pixel.
+  virtual void fold(const Operand& d_y, const Window& window, const Target& d_x) = 0;
+  // y i64 [n, places, places, channels]: where the largest number of each window stands among all numbers of x, the
+  // first of equals; a NaN is larger than any. The border is never chosen.
+  virtual void largest_in_windows(const Operand& x, const Window& window, const Target& y) = 0;
 
   // ---- products, in the precision that the calling thread asks for (core/precision.h) ----
   // Why it cannot be had, and what can instead; "" where it can.
@@ -238,6 +254,18 @@ class Backend {
   virtual void attention(const Attention& a, const Target& y, const Target& log_sum_exp, Workspace& w);
   virtual void attention_vjp(const Attention& a, const Operand& y, const Operand& log_sum_exp, const Operand& d_y,
                              const AttentionGradients& d, Workspace& w);
+  // y [n, places, places, out] of x [n, height, width, in], weight [out, in, kernel, kernel]: no flip, as is usual.
+  virtual void conv2d(const Operand& x, const Operand& weight, const Window& window, const Target& y, Workspace& w);
+  // d_x or d_weight may have null data.
+  virtual void conv2d_vjp(const Operand& x, const Operand& weight, const Window& window, const Operand& d_y,
+                          const Target& d_x, const Target& d_weight, Workspace& w);
+  // x, y [rows, columns]; gain, bias, mean, variance [columns]. y, mean and variance are overwritten.
+  virtual void batch_norm(const Operand& x, const Operand& gain, const Operand& bias, const BatchNormOptions& options,
+                          const Target& y, const Target& mean, const Target& variance, Workspace& w);
+  // Any of d_x [rows, columns], d_gain, d_bias [columns] may have null data.
+  virtual void batch_norm_vjp(const Operand& x, const Operand& gain, const Operand& bias, const Operand& mean,
+                              const Operand& variance, const BatchNormOptions& options, const Operand& d_y,
+                              const Target& d_x, const Target& d_gain, const Target& d_bias, Workspace& w);
   // Whether the stack as one call is faster here than layer by layer: by extents alone.
   virtual bool fuses_residual_stack(std::int64_t rows, std::int64_t width, DType type) const;
   // What the vjp needs, in a layout of the backend's own.

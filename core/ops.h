@@ -92,6 +92,22 @@ RmsNorm rms_norm(const Tensor& x, const Tensor& gain, double eps);
 void rms_norm_vjp(const Tensor& x, const Tensor& gain, const Tensor& inverse_rms, const Tensor& d_y,
                   const Destination& d_x, const Destination& d_gain);
 
+// Convolutions. x [n, height, width, channels].   Throws also: shape (a window larger than the image with its border).
+Tensor unfold(const Tensor& x, const Window& window);  // [n, places, places, window.size(), channels]
+void fold(const Tensor& d_y, const Window& window, const Destination& d_x);
+Tensor largest_in_windows(const Tensor& x, const Window& window);  // i64 [n, places, places, channels]
+// weight [out, channels, kernel, kernel] -> [n, places, places, out]
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Window& window);
+void conv2d_vjp(const Tensor& x, const Tensor& weight, const Window& window, const Tensor& d_y, const Destination& d_x,
+                const Destination& d_weight);
+struct BatchNorm {
+  Tensor y, mean, variance;  // of the columns; biased
+};
+BatchNorm batch_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, const BatchNormOptions& options);
+void batch_norm_vjp(const Tensor& x, const Tensor& gain, const Tensor& bias, const BatchNorm& forward,
+                    const BatchNormOptions& options, const Tensor& d_y, const Destination& d_x,
+                    const Destination& d_gain, const Destination& d_bias);
+
 // Attention. q, k and v are `width` columns each of x [batch, tokens, any] from `column` on; some may share one tensor.
 struct HeadsTensor {
   Tensor x;

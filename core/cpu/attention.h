@@ -124,17 +124,4 @@ class HeadAttention {
   std::int64_t most_;  // queries of a block, in whole panels
 };
 
-// f(piece, scratch) for all pieces, on as many threads as there are, each with memory of its own.
-template <class F>
-void for_pieces_with_scratch(DType type, std::int64_t pieces, std::size_t bytes, Workspace& w, F&& f) {
-  const std::int64_t workers = std::min<std::int64_t>(threads(), pieces);
-  bytes = (bytes + 63) / 64 * 64;
-  char* const scratch = static_cast<char*>(w.bytes(bytes * static_cast<std::size_t>(workers)));
-  std::atomic<std::int64_t> next{0};
-  for_pieces(type, workers, [&](std::int64_t worker) {
-    for (std::int64_t piece = next++; piece < pieces; piece = next++)
-      f(piece, scratch + bytes * static_cast<std::size_t>(worker));
-  });
-}
-
 }  // namespace rz::cpu

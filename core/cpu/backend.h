@@ -41,6 +41,11 @@ class CpuBackend final : public Backend {
   void gather_columns(const Operand& x, const Operand& indices, const Target& y) override;
   void scatter_add_rows(const Operand& d_y, const Operand& indices, const Target& d_table) override;
 
+  // windows.cpp
+  void unfold(const Operand& x, const Window& window, const Target& y) override;
+  void fold(const Operand& d_y, const Window& window, const Target& d_x) override;
+  void largest_in_windows(const Operand& x, const Window& window, const Target& y) override;
+
   // gemm.cpp
   std::string missing_for(ProductPrecision precision) const override;
   void gemm(Transpose op_a, const Operand& a, Transpose op_b, const Operand& b, double alpha, const Target& c,
@@ -94,6 +99,16 @@ class CpuBackend final : public Backend {
   void attention(const Attention& a, const Target& y, const Target& log_sum_exp, Workspace& w) override;
   void attention_vjp(const Attention& a, const Operand& y, const Operand& log_sum_exp, const Operand& d_y,
                      const AttentionGradients& d, Workspace& w) override;
+
+  // convolution.cpp, batch_norm.cpp
+  void conv2d(const Operand& x, const Operand& weight, const Window& window, const Target& y, Workspace& w) override;
+  void conv2d_vjp(const Operand& x, const Operand& weight, const Window& window, const Operand& d_y, const Target& d_x,
+                  const Target& d_weight, Workspace& w) override;
+  void batch_norm(const Operand& x, const Operand& gain, const Operand& bias, const BatchNormOptions& options,
+                  const Target& y, const Target& mean, const Target& variance, Workspace& w) override;
+  void batch_norm_vjp(const Operand& x, const Operand& gain, const Operand& bias, const Operand& mean,
+                      const Operand& variance, const BatchNormOptions& options, const Operand& d_y, const Target& d_x,
+                      const Target& d_gain, const Target& d_bias, Workspace& w) override;
 
   // stack.cpp
   bool fuses_residual_stack(std::int64_t rows, std::int64_t width, DType type) const override;

@@ -29,8 +29,9 @@ namespace {
 const std::vector<OpRow>& table() {
   static const std::vector<OpRow> rows = [] {
     std::vector<OpRow> all;
-    for (const auto family : {elementwise_rows, linear_rows, reduce_rows, shape_rows, softmax_rows, norm_rows,
-                              dropout_rows, attention_rows, residual_rows, checkpoint_rows})
+    for (const auto family :
+         {elementwise_rows, linear_rows, reduce_rows, shape_rows, softmax_rows, norm_rows, convolution_rows,
+          batch_norm_rows, dropout_rows, attention_rows, residual_rows, checkpoint_rows})
       std::ranges::move(family(), std::back_inserter(all));
     return all;
   }();
@@ -137,6 +138,22 @@ class DefaultBodies final : public ForwardingBackend {
   void attention_vjp(const Attention& a, const Operand& y, const Operand& log_sum_exp, const Operand& d_y,
                      const AttentionGradients& d, Workspace& w) override {
     Backend::attention_vjp(a, y, log_sum_exp, d_y, d, w);
+  }
+  void conv2d(const Operand& x, const Operand& weight, const Window& window, const Target& y, Workspace& w) override {
+    Backend::conv2d(x, weight, window, y, w);
+  }
+  void conv2d_vjp(const Operand& x, const Operand& weight, const Window& window, const Operand& d_y, const Target& d_x,
+                  const Target& d_weight, Workspace& w) override {
+    Backend::conv2d_vjp(x, weight, window, d_y, d_x, d_weight, w);
+  }
+  void batch_norm(const Operand& x, const Operand& gain, const Operand& bias, const BatchNormOptions& options,
+                  const Target& y, const Target& mean, const Target& variance, Workspace& w) override {
+    Backend::batch_norm(x, gain, bias, options, y, mean, variance, w);
+  }
+  void batch_norm_vjp(const Operand& x, const Operand& gain, const Operand& bias, const Operand& mean,
+                      const Operand& variance, const BatchNormOptions& options, const Operand& d_y, const Target& d_x,
+                      const Target& d_gain, const Target& d_bias, Workspace& w) override {
+    Backend::batch_norm_vjp(x, gain, bias, mean, variance, options, d_y, d_x, d_gain, d_bias, w);
   }
   Shape residual_stack_kept(std::int64_t rows, std::int64_t width, std::int64_t layers, DType type) const override {
     return Backend::residual_stack_kept(rows, width, layers, type);

@@ -42,6 +42,9 @@ class ForwardingBackend : public Backend {
   RZ_FORWARD(gather_columns, (const Operand& x, const Operand& indices, const Target& y), (x, indices, y))
   RZ_FORWARD(scatter_add_rows, (const Operand& d_y, const Operand& indices, const Target& d_table),
              (d_y, indices, d_table))
+  RZ_FORWARD(unfold, (const Operand& x, const Window& window, const Target& y), (x, window, y))
+  RZ_FORWARD(fold, (const Operand& d_y, const Window& window, const Target& d_x), (d_y, window, d_x))
+  RZ_FORWARD(largest_in_windows, (const Operand& x, const Window& window, const Target& y), (x, window, y))
   RZ_FORWARD(gemm,
              (Transpose op_a, const Operand& a, Transpose op_b, const Operand& b, double alpha, const Target& c,
               Workspace& w),
@@ -120,6 +123,21 @@ class ForwardingBackend : public Backend {
              (const Attention& a, const Operand& y, const Operand& log_sum_exp, const Operand& d_y,
               const AttentionGradients& d, Workspace& w),
              (a, y, log_sum_exp, d_y, d, w))
+  RZ_FORWARD(conv2d, (const Operand& x, const Operand& weight, const Window& window, const Target& y, Workspace& w),
+             (x, weight, window, y, w))
+  RZ_FORWARD(conv2d_vjp,
+             (const Operand& x, const Operand& weight, const Window& window, const Operand& d_y, const Target& d_x,
+              const Target& d_weight, Workspace& w),
+             (x, weight, window, d_y, d_x, d_weight, w))
+  RZ_FORWARD(batch_norm,
+             (const Operand& x, const Operand& gain, const Operand& bias, const BatchNormOptions& options,
+              const Target& y, const Target& mean, const Target& variance, Workspace& w),
+             (x, gain, bias, options, y, mean, variance, w))
+  RZ_FORWARD(batch_norm_vjp,
+             (const Operand& x, const Operand& gain, const Operand& bias, const Operand& mean, const Operand& variance,
+              const BatchNormOptions& options, const Operand& d_y, const Target& d_x, const Target& d_gain,
+              const Target& d_bias, Workspace& w),
+             (x, gain, bias, mean, variance, options, d_y, d_x, d_gain, d_bias, w))
   RZ_FORWARD(residual_stack,
              (const Operand& x, const ResidualStack& stack, const Target& y, const Target& kept, Workspace& w),
              (x, stack, y, kept, w))

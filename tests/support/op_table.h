@@ -47,6 +47,8 @@ std::vector<OpRow> reduce_rows();
 std::vector<OpRow> shape_rows();
 std::vector<OpRow> softmax_rows();
 std::vector<OpRow> norm_rows();
+std::vector<OpRow> convolution_rows();
+std::vector<OpRow> batch_norm_rows();
 std::vector<OpRow> dropout_rows();
 std::vector<OpRow> attention_rows();
 std::vector<OpRow> residual_rows();

@@ -184,6 +184,41 @@ struct AttentionKernels {  // all null where gemm's are
   void (*vjp[real_types])(const AttentionVjpBlock& block);
 };
 
+// Outputs [rows, pixels, channels] of a convolution, from an image with its border (kernels/convolution.cpp).
+struct ConvolutionBlock {
+  const void* x;       // the first number under the first output's window
+  const void* panels;  // of weights: [ceil(channels / width)][kernel_rows, run][width], zeros beyond the last channel;
+                       // width is one vector up to so many channels, else two
+  void* y;
+  std::int64_t rows, pixels, channels;
+  std::int64_t kernel_rows, run;       // rows of a window, and numbers in one, side by side
+  std::int64_t x_row, x_down, x_step;  // elements from one row of a window, of outputs, from one output to the next
+  bool accumulate;
+};
+
+struct ConvolutionKernels {        // all null where gemm's are
+  std::int64_t lanes[real_types];  // of a vector
+  void (*forward[real_types])(const ConvolutionBlock& block);
+  // d_w [channels, kernel_rows, padded] += the gradient of these outputs, of whose block y and panels are not used;
+  // padded: the run in whole vectors. x is read to its end.
+  void (*weights[real_types])(const ConvolutionBlock& block, const void* d_y, void* d_w, std::int64_t padded);
+};
+
+struct ColumnsBlock {  // x [rows, columns]; per column (x - mean) factor + bias, in x's type
+  const void *x, *mean, *factor, *bias;
+  std::int64_t rows, columns;
+};
+
+struct BatchNormKernels {
+  // mean [columns], and the sums of squares about it
+  void (*moments[real_types])(const void* x, std::int64_t rows, std::int64_t columns, double* mean, double* squares);
+  void (*normalise[real_types])(const ColumnsBlock& block, void* y);
+  // per column the sums of d, and of d (x - mean)
+  void (*vjp_sums[real_types])(const ColumnsBlock& block, const void* d, double* sums, double* sums_x);
+  // d_x = factor d + slope (x - mean) + bias
+  void (*vjp[real_types])(const ColumnsBlock& block, const void* d, const void* slope, void* d_x, bool accumulate);
+};
+
 struct Kernels {
   const char* name;            // of the instruction set, as REZERO_ISA spells it
   const ScalarKernel* scalar;  // by ScalarFunction
@@ -197,6 +232,8 @@ struct Kernels {
   const ResidualKernels* residual;
   const GemmKernels* gemm;
   const AttentionKernels* attention;
+  const ConvolutionKernels* convolution;
+  const BatchNormKernels* batch_norm;
 };
 
 extern const Kernels kernels_baseline, kernels_avx2, kernels_avx512;

@@ -21,6 +21,8 @@ constinit const Kernels RZ_JOIN(kernels_, RZ_ISA) = {
     .residual = &RZ_ISA::residual_kernels,
     .gemm = &RZ_ISA::gemm_kernels,
     .attention = &RZ_ISA::attention_kernels,
+    .convolution = &RZ_ISA::convolution_kernels,
+    .batch_norm = &RZ_ISA::batch_norm_kernels,
 };
 
 }  // namespace rz::cpu

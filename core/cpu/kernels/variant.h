@@ -30,5 +30,7 @@ extern const OptimizerKernels optimizer_kernels;
 extern const ResidualKernels residual_kernels;
 extern const GemmKernels gemm_kernels;
 extern const AttentionKernels attention_kernels;
+extern const ConvolutionKernels convolution_kernels;
+extern const BatchNormKernels batch_norm_kernels;
 
 }  // namespace rz::cpu::RZ_ISA
