@@ -13,9 +13,9 @@ namespace rz::nn::init {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> all_names{"kaiming_normal", "kaiming_uniform", "xavier_normal",
+constexpr std::array<std::string_view, 9> all_names{"kaiming_normal", "kaiming_uniform", "xavier_normal",
                                                     "xavier_uniform", "lecun_normal",    "lecun_uniform",
-                                                    "orthogonal",     "identity"};
+                                                    "orthogonal",     "identity",        "delta_orthogonal"};
 
 // Rows or columns, whichever are fewer, are orthonormal.
 void draw_orthogonal(std::span<double> values, Random& random, std::int64_t out, std::int64_t in, double gain) {
@@ -69,10 +69,28 @@ Initializer scaled(Initializer inner, double factor) {
 
 std::span<const std::string_view> names() { return all_names; }
 
+Initializer delta_orthogonal(const Shape& shape, double gain) {
+  RZ_CHECK(shape, shape.rank() == 4 && shape[2] % 2 == 1 && shape[3] % 2 == 1,
+           "init: delta_orthogonal needs kernels [out, in, height, width] with a centre, not {}", shape);
+  return [=](std::span<double> v, Random& random) {
+    std::vector<double> matrix(static_cast<std::size_t>(shape[0] * shape[1]));
+    draw_orthogonal(matrix, random, shape[0], shape[1], gain);
+    const auto plane = static_cast<std::size_t>(shape[2] * shape[3]);
+    for (double& x : v) x = 0;
+    for (std::size_t i = 0; i < matrix.size(); ++i) v[i * plane + plane / 2] = matrix[i];
+  };
+}
+
 Initializer named(std::string_view name, const Shape& shape, std::optional<double> gain) {
   RZ_CHECK(value, std::ranges::find(all_names, name) != all_names.end(), "init: {}", unknown_name(name, all_names));
-  RZ_CHECK(shape, shape.rank() == 2, "init: {} needs a matrix [out, in], not {}", name, shape);
-  const std::int64_t out = shape[0], in = shape[1];
+  RZ_CHECK(shape, shape.rank() == 2 || shape.rank() == 4,
+           "init: {} needs a matrix [out, in] or kernels [out, in, height, width], not {}", name, shape);
+  if (name == "delta_orthogonal") return delta_orthogonal(shape, gain.value_or(1));
+  const bool matrix = name == "orthogonal" || name == "identity";
+  RZ_CHECK(shape, shape.rank() == 2 || !matrix, "init: {} needs a matrix [out, in], not {} (delta_orthogonal)", name,
+           shape);
+  const std::int64_t positions = shape.rank() == 4 ? shape[2] * shape[3] : 1;
+  const std::int64_t out = shape[0] * positions, in = shape[1] * positions;  // fans
   const double g = gain.value_or(name.starts_with("kaiming") ? std::sqrt(2.0) : 1.0);
   if (name == "orthogonal") return [=](std::span<double> v, Random& random) { draw_orthogonal(v, random, out, in, g); };
   if (name == "identity")

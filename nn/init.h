@@ -16,7 +16,8 @@ Initializer normal(double standard_deviation);
 Initializer uniform(double bound);  // [-bound, bound)
 Initializer scaled(Initializer values, double factor);
 
-// The named ones, for a weight [out, in] with fan_in = in, fan_out = out:
+// The named ones, for a weight [out, in] with fan_in = in, fan_out = out, or kernels [out, in, height, width] with
+// fan_in = in height width, fan_out = out height width:
 //   kaiming_normal, kaiming_uniform   variance gain^2 / fan_in, gain sqrt(2)              (He et al. 2015)
 //   xavier_normal, xavier_uniform     variance 2 gain^2 / (fan_in + fan_out), gain 1      (Glorot, Bengio 2010)
 //   lecun_normal, lecun_uniform       variance gain^2 / fan_in, gain 1
@@ -24,8 +25,10 @@ Initializer scaled(Initializer values, double factor);
 //   Gaussian matrix with the signs of R's
 //                                     diagonal (Mezzadri 2007)
 //   identity                          gain times the identity, 0 outside the leading square
+//   delta_orthogonal                  of kernels of odd sides: gain times such a matrix in the centre, 0 elsewhere, so
+//   that the convolution with stride 1 is an isometry, or the transpose of one (Xiao et al. 2018, 1806.05393, Alg. 1)
 std::span<const std::string_view> names();
-// Throws: value (unknown name, with the nearest one), shape (not a matrix).
+// Throws: value (unknown name, with the nearest one), shape (neither, or not the one that it needs).
 Initializer named(std::string_view name, const Shape& shape, std::optional<double> gain = {});
 
 }  // namespace rz::nn::init

@@ -50,6 +50,8 @@ class Model : public Module {
   virtual Shape state_shape() const { return input_shape(); }
   virtual std::int64_t outputs() const = 0;                               // classes, or entries of the vocabulary
   virtual std::vector<Parameter> residual_weights() const { return {}; }  // gates, from the first layer to the last
+  // Of batch norms: takes what the last training pass saw into the running statistics (nn/batch_norm.h).
+  virtual void update_statistics(const StepState&) const {}
   void set_training(bool training) { training_ = training; }
   bool training() const { return training_; }
   // Dropout is active in training, with masks from here; without a source it is off. The state must outlive the model.

@@ -91,6 +91,7 @@ Residual::Residual(ParameterStore& store, const ResidualOptions& options, const 
 }
 
 void Residual::declare_norms(ParameterStore& store, const ResidualOptions& options) {
+  if (group_.own_norms) return;
   const NormOptions inner{.kind = options.norm},
       outer{.kind = options.norm, .gain = options.norm_gain.value_or(form_.norm_gain)};
   for (std::int64_t l = 0; l < (group_.one_layer ? group_.connections : 1); ++l) {

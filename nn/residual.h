@@ -11,6 +11,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/forms.h"
@@ -41,6 +42,7 @@ struct ConnectionGroup {
   bool one_layer = false;  // sub-layers of one layer, each with norms of its own; else a layer each, with one norm
   bool one_gate = false;   // they share one row of gates and of other scalars
   std::string prefix{};    // of all names: "layers.3."
+  bool own_norms = false;  // the branch has norms, and the form's are among them: none are declared
 };
 
 class Residual {
@@ -53,6 +55,13 @@ class Residual {
   Variable operator()(const Variable& x, const Variable& x_0, std::int64_t l, Branch&& branch) const {
     const Variable z = before(x, l);
     return join(x, x_0, z, branch(z), l);
+  }
+  // The same where the skip is not x itself, but a shortcut between widths: block(z) = {skip, F(z)}.
+  template <class Block>
+  Variable around(const Variable& x, std::int64_t l, Block&& block) const {
+    const Variable z = before(x, l);
+    const std::pair<Variable, Variable> parts = block(z);
+    return join(parts.first, {}, z, parts.second, l);
   }
   // x' = x + g F(x) with a number g as gate and no more, for every connection; and nobody watches single ones.
   bool is_gated_sum() const;

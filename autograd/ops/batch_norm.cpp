@@ -5,6 +5,7 @@
 #include "autograd/ops.h"
 #include "autograd/ops/lift.h"
 #include "autograd/record.h"
+#include "autograd/transforms.h"
 #include "core/ops.h"
 
 namespace rz {
@@ -35,6 +36,7 @@ Variable inverse_root(const Variable& variance, double eps) {
 //   t_n = r (t_c - n mean(n t_c)),   t_c = t_x - mean(t_x),   t_y = f'(z) (t_n gain + n t_gain + t_bias)
 Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bias, const BatchNormOptions& options,
                     BatchStatistics* statistics) {
+  require_row_independence(false, "batch_norm");
   const ops::BatchNorm forward = ops::batch_norm(x.value(), gain.value(), bias.value(), options);
   if (statistics) *statistics = {forward.mean, forward.variance};
   const Shape y = x.shape();

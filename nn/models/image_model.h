@@ -1,0 +1,55 @@
+// ImageModel: networks of images, channels last inside: a stem, blocks, the average over all pixels, and a linear layer
+// `linear.{weight,bias}`. Hidden states are [n, height, width, channels].
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nn/batch_norm.h"
+#include "nn/convolution.h"
+#include "nn/linear.h"
+#include "nn/residual.h"
+
+namespace rz::nn {
+
+struct ImageOptions {
+  Shape inputs{3, 32, 32};  // channels, height, width
+  std::int64_t outputs = 10;
+};
+
+class ImageModel : public Model {
+ public:
+  Variable forward(const Variable& x) const override;  // [n, ...inputs] or [n, features] -> [n, outputs]
+  Stages stages() const override;                      // a stage per block
+  void update_statistics(const StepState& state) const override;
+  Shape input_shape() const override { return image_.inputs; }
+  std::int64_t outputs() const override { return image_.outputs; }
+
+ protected:
+  // Throws: value (inputs that are not three extents of at least 1, fewer than 1 output)
+  ImageModel(const char* name, const ImageOptions& options);
+  virtual Variable stem(const Variable& images) const = 0;
+  virtual Variable block(const Variable& x, std::int64_t i) const = 0;
+  virtual std::int64_t blocks() const = 0;
+  virtual Variable before_pool(const Variable& x) const { return x; }
+  virtual Variable before_linear(const Variable& x) const { return x; }
+  void declare_linear(std::int64_t channels, const Initializer& weight_init, const Initializer& bias_init = {});
+  // Whose running statistics update_statistics brings up to date. It must stay where it is.
+  const BatchNorm& keep(const BatchNorm& norm) {
+    norms_.push_back(&norm);
+    return norm;
+  }
+  const ImageOptions& image() const { return image_; }
+
+ private:
+  Variable images_of(const Variable& x) const;
+  Variable head(const Variable& x) const;
+  const char* name_;
+  ImageOptions image_;
+  std::unique_ptr<Linear> linear_;
+  std::vector<const BatchNorm*> norms_;
+};
+
+}  // namespace rz::nn
