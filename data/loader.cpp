@@ -35,6 +35,7 @@ struct Loader::State {
   const DType dtype;  // of inputs
   std::optional<Decoder<float>> decode_f32;
   std::optional<Decoder<double>> decode_f64;
+  std::optional<Augmenter> augment;  // the thread's own
 
   std::mutex mutex;
   std::condition_variable changed;
@@ -52,7 +53,9 @@ struct Loader::State {
   ~State();
   void work();
   void fill(Slot& slot, std::int64_t of_epoch, std::int64_t index);
-  void write_example(const Slot& slot, std::int64_t row, std::int64_t i);
+  void write_example(const Slot& slot, std::int64_t row, std::int64_t of_epoch, std::int64_t i);
+  template <class T>
+  void write_numbers(const Decoder<T>& decode, std::int64_t of_epoch, std::int64_t i, T* numbers);
   void write_window(const Slot& slot, std::int64_t row, std::int64_t of_epoch, std::int64_t at);
   Slot& slot_of(std::int64_t index) { return slots[static_cast<std::size_t>(index) % slots.size()]; }
 };
@@ -89,6 +92,7 @@ Loader::State::State(const Dataset& set, const LoaderOptions& given)
       order(static_cast<std::size_t>(set.size())) {
   if (dtype == DType::f32) decode_f32.emplace(data, options.normalisation);
   if (dtype == DType::f64) decode_f64.emplace(data, options.normalisation);
+  if (options.augment.any()) augment.emplace(data, options.augment);
   const std::int64_t rows = options.batch_size < data.size() ? options.batch_size : data.size();
   for (Slot& slot : slots) {
     slot.inputs = Tensor({rows, data.features()}, dtype);
@@ -148,18 +152,24 @@ void Loader::State::fill(Slot& slot, std::int64_t of_epoch, std::int64_t index) 
     if (data.is_text()) {
       write_window(slot, row, of_epoch, first + row);
     } else {
-      write_example(slot, row, order[static_cast<std::size_t>(first + row)]);
+      write_example(slot, row, of_epoch, order[static_cast<std::size_t>(first + row)]);
     }
   }
   slot.batch = {slot.inputs.rows(0, count), slot.labels.rows(0, count), of_epoch, index};
 }
 
-void Loader::State::write_example(const Slot& slot, std::int64_t row, std::int64_t i) {
+template <class T>
+void Loader::State::write_numbers(const Decoder<T>& decode, std::int64_t of_epoch, std::int64_t i, T* numbers) {
+  if (augment) return (*augment)(i, options.seed, of_epoch, decode, numbers);
+  decode(data, i, numbers);
+}
+
+void Loader::State::write_example(const Slot& slot, std::int64_t row, std::int64_t of_epoch, std::int64_t i) {
   const std::int64_t at = row * data.features();
   if (decode_f32) {
-    (*decode_f32)(data, i, slot.inputs.data<float>() + at);
+    write_numbers(*decode_f32, of_epoch, i, slot.inputs.data<float>() + at);
   } else {
-    (*decode_f64)(data, i, slot.inputs.data<double>() + at);
+    write_numbers(*decode_f64, of_epoch, i, slot.inputs.data<double>() + at);
   }
   RZ_CHECK(value, data.label(i) < data.classes(), "loader: example {} of {} has label {}, labels are 0 to {}", i,
            data.name, data.label(i), data.classes() - 1);

@@ -1,5 +1,6 @@
-// Loader: batches of a data set, decoded ahead by a thread. The order of an epoch is a function of (seed, epoch), so
-// the whole state is (epoch, batch): start(epoch, batch) goes on in the middle of an epoch at once.
+// Loader: batches of a data set, decoded ahead by a thread. The order of an epoch is a function of (seed, epoch), the
+// augmentation of an example one of (seed, epoch, its index), so the whole state is (epoch, batch): start(epoch, batch)
+// goes on in the middle of an epoch at once.
 //   for (loader.start(epoch); loader.next(batch);) step(batch.inputs, batch.labels);
 #pragma once
 
@@ -8,6 +9,7 @@
 #include <span>
 
 #include "core/tensor.h"
+#include "data/augment.h"
 #include "data/dataset.h"
 
 namespace rz {
@@ -18,6 +20,7 @@ struct LoaderOptions {
   bool shuffle = true;     // false: in the order of the set, as for validation; random windows then are its parts
   bool drop_last = false;  // leave out a last batch that is smaller
   Normalisation normalisation{};
+  AugmentOptions augment{};  // for training on images of bytes; by (seed, epoch, index in the set)
   DType dtype = DType::f32;  // or f64; tokens are i64
   int prefetch = 2;          // batches decoded ahead
 };
@@ -31,7 +34,8 @@ struct Batch {
 
 class Loader {
  public:
-  // `data` must outlive the loader.   Throws: value (an option out of its range), dtype
+  // `data` must outlive the loader.   Throws: value (an option out of its range, examples that cannot be augmented),
+  // dtype
   explicit Loader(const Dataset& data, const LoaderOptions& options = {});
   ~Loader();
   Loader(Loader&&) noexcept;
