@@ -11,6 +11,7 @@
 #include "support/command.h"
 #include "support/temporary_folder.h"
 #include "tools/rezero/metrics.h"
+#include "tools/rezero/notebook.h"
 #include "tools/rezero/recipe.h"
 
 using namespace rz;
@@ -124,6 +125,12 @@ TEST_CASE("compare: runs in the notebook's setting stand beside the notebook's l
   CHECK(result["runs"][0]["epochs"][9]["notebook_train_loss"] == 2.02);
   CHECK_FALSE(result["runs"][0]["epochs"][10].contains("notebook_train_loss"));
   CHECK(result["runs"][1]["epochs"][1]["notebook_train_loss"] == 1.37);
+  const std::string recipe = contents(folder / "rezero/recipe.toml");
+  for (const char* setting : {"data.flip=true", "data.normalisation=imagenet"}) {
+    const std::vector<std::string> settings{setting};
+    CHECK(tool::notebook_losses(tool::parse_recipe(recipe, "r.toml")).size() == 10);
+    CHECK(tool::notebook_losses(tool::parse_recipe(recipe, "r.toml", settings)).empty());
+  }
   const CommandResult text = run_command({"compare", folder / "deep", folder / "rezero"});
   CHECK(mentions(text.out, {"epoch", "deep", "(notebook)", "rezero", "(notebook)", "(54693.80)", "(1.68)", "(2.02)"}));
 }

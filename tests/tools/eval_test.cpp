@@ -92,6 +92,29 @@ TEST_CASE("eval: loss and accuracy of a run are those of its metrics, and follow
   CHECK(close(exact["loss"].get<double>(), loss, 1e-12));
 }
 
+TEST_CASE("eval: data are normalised as in training, and never augmented") {
+  const TemporaryFolder folder;
+  const auto train = [&](const char* run, std::vector<std::string> more) {
+    more.insert(more.end(), {"--set", "train.epochs=1"});
+    REQUIRE(run_command(small_training(folder / run, more)).exit_code == 0);
+  };
+  const auto evaluated = [&](const char* run, const Arguments& more) {
+    return json::parse(run_eval(Arguments{folder / run, "--json"} + more).out);
+  };
+  const std::vector<std::string> imagenet{"--set", "data.normalisation=imagenet"};
+  train("notebook", {});
+  train("imagenet", imagenet);
+  train("augmented", Arguments(imagenet) + Arguments{"--set", "data.flip=true", "--set", "data.crop_padding=8", "--set",
+                                                     "data.cutout=16"});
+  const tool::Metrics last = tool::read_metrics(folder / "augmented/metrics.jsonl").back();
+  CHECK(evaluated("augmented", {})["loss"] == last.validation_loss.value());
+  CHECK(last.validation_loss != tool::read_metrics(folder / "imagenet/metrics.jsonl").back().validation_loss);
+  // Initial weights are those of the seed, so that only the images differ.
+  const Arguments initial{"--checkpoint", "initial", "--split", "train"};
+  CHECK(evaluated("augmented", initial) == evaluated("imagenet", initial));
+  CHECK(evaluated("augmented", initial) != evaluated("notebook", initial));
+}
+
 TEST_CASE("eval: bad input and wrong usage") {
   ToyNetwork toy;
   const std::string input = toy.folder / "x.npy", output = toy.folder / "y.npy";

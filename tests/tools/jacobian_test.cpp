@@ -149,6 +149,12 @@ TEST_CASE("jacobian: inputs are validation images in order, or arrays of several
     CHECK(one["samples"].size() == 1);
     CHECK(one["samples"][0] == data["samples"][0]);
   }
+  const Arguments imagenet = recipe + Arguments{"--set", "data.normalisation=imagenet", "--set", "data.flip=true"};
+  const Normalisation constants{.mean = {0.485, 0.456, 0.406}, .std = {0.229, 0.224, 0.225}};
+  save_npy(folder / "imagenet.npy", decode_images(tool::load_data(r).validation, 0, 2, constants, DType::f64));
+  const json normalised = jacobian_json(imagenet + Arguments{"--samples", "2"});
+  CHECK(normalised == jacobian_json(imagenet + Arguments{"--input", folder / "imagenet.npy"}));
+  CHECK(normalised["samples"] != data["samples"]);
   check_jacobian_error(recipe + Arguments{"--inputs", "data", "--samples", "21"}, 2, {"--samples", "21", "has 20"});
   check_jacobian_error(recipe + Arguments{"--input", folder / "one.npy", "--samples", "2"}, 2, {"--samples", "has 1"});
 }

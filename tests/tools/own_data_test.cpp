@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -71,6 +72,37 @@ TEST_CASE("own data: info, eval and jacobian open the files of a recipe that lea
   CHECK(mentions(run_command({"info", folder / "r.toml"}).out, {"linear_input.weight", "[8, 4]"}));
   CHECK(json::parse(run_command({"eval", "--recipe", folder / "r.toml", "--json"}).out)["examples"] == 20);
   CHECK(run_command({"jacobian", "--recipe", folder / "r.toml", "--samples", "1"}).exit_code == 0);
+}
+
+TEST_CASE("own data: images of bytes are augmented and normalised, what is no image is refused") {
+  const TemporaryFolder folder;
+  const Tensor x = normal_input({60, 3, 6, 8}, "own images");
+  std::vector<std::int64_t> bytes, labels;
+  for (const double value : x.to_vector())
+    bytes.push_back(std::clamp<std::int64_t>(std::lround(128 + 40 * value), 0, 255));
+  for (std::int64_t i = 0; i < 60; ++i) labels.push_back(i % 3);
+  save_npy(folder / "y.npy", Tensor::of_integers({60}, labels));
+  const std::vector<std::string> settings{"data.name=npy",  "data.path=" + folder.path(),  "train.steps=4",
+                                          "data.flip=true", "data.crop_padding=2",         "data.crop_fill=reflect",
+                                          "data.cutout=4",  "data.normalisation=imagenet", "train.batch_size=18"};
+  const auto refused = [&](const Tensor& arrays, const std::vector<std::string>& parts,
+                           const std::vector<std::string>& more = {}) {
+    save_npy(folder / "x.npy", arrays);
+    check_refused(training(folder / "none", Arguments(settings) + more), 2, parts);
+  };
+  const Tensor images = Tensor::of_integers(x.shape(), bytes, DType::u8);
+  save_npy(folder / "x.npy", images);
+  const CommandResult result = run_command(training(folder / "run", settings));
+  CHECK_MESSAGE(result.exit_code == 0, result.error);
+  CHECK(run_command({"eval", folder / "run"}).exit_code == 0);
+  CHECK(run_command({"jacobian", folder / "run", "--samples", "1"}).exit_code == 0);
+
+  refused(x, {"rezero: data.normalisation is imagenet, but npy has real values"});
+  refused(x, {"rezero: augmentation: the examples of npy train are real values"}, {"data.normalisation=notebook"});
+  refused(images.reshape({60, 144}), {"imagenet has constants of 3 channels, but the examples of npy are [144]"});
+  refused(images.reshape({60, 144}), {"augmentation: the examples of npy train are [144]"},
+          {"data.normalisation=notebook"});
+  refused(images, {"augmentation: crop_padding is 6", "npy train are [3, 6, 8]", "0 to 5"}, {"data.crop_padding=6"});
 }
 
 TEST_CASE("own data: a run on a table of numbers") {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -144,6 +145,41 @@ TEST_CASE("recipe: keys of single data sets, and sizes that only open files tell
   CHECK(tool::is_complete(with({"data.name=npy", "model.inputs=4", "model.outputs=3"})));
 }
 
+TEST_CASE("recipe: normalisation and augmentation of images") {
+  const Recipe plain = with({"data.name=cifar10"});
+  CHECK(!plain.data.augment.any());
+  CHECK(tool::normalisation_of(plain).mean == std::array{0.5, 0.5, 0.5});
+  CHECK(mentions(tool::to_toml(plain),
+                 {"normalisation = \"notebook\"\nflip = false\ncrop_padding = 0\ncrop_fill = \"zero\"\ncutout = 0\n"}));
+  const Recipe r = parse_recipe(
+      "[data]\nname = \"cifar100\"\nnormalisation = \"dataset\"\nflip = true\ncrop_padding = 4\n"
+      "crop_fill = \"reflect\"\ncutout = 8\n",
+      "r.toml");
+  CHECK((r.data.augment.flip && r.data.augment.crop_padding == 4 && r.data.augment.cutout == 8));
+  CHECK(r.data.augment.crop_fill == CropFill::reflect);
+  CHECK(tool::normalisation_of(r).mean == std::array{0.5071, 0.4865, 0.4409});
+  CHECK(tool::normalisation_of(with({"data.normalisation=imagenet"})).std == std::array{0.229, 0.224, 0.225});
+  CHECK(tool::normalisation_of(with({"data.name=mnist", "data.normalisation=dataset"})).std[0] == 0.3081);
+  CHECK(tool::normalisation_of(with({"model.family=char_transformer"})).mean[0] == 0.5);
+
+  const std::string images = "belongs to the data set shapes or cifar10 or cifar100 or mnist or fashion_mnist or npy";
+  for (const char* setting : {"flip=true", "crop_padding=4", "crop_fill=reflect", "cutout=8", "normalisation=imagenet"})
+    CHECK(mentions(error_of("", {"data.name=csv", std::string("data.") + setting}), {images, "data.name is csv"}));
+  CHECK(mentions(error_of("", {"data.name=text8", "model.family=char_transformer", "data.flip=true"}),
+                 {"data.flip " + images}));
+  CHECK(error_of(tool::to_toml(plain), {"data.name=csv"}).empty());  // the defaults do no harm
+  CHECK(mentions(error_of("", {"data.flip=1"}), {"data.flip is 1", "true or false"}));
+  CHECK(mentions(error_of("", {"data.crop_fill=edge"}), {"data.crop_fill", "'edge'", "zero, reflect"}));
+  CHECK(mentions(error_of("", {"data.cutout=-1"}), {"data.cutout is -1", "from 0"}));
+  CHECK(mentions(error_of("", {"data.normalisation=none"}), {"data.normalisation", "'none'", "notebook"}));
+  CHECK(mentions(error_of("", {"data.normalisation=dataset"}), {"r.toml: normalisation: shapes has no published"}));
+  CHECK(mentions(error_of("", {"data.name=npy", "data.normalisation=dataset"}), {"npy has no published constants"}));
+  CHECK(mentions(error_of("", {"data.name=mnist", "data.normalisation=imagenet"}), {"3 channels", "[1, 28, 28]"}));
+  CHECK(mentions(error_of("", {"data.name=mnist", "data.crop_padding=28"}),
+                 {"r.toml: augmentation: crop_padding is 28", "mnist are [1, 28, 28]", "0 to 27"}));
+  CHECK(mentions(error_of("", {"data.cutout=33"}), {"a square of 33 pixels", "[3, 32, 32]"}));
+}
+
 TEST_CASE("recipe: --set is TOML, or a plain string when it is none") {
   CHECK(with({"model.form=deep"}).model.form == "deep");
   CHECK(with({"model.form=\"deep\""}).model.form == "deep");
@@ -173,6 +209,8 @@ TEST_CASE("recipe: what is written reads back to the same recipe") {
       {"data.name=csv", "data.label_column=2", "model.outputs=3"},
       {"data.name=csv", "data.label_column=\"2\""},
       {"data.name=cifar100", "data.labels=coarse"},
+      {"data.name=cifar10", "data.flip=true", "data.crop_padding=4", "data.crop_fill=reflect", "data.cutout=16",
+       "data.normalisation=dataset"},
       {"optimizer.weight.weight_decay=1e-4", "optimizer.momentum=0.9", "optimizer.nesterov=true", "optimizer.name=sgd",
        "train.steps=7", "train.precision=f64", "checkpoint.keep=all", "optimizer.learning_rate=0.1"},
       {"train.precision=high"},

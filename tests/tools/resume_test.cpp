@@ -231,6 +231,25 @@ TEST_CASE("resume: after a kill at any moment [slow]") {
   }
 }
 
+TEST_CASE("resume: augmented images are the same after a stop in the middle of an epoch, on any number of threads") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> settings{
+      "--set", "data.flip=true",     "--set", "data.crop_padding=4",         "--set", "data.crop_fill=reflect",
+      "--set", "data.cutout=8",      "--set", "data.normalisation=imagenet", "--set", "train.batch_size=70",
+      "--set", "checkpoint.every=3", "--set", "checkpoint.keep=\"all\"",     "--set", "train.ema=0.9"};
+  for (const char* run : {"whole", "cut"}) REQUIRE(run_command(small_training(folder / run, settings)).exit_code == 0);
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "cut/checkpoints")) {
+    const std::string name = entry.path().filename().string();
+    if (name != "step-0.safetensors" && name != "step-3.safetensors") std::filesystem::remove(entry.path());
+  }
+  const CommandResult resumed = run_command({"train", "--resume", folder / "cut", "--threads", "3"});
+  CHECK_MESSAGE(resumed.exit_code == 0, resumed.error);
+  CHECK(same_run(folder / "whole", folder / "cut"));
+  const CommandResult other = run_command({"train", "--resume", folder / "cut", "--set", "data.flip=false"});
+  CHECK(other.exit_code == 2);
+  CHECK(mentions(other.error, {"data.flip cannot change in a run that goes on"}));
+}
+
 TEST_CASE("resume: from step 137 of an epoch of 500, with one-cycle and dropout") {
   const TemporaryFolder folder;
   const std::vector<std::string> settings{

@@ -45,6 +45,31 @@ TEST_CASE("train: a run directory holds recipe, information, metrics and checkpo
       std::filesystem::read_symlink(checkpoints + "best.safetensors").is_relative() ? checkpoints : ""));
 }
 
+TEST_CASE("train: CIFAR-100 with flips, crops, cutout and constants of its own") {
+  const TemporaryFolder folder;
+  std::string records;
+  for (int fine = 0; fine < 100; ++fine)
+    records += std::string{static_cast<char>(fine / 5), static_cast<char>(fine)} +
+               std::string(3072, static_cast<char>(50 + fine));
+  for (const char* file : {"train.bin", "test.bin"}) write_file(folder / file, records);
+  const auto train = [&](const char* run, std::vector<std::string> more) {
+    more.insert(more.end(), {"--set", "data.name=cifar100", "--set", "data.path=" + folder.path(), "--set",
+                             "data.train_size=100", "--set", "data.normalisation=dataset"});
+    return run_command(small_training(folder / run, more));
+  };
+  const std::vector<std::string> augmented{"--set", "data.flip=true", "--set", "data.crop_padding=4",
+                                           "--set", "data.cutout=8"};
+  const CommandResult result = train("augmented", augmented);
+  REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+  REQUIRE(train("again", augmented).exit_code == 0);
+  REQUIRE(train("plain", {}).exit_code == 0);
+  CHECK(same_run(folder / "augmented", folder / "again"));
+  CHECK_FALSE(same_run(folder / "augmented", folder / "plain").holds);
+  CHECK(mentions(contents(folder / "augmented/recipe.toml"),
+                 {"labels = \"fine\"", "normalisation = \"dataset\"", "flip = true", "crop_padding = 4",
+                  "crop_fill = \"zero\"", "cutout = 8"}));
+}
+
 TEST_CASE("train: metrics have a line per logged step and per epoch, with all fields") {
   const TemporaryFolder folder;
   const std::string run = folder / "run";

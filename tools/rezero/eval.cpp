@@ -77,7 +77,7 @@ int write_outputs(const EvalOptions& options, const Source& source, DType precis
 
 int evaluate_split(const EvalOptions& options, const Source& source) {
   const Dataset split = load_split(source.recipe, options.split.empty() ? "validation" : options.split);
-  const Evaluation result = evaluate(*source.model, split);
+  const Evaluation result = evaluate(*source.model, split, normalisation_of(source.recipe));
   const LossUnit unit = loss_unit(split);
   if (options.json) {
     const std::string more =

@@ -39,12 +39,12 @@ class Evaluating {
 
 }  // namespace
 
-Evaluation evaluate(nn::Model& model, const Dataset& data) {
+Evaluation evaluate(nn::Model& model, const Dataset& data, const Normalisation& normalisation) {
   const Evaluating mode(model);
   const ParameterStore& store = model.parameters();
   const std::int64_t tokens = data.is_text() ? data.image_shape.elements() : 1;
   const std::int64_t rows = std::clamp<std::int64_t>(tokens_at_once / tokens, 1, evaluated_at_once);
-  Loader loader(data, {.batch_size = rows, .shuffle = false, .normalisation = {}, .dtype = store.dtype()});
+  Loader loader(data, {.batch_size = rows, .shuffle = false, .normalisation = normalisation, .dtype = store.dtype()});
   Evaluation result;
   double loss_sum = 0;
   std::int64_t correct = 0, counted = 0;

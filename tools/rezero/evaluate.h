@@ -14,8 +14,8 @@ struct Evaluation {
   double accuracy = 0;  // fraction
 };
 
-// In the parameters' type, without recording and not in training mode, in the order of the set: the same numbers for
-// the same weights.
-Evaluation evaluate(nn::Model& model, const Dataset& data);
+// In the parameters' type, without recording and not in training mode, in the order of the set and never augmented: the
+// same numbers for the same weights. `normalisation`: of images of bytes, as the model was trained.
+Evaluation evaluate(nn::Model& model, const Dataset& data, const Normalisation& normalisation);
 
 }  // namespace rz::tool

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "data/datasets.h"
+#include "data/normalisation.h"
 #include "nn/models/char_transformer.h"
 #include "nn/models/fully_connected.h"
 #include "nn/models/seq2seq.h"
@@ -141,6 +142,17 @@ void check_learns(const Recipe& recipe) {
         recipe.data.name));
 }
 
+// What only open files tell: whether there are images of bytes, and of how many channels.
+void check_open_images(const DataRecipe& recipe, const Dataset& data) {
+  if (data.real() && recipe.normalisation != "notebook")
+    throw UsageError(fmt::format("data.normalisation is {}, but {} has real values, used as they are (leave it out)",
+                                 recipe.normalisation, recipe.name));
+  checked_usage("", [&] {
+    normalisation_named(recipe.normalisation, recipe.name, data.image_shape);
+    check_augmentation(recipe.augment, data);
+  });
+}
+
 }  // namespace
 
 std::unique_ptr<nn::Model> declare_model(const Recipe& recipe) {
@@ -165,6 +177,7 @@ DataSplits load_data(const Recipe& recipe) {
   cut(data.train, recipe.data.train_size, "data.train_size");
   cut(data.validation, recipe.data.validation_size, "data.validation_size");
   check_fits(recipe.model, recipe.data.name, data.train.image_shape, data.train.classes());
+  check_open_images(recipe.data, data.train);
   return data;
 }
 

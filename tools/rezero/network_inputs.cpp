@@ -66,7 +66,7 @@ Inputs data_inputs(const InputOptions& options, const Source& source, DType prec
   const Dataset data = load_split(source.recipe, "validation");
   if (data.is_text()) return token_inputs(options, source, data);
   const std::int64_t samples = samples_wanted(options, std::min<std::int64_t>(10, data.size()), data.size(), data.name);
-  const Tensor images = decode_images(data, 0, samples, {}, precision);
+  const Tensor images = decode_images(data, 0, samples, normalisation_of(source.recipe), precision);
   return {images.reshape(source.model->input_shape().prepended(samples)),
           {},
           fmt::format("the first {} of {}, {}", samples, data.name, data.real() ? "as they are" : "normalised")};

@@ -25,9 +25,10 @@ bool has_its_setting(const Recipe& recipe) {
   const bool all_data = recipe.data.train_size == 0 || recipe.data.train_size >= 50000;
   return model.family == "fc" && model.depth == 64 && model.width == 256 && model.activation == "relu" &&
          model.branch == "activation_last" && model.init == "authors" && !model.sigma_b && start &&
-         recipe.data.name == "cifar10" && all_data && recipe.train.batch_size == 100 &&
-         recipe.train.label_smoothing == 0 && optimizer.name == "adagrad" && optimizer.learning_rate == 0.01 &&
-         optimizer.weight_decay == 0 && optimizer.clip_norm == 0 && recipe.schedule.name == "constant";
+         recipe.data.name == "cifar10" && all_data && recipe.data.normalisation == "notebook" &&
+         !recipe.data.augment.any() && recipe.train.batch_size == 100 && recipe.train.label_smoothing == 0 &&
+         optimizer.name == "adagrad" && optimizer.learning_rate == 0.01 && optimizer.weight_decay == 0 &&
+         optimizer.clip_norm == 0 && recipe.schedule.name == "constant";
 }
 
 }  // namespace

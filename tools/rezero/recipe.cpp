@@ -9,6 +9,7 @@
 
 #include "core/nearest.h"
 #include "data/file.h"
+#include "data/normalisation.h"
 #include "data/text.h"
 #include "nn/models/fully_connected.h"
 #include "optim/ema.h"
@@ -259,6 +260,14 @@ void resolve_sizes(ModelRecipe& m, const DataRecipe& data, const DatasetDescript
   if (m.outputs == 0 && m.takes_tokens() == known.is_text) m.outputs = known.classes;
 }
 
+// What of the images is known before they are open; model.h looks again at those of npy.
+void check_described_images(const DataRecipe& data, const DatasetDescription& known, std::string_view file) {
+  checked_usage(file, [&] {
+    normalisation_named(data.normalisation, data.name, known.image_shape);
+    if (known.known() && !known.is_text) check_augmentation(data.augment, data.name, known.image_shape);
+  });
+}
+
 // Fills in what follows from other keys, and checks them together.
 void resolve(Recipe& r, const Names& set, std::string_view file) {
   const auto fail = [&](std::string_view message) { throw UsageError(fmt::format("{}: {}", file, message)); };
@@ -270,6 +279,7 @@ void resolve(Recipe& r, const Names& set, std::string_view file) {
     fail(fmt::format("model.negative_slope is set, but model.activation is {} (only leaky_relu has a slope)",
                      r.model.activation));
   check_data_keys(r, set, file);
+  check_described_images(r.data, data, file);
   check_model_keys(r, set, file);
   if (!set.contains("train.epochs")) r.train.epochs = r.train.steps > 0 ? 0 : 10;
   if (r.train.epochs == 0 && r.train.steps == 0) fail("train.epochs and train.steps are both 0 (set one of them)");
@@ -317,6 +327,10 @@ DatasetOptions dataset_options(const Recipe& recipe) {
   options.shapes.train = options.reverse.train = data.train_size;
   options.shapes.validation = options.reverse.validation = data.validation_size;
   return options;
+}
+
+Normalisation normalisation_of(const Recipe& recipe) {
+  return normalisation_named(recipe.data.normalisation, recipe.data.name);
 }
 
 std::string_view precision_text(const TrainRecipe& train) {

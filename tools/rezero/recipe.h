@@ -11,6 +11,7 @@
 
 #include "core/dtype.h"
 #include "core/precision.h"
+#include "data/augment.h"
 #include "data/datasets.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
@@ -55,11 +56,13 @@ struct DataRecipe {
   std::string path;             // relative to the current directory
   std::int64_t train_size = 0;  // the first so many examples; 0: all
   std::int64_t validation_size = 0;
-  ShapesOptions shapes;         // its sizes are those above
-  std::string labels = "fine";  // or "coarse": of cifar100
-  CsvColumn label_column{};     // of csv
-  TextOptions text;             // of texts; data.level is that of "text" alone
-  ReverseOptions reverse;       // its sizes are those above
+  ShapesOptions shapes;                    // its sizes are those above
+  std::string labels = "fine";             // or "coarse": of cifar100
+  CsvColumn label_column{};                // of csv
+  std::string normalisation = "notebook";  // of images of bytes, by name: data/normalisation.h
+  AugmentOptions augment;                  // of the images that a training step sees
+  TextOptions text;                        // of texts; data.level is that of "text" alone
+  ReverseOptions reverse;                  // its sizes are those above
 };
 
 struct TrainRecipe {
@@ -105,6 +108,8 @@ Recipe parse_recipe(std::string_view toml, std::string_view file_name, std::span
 Recipe load_recipe(std::string_view path, std::span<const std::string> settings = {});
 
 DatasetOptions dataset_options(const Recipe& recipe);
+// What every command that decodes images of the recipe's data takes.
+Normalisation normalisation_of(const Recipe& recipe);
 
 // The keys that the recipe uses with their values: reading it again gives the same recipe.
 std::string to_toml(const Recipe& recipe);

@@ -7,6 +7,7 @@
 
 #include "autograd/parameter.h"
 #include "core/scalar_functions.h"
+#include "data/normalisation.h"
 #include "nn/forms.h"
 #include "nn/init.h"
 #include "nn/models/fully_connected.h"
@@ -25,6 +26,9 @@ Key of_transformers(Key inner) {
 }
 Key of_tokens(Key inner) { return of_families({"char_transformer", "seq2seq"}, std::move(inner)); }
 Key of_shapes(Key inner) { return of_datasets({"shapes"}, std::move(inner)); }
+Key of_images(Key inner) {
+  return of_datasets({"shapes", "cifar10", "cifar100", "mnist", "fashion_mnist", "npy"}, std::move(inner));
+}
 Key of_texts(Key inner) { return of_datasets({"text", "enwik8", "text8", "sources"}, std::move(inner)); }
 
 // data.label_column: a name, or an index from 0.
@@ -45,6 +49,17 @@ Key label_column() {
         const CsvColumn& column = r.data.label_column;
         return !column.name.empty() ? toml_string(column.name) : column.index >= 0 ? std::to_string(column.index) : "";
       });
+}
+
+// data.crop_fill: what lies around an image that is cropped.
+Key crop_fill() {
+  return key(
+      "data.crop_fill",
+      [](Recipe& r, const Value& v) {
+        constexpr std::string_view words[] = {"zero", "reflect"};
+        r.data.augment.crop_fill = word_of(v, words) == "zero" ? CropFill::zero : CropFill::reflect;
+      },
+      [](const Recipe& r) { return toml_string(r.data.augment.crop_fill == CropFill::zero ? "zero" : "reflect"); });
 }
 
 std::vector<std::string_view> form_names() {
@@ -145,6 +160,11 @@ void add_data(std::vector<Key>& list) {
   list.push_back(unless_zero(integer("data.validation_size", RZ_FIELD(data.validation_size), 0, 1000 * million)));
   list.push_back(of_datasets({"cifar100"}, word("data.labels", RZ_FIELD(data.labels), {"fine", "coarse"})));
   list.push_back(of_datasets({"csv"}, label_column()));
+  list.push_back(of_images(word("data.normalisation", RZ_FIELD(data.normalisation), copy(normalisation_names()))));
+  list.push_back(of_images(boolean("data.flip", RZ_FIELD(data.augment.flip))));
+  list.push_back(of_images(integer("data.crop_padding", RZ_FIELD(data.augment.crop_padding), 0, million)));
+  list.push_back(of_images(crop_fill()));
+  list.push_back(of_images(integer("data.cutout", RZ_FIELD(data.augment.cutout), 0, million)));
   list.push_back(of_datasets({"text"}, word("data.level", RZ_FIELD(data.text.level), {"byte", "word"})));
   list.push_back(of_texts(integer("data.context", RZ_FIELD(data.text.context), 1, million)));
   list.push_back(of_texts(unless_zero(integer("data.stride", RZ_FIELD(data.text.stride), 0, million))));

@@ -19,11 +19,12 @@ std::int64_t count_steps(const TrainRecipe& train, std::int64_t batches) {
   return std::min(train.epochs > 0 ? train.epochs * batches : no_limit, train.steps > 0 ? train.steps : no_limit);
 }
 
-LoaderOptions loader_options(const TrainRecipe& train) {
-  return {.batch_size = train.batch_size,
-          .seed = static_cast<std::uint64_t>(train.seed),
-          .normalisation = {},
-          .dtype = train.precision};
+LoaderOptions loader_options(const Recipe& recipe) {
+  return {.batch_size = recipe.train.batch_size,
+          .seed = static_cast<std::uint64_t>(recipe.train.seed),
+          .normalisation = normalisation_of(recipe),
+          .augment = recipe.data.augment,
+          .dtype = recipe.train.precision};
 }
 
 MonitorOptions monitor_options(const Recipe& recipe) {
@@ -47,7 +48,7 @@ Trainer::Trainer(const Recipe& recipe, const DataSplits& data, nn::Model& model,
       model_(model),
       paths_(paths),
       optimizer_(optim::Optimizer::create(recipe.optimizer)),
-      loader_(data.train, loader_options(recipe.train)),
+      loader_(data.train, loader_options(recipe)),
       total_(count_steps(recipe.train, loader_.batches())),
       schedule_(recipe.schedule, optimizer_->learning_rate(), total_),
       step_state_(model.parameters().device()),

@@ -57,9 +57,9 @@ Metrics Trainer::line(const Taken& taken, const Speed& speed) {
 
 // Of the averages of the weights when they are kept.
 Evaluation Trainer::validate() {
-  if (!ema_) return evaluate(model_, data_.validation);
+  if (!ema_) return evaluate(model_, data_.validation, normalisation_of(recipe_));
   const optim::AveragedWeights averaged(model_.parameters());
-  return evaluate(model_, data_.validation);
+  return evaluate(model_, data_.validation, normalisation_of(recipe_));
 }
 
 Metrics Trainer::epoch_line(const Taken& taken) {
