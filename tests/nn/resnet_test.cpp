@@ -83,7 +83,7 @@ std::unique_ptr<nn::ResNet> small_resnet(Form form, bool batch_norm = true) {
 }  // namespace
 
 TEST_SUITE("nn/resnet") {
-  TEST_CASE("names, outputs in both modes, gradients and running statistics are PyTorch's") {
+  TEST_CASE("names, outputs in both modes, gradients and running statistics are PyTorch's [slow]") {
     const json& cases = reference("../nn/reference/resnet.json")["cases"];
     for (const auto& [name, expected] : cases.items()) {
       CAPTURE(name);
@@ -133,7 +133,7 @@ TEST_SUITE("nn/resnet") {
     CHECK(nn::ResNet({1202, {}, form_of(Form::rezero)}).residual_weights().size() == 600);
   }
 
-  TEST_CASE("every form that a block takes: gradients, and what the start passes on") {
+  TEST_CASE("every form that a block takes: gradients, and what the start passes on [slow]") {
     const Tensor x = normal_input({4, 3, 4, 4}, "resnet test");
     for (const Form form : {Form::residual, Form::deep, Form::gated, Form::zero_gamma, Form::rezero, Form::rezero_one,
                             Form::skip_init, Form::layer_scale, Form::tanh_gate, Form::convex, Form::branch_scale,
