@@ -69,8 +69,8 @@ int write_outputs(const EvalOptions& options, const Source& source, DType precis
                       each, json_string(name(precision)), json_string(path)));
   } else {
     print(fmt::format("{} outputs{} of {} for {} samples, {}\nwritten: {}\n", each,
-                      source.recipe.model.is_fc() ? " (logits)" : "", source.name, outputs.shape()[0], name(precision),
-                      path));
+                      source.recipe.model.takes_numbers() ? " (logits)" : "", source.name, outputs.shape()[0],
+                      name(precision), path));
   }
   return exit_success;
 }

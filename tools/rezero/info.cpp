@@ -88,7 +88,7 @@ isometry::Start measured(const Recipe& recipe) {
   model->set_training(false);
   Random random(static_cast<std::uint64_t>(recipe.train.seed), stream_named("info/inputs"));
   Shape example = model->state_shape();
-  if (!recipe.model.is_fc()) example = example.with(0, std::min(tokens, example[0]));
+  if (recipe.model.is_transformer()) example = example.with(0, std::min(tokens, example[0]));
   if (recipe.model.family == "decoder") {
     nn::HeldInputs held;
     held.memory = normal_tensor(example.prepended(1), random);

@@ -104,7 +104,8 @@ int run(const JacobianOptions& options) {
   check_options(options);
   const Source source = open_source(options.source, precision);
   check_part(options.of, *source.model);
-  refuse(!options.blocks.empty() && source.recipe.model.is_fc(), "--blocks", "a fully connected network has no tokens");
+  refuse(!options.blocks.empty() && !source.recipe.model.is_transformer(), "--blocks",
+         fmt::format("the family {} has no tokens", source.recipe.model.family));
   const Inputs inputs = open_inputs(options.inputs, source, precision);
   const auto [result, blocks] = within_budget(options.memory, "--memory", [&](std::int64_t memory) {
     return analyze(options, source, inputs, precision, memory);
@@ -115,7 +116,7 @@ int run(const JacobianOptions& options) {
   if (takes_standard_output({options.out, options.svg, options.blocks})) return exit_success;
   std::string text =
       options.json ? report::to_json(result) : spectrum_text(result, source.name, source.weights, inputs.text);
-  if (!options.json && !source.recipe.model.is_fc()) {
+  if (!options.json && source.recipe.model.is_transformer()) {
     const std::string norm = norm_text(source.recipe.model, result.of, result.cols / source.recipe.model.d_model);
     if (!norm.empty()) text += norm + "\n";
   }

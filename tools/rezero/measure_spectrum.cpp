@@ -95,7 +95,7 @@ class SpectrumMeasurement {
       measured_.theory_reason = "it was not asked for (--theory none)";
     else
       find_theory(*source.model, part, x);
-    if (!source.recipe.model.is_fc())
+    if (source.recipe.model.is_transformer())
       norm_text_ = norm_text(source.recipe.model, part.of, extents_.cols / source.recipe.model.d_model);
     if (look_) look_(source, x);
   }

@@ -7,6 +7,8 @@
 #include "data/normalisation.h"
 #include "nn/models/char_transformer.h"
 #include "nn/models/fully_connected.h"
+#include "nn/models/preact_resnet.h"
+#include "nn/models/resnet.h"
 #include "nn/models/seq2seq.h"
 #include "tools/rezero/command.h"
 
@@ -20,7 +22,7 @@ nn::ResidualOptions residual_options(const ModelRecipe& m) {
   if (!m.gate_shape.empty())
     options.gate_shape = m.gate_shape == "vector" ? nn::GateShape::vector : nn::GateShape::scalar;
   options.train_gates = m.train_gates;
-  if (!m.norm.empty()) options.norm = nn::norm_kind_named(m.norm);
+  if (!m.norm.empty() && !m.is_resnet()) options.norm = nn::norm_kind_named(m.norm);
   options.norm_gain = m.norm_gain;
   options.branch_k = m.branch_k.value_or(options.branch_k);
   options.branch_p = m.branch_p.value_or(options.branch_p);
@@ -52,6 +54,13 @@ nn::FullyConnectedOptions fully_connected_options(const ModelRecipe& m) {
   return options;
 }
 
+nn::ImageOptions image_options(const ModelRecipe& m) {
+  nn::ImageOptions options;
+  if (!m.inputs.empty()) options.inputs = Shape(m.inputs);
+  if (m.outputs != 0) options.outputs = m.outputs;
+  return options;
+}
+
 nn::TransformerOptions transformer_options(const ModelRecipe& m) {
   nn::TransformerOptions options;
   options.layers = m.layers;
@@ -71,6 +80,12 @@ nn::TransformerOptions transformer_options(const ModelRecipe& m) {
 std::unique_ptr<nn::Model> make_model(const ModelRecipe& m) {
   constexpr std::int64_t usual_tokens = 16, bytes = 256;
   if (m.is_fc()) return std::make_unique<nn::FullyConnected>(fully_connected_options(m));
+  if (m.family == "resnet")
+    return std::make_unique<nn::ResNet>(
+        nn::ResNetOptions{m.layers, image_options(m), residual_options(m), m.norm == "batch"});
+  if (m.family == "preact_resnet")
+    return std::make_unique<nn::PreActResNet>(
+        nn::PreActResNetOptions{m.layers, image_options(m), residual_options(m), m.norm == "batch"});
   const nn::TransformerOptions transformer = transformer_options(m);
   const std::int64_t context = m.context == 0 ? usual_tokens : m.context;
   const std::int64_t vocabulary = m.outputs == 0 ? bytes : m.outputs;
@@ -120,18 +135,19 @@ void check_fits(const ModelRecipe& model, std::string_view name, const Shape& im
 }
 
 void check_inputs_fit(const Recipe& recipe) {
-  if (recipe.model.is_fc() && dataset_description(recipe.data.name).is_text)
-    throw UsageError(fmt::format("model.family: fc takes numbers, not tokens: {} is a text (take another data.name)",
-                                 recipe.data.name));
+  const ModelRecipe& m = recipe.model;
+  if (m.takes_numbers() && dataset_description(recipe.data.name).is_text)
+    throw UsageError(fmt::format("model.family: {} takes {}, not tokens: {} is a text (take another data.name)",
+                                 m.family, m.is_fc() ? "numbers" : "images", recipe.data.name));
 }
 
 // Data are only there for models that learn from them.
 void check_learns(const Recipe& recipe) {
   const ModelRecipe& m = recipe.model;
-  if (!m.is_fc() && !m.takes_tokens())
+  if (!m.takes_numbers() && !m.takes_tokens())
     throw UsageError(
         fmt::format("model.family: {} maps hidden states to hidden states, there is nothing to learn from "
-                    "data (fc, char_transformer and seq2seq have a loss)",
+                    "data (fc, resnet, preact_resnet, char_transformer and seq2seq have a loss)",
                     m.family));
   if (m.takes_tokens() && !dataset_description(recipe.data.name).is_text)
     throw UsageError(fmt::format("model.family: {} takes tokens, but {} is no text (take another data.name)", m.family,
@@ -183,13 +199,14 @@ DataSplits load_data(const Recipe& recipe) {
 
 bool is_complete(const Recipe& recipe) {
   const ModelRecipe& m = recipe.model;
-  if (m.is_fc()) return !m.inputs.empty() && m.outputs != 0;
+  if (m.takes_numbers()) return !m.inputs.empty() && m.outputs != 0;
   return !m.takes_tokens() || (m.context != 0 && m.outputs != 0);
 }
 
 void fill_in(Recipe& recipe, const DataSplits& data) {
   const auto extents = data.train.image_shape.extents();
-  if (recipe.model.is_fc() && recipe.model.inputs.empty()) recipe.model.inputs.assign(extents.begin(), extents.end());
+  if (recipe.model.takes_numbers() && recipe.model.inputs.empty())
+    recipe.model.inputs.assign(extents.begin(), extents.end());
   if (recipe.model.outputs == 0) recipe.model.outputs = data.train.classes();
 }
 

@@ -26,7 +26,7 @@ std::int64_t samples_wanted(const InputOptions& options, std::int64_t otherwise,
 Shape example_shape(const InputOptions& options, const Source& source) {
   constexpr std::int64_t usual = 16;
   const Shape shape = source.model->state_shape();
-  if (source.recipe.model.is_fc()) return shape;
+  if (!source.recipe.model.is_transformer()) return shape;
   return shape.with(0, options.tokens > 0 ? options.tokens : std::min(usual, shape[0]));
 }
 
@@ -36,7 +36,7 @@ Inputs gaussian_inputs(const InputOptions& options, const Source& source, DType 
   Random random(seed, stream_named("jacobian/inputs"));
   const Shape shape = example_shape(options, source).prepended(samples);
   Inputs inputs{normal_tensor(shape, random, precision), {}, fmt::format("{} from N(0, 1), seed {}", samples, seed)};
-  if (!source.recipe.model.is_fc()) inputs.text += fmt::format(", {} tokens each", shape[1]);
+  if (source.recipe.model.is_transformer()) inputs.text += fmt::format(", {} tokens each", shape[1]);
   if (source.recipe.model.family != "decoder") return inputs;
   Random more(seed, stream_named("jacobian/memory"));
   inputs.held.memory = normal_tensor(shape, more, precision);
@@ -105,13 +105,14 @@ void check_inputs(const InputOptions& options) {
 }
 
 Inputs open_inputs(const InputOptions& options, const Source& source, DType precision) {
-  if (options.tokens > 0 && source.recipe.model.is_fc())
-    throw UsageError("--tokens: a fully connected network has no tokens");
+  const bool transformer = source.recipe.model.is_transformer();
+  if (options.tokens > 0 && !transformer)
+    throw UsageError(fmt::format("--tokens: the family {} has no tokens", source.recipe.model.family));
   if (!options.input.empty()) {
-    const bool fc = source.recipe.model.is_fc();
     TransformerArrays arrays;
-    if (fc) arrays.main = read_inputs(options.input, *source.model, precision);
-    if (!fc) arrays = read_transformer_arrays(options.input, source.recipe.model.family, *source.model, precision);
+    if (!transformer) arrays.main = read_inputs(options.input, *source.model, precision);
+    if (transformer)
+      arrays = read_transformer_arrays(options.input, source.recipe.model.family, *source.model, precision);
     const std::int64_t all = arrays.main.shape()[0], samples = samples_wanted(options, all, all, options.input);
     return {arrays.main.rows(0, samples), nn::examples(arrays.held, 0, samples),
             fmt::format("{} of {}, as they are", samples, absolute(options.input))};

@@ -5,6 +5,7 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "core/nearest.h"
@@ -147,6 +148,7 @@ void resolve_form(ModelRecipe& m) {
   const nn::Position stack{.layers = m.layer_count(), .sublayers = m.layer_count()};
   if (m.gate.empty() && (form.gated() || form.join == nn::Join::highway)) m.gate = {form.gate_start.at(stack)};
   if (m.gate_shape.empty() && form.gated()) m.gate_shape = form.gate == nn::GateShape::vector ? "vector" : "scalar";
+  if (m.norm.empty() && m.is_resnet()) m.norm = form.scalar_biases ? "none" : "batch";
   if (m.norm.empty() && form.has_norm()) m.norm = "layer_norm";
   if (m.branch.empty() && m.is_fc()) m.branch = nn::name(nn::default_branch(form.form));
 }
@@ -253,7 +255,7 @@ void resolve_data(Recipe& r, const Names& set) {
 
 // Of the model, from what is known of the data.
 void resolve_sizes(ModelRecipe& m, const DataRecipe& data, const DatasetDescription& known) {
-  if (m.is_fc() && m.inputs.empty() && known.known())
+  if (m.takes_numbers() && m.inputs.empty() && known.known())
     m.inputs.assign(known.image_shape.extents().begin(), known.image_shape.extents().end());
   if (m.takes_tokens() && m.context == 0 && known.is_text)
     m.context = data.name == "reverse" ? data.reverse.length : data.text.context;
@@ -268,13 +270,29 @@ void check_described_images(const DataRecipe& data, const DatasetDescription& kn
   });
 }
 
+// What the published networks leave no choice of.
+void check_resnet(const ModelRecipe& m, const std::function<void(std::string_view)>& fail) {
+  const bool of_resnet = m.norm == "batch" || m.norm == "none";
+  if (!m.is_resnet()) {
+    if (of_resnet)
+      fail(fmt::format("model.norm is {}, but model.family is {} (it belongs to ResNets)", m.norm, m.family));
+    return;
+  }
+  if (!of_resnet) fail(fmt::format("model.norm is {}, but ResNets have batch or none", m.norm));
+  if (m.activation != "relu") fail(fmt::format("model.activation is {}, but ResNets have relu", m.activation));
+  if (m.init != "authors") fail(fmt::format("model.init is {}, but ResNets start as published (leave it out)", m.init));
+  if (m.dropout != 0) fail("model.dropout is set, but ResNets have none (leave it out)");
+}
+
 // Fills in what follows from other keys, and checks them together.
 void resolve(Recipe& r, const Names& set, std::string_view file) {
   const auto fail = [&](std::string_view message) { throw UsageError(fmt::format("{}: {}", file, message)); };
   resolve_data(r, set);
   const DatasetDescription data = checked_usage(file, [&] { return describe_dataset(dataset_options(r)); });
+  if (r.model.is_resnet() && !set.contains("model.layers")) r.model.layers = r.model.family == "resnet" ? 20 : 18;
   resolve_sizes(r.model, r.data, data);
   resolve_form(r.model);
+  check_resnet(r.model, fail);
   if (r.model.negative_slope && r.model.activation != "leaky_relu")
     fail(fmt::format("model.negative_slope is set, but model.activation is {} (only leaky_relu has a slope)",
                      r.model.activation));

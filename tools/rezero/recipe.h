@@ -21,9 +21,10 @@ namespace rz::tool {
 struct ModelRecipe {
   std::string family = "fc";
   std::string form = "rezero";
-  std::int64_t depth = 32, width = 256;                                     // fc
-  std::int64_t layers = 12, d_model = 512, heads = 8, feed_forward = 2048;  // Transformers
-  std::string gates = "layer";                                              // or "sublayer"
+  std::int64_t depth = 32, width = 256;                        // fc, cnn
+  std::int64_t layers = 12;                                    // Transformers; of ResNets 20, or 18 with pre-activation
+  std::int64_t d_model = 512, heads = 8, feed_forward = 2048;  // Transformers
+  std::string gates = "layer";                                 // or "sublayer"
   bool final_norm = false;
   std::int64_t context = 0;  // positions, or tokens of an example; 0: data.context, or 16 of encoder and decoder
   std::string positions = "sinusoidal";  // or "learned"
@@ -34,7 +35,7 @@ struct ModelRecipe {
   std::vector<double> gate;              // empty: the form's; one for all layers, or one per layer
   std::string gate_shape;                // scalar or vector; empty: the form's
   bool train_gates = true;
-  std::string norm;                          // kind of norm of forms with one
+  std::string norm;                          // kind of norm of forms with one; of ResNets batch or none
   std::optional<double> norm_gain;           // start of its gain
   std::optional<double> branch_k, branch_p;  // of branch_scale
   std::vector<double> skip, injection;       // of residual_scalars, as gate
@@ -46,9 +47,22 @@ struct ModelRecipe {
   std::int64_t outputs = 0;          // 0: the data set's classes, once it is open
 
   bool is_fc() const { return family == "fc"; }
+  bool is_resnet() const { return family == "resnet" || family == "preact_resnet"; }
+  bool takes_images() const { return is_resnet() || family == "cnn"; }  // [channels, height, width]
+  bool takes_numbers() const { return is_fc() || takes_images(); }      // of data with a label each
   bool takes_tokens() const { return family == "char_transformer" || family == "seq2seq"; }
-  std::int64_t layer_count() const { return is_fc() ? depth : layers; }
-  std::int64_t layer_width() const { return is_fc() ? width : d_model; }
+  bool is_transformer() const { return !takes_numbers(); }
+  bool has_depth() const { return is_fc() || family == "cnn"; }
+  // Layers that a residual form joins: blocks of ResNets.
+  std::int64_t layer_count() const {
+    if (has_depth()) return depth;
+    if (family == "preact_resnet") return layers == 18 ? 8 : 16;
+    return family == "resnet" ? (layers - 2) / 2 : layers;
+  }
+  // Channels of the first layer, where there are several widths.
+  std::int64_t layer_width() const {
+    return has_depth() ? width : family == "resnet" ? 16 : family == "preact_resnet" ? 64 : d_model;
+  }
 };
 
 struct DataRecipe {

@@ -21,6 +21,7 @@ bool has_gates(const Recipe& r) { return nn::row(nn::form_named(r.model.form)).g
 bool is_mean_field(const Recipe& r) { return r.model.init == "mean_field"; }
 
 Key of_fc(Key inner) { return of_families({"fc"}, std::move(inner)); }
+Key of_numbers(Key inner) { return of_families({"fc", "resnet", "preact_resnet"}, std::move(inner)); }
 Key of_transformers(Key inner) {
   return of_families({"encoder", "decoder", "char_transformer", "seq2seq"}, std::move(inner));
 }
@@ -84,15 +85,22 @@ std::vector<std::string_view> data_names() {
 }
 std::vector<std::string_view> copy(std::span<const std::string_view> names) { return {names.begin(), names.end()}; }
 
+std::vector<std::string_view> norm_names() {
+  std::vector<std::string_view> names = copy(nn::norm_kinds());
+  names.insert(names.end(), {"batch", "none"});
+  return names;
+}
+
 #define RZ_FIELD(member) [](Recipe& r) -> auto& { return r.member; }
 
 void add_model(std::vector<Key>& list) {
-  list.push_back(
-      word("model.family", RZ_FIELD(model.family), {"fc", "encoder", "decoder", "char_transformer", "seq2seq"}));
+  list.push_back(word("model.family", RZ_FIELD(model.family),
+                      {"fc", "resnet", "preact_resnet", "encoder", "decoder", "char_transformer", "seq2seq"}));
   list.push_back(word("model.form", RZ_FIELD(model.form), form_names()));
   list.push_back(of_fc(integer("model.depth", RZ_FIELD(model.depth), 1, million)));
   list.push_back(of_fc(integer("model.width", RZ_FIELD(model.width), 1, million)));
-  list.push_back(of_transformers(integer("model.layers", RZ_FIELD(model.layers), 1, million)));
+  list.push_back(of_families({"resnet", "preact_resnet", "encoder", "decoder", "char_transformer", "seq2seq"},
+                             integer("model.layers", RZ_FIELD(model.layers), 1, million)));
   list.push_back(of_transformers(integer("model.d_model", RZ_FIELD(model.d_model), 1, million)));
   list.push_back(of_transformers(integer("model.heads", RZ_FIELD(model.heads), 1, million)));
   list.push_back(of_transformers(integer("model.feed_forward", RZ_FIELD(model.feed_forward), 1, million)));
@@ -111,8 +119,7 @@ void add_model(std::vector<Key>& list) {
   list.push_back(
       only_if(of_transformers(word("model.gates", RZ_FIELD(model.gates), {"layer", "sublayer"})), has_gates));
   list.push_back(only_if(boolean("model.train_gates", RZ_FIELD(model.train_gates)), has_gates));
-  list.push_back(
-      of_form(optional_word("model.norm", RZ_FIELD(model.norm), copy(nn::norm_kinds())), RZ_FIELD(model.norm)));
+  list.push_back(of_form(optional_word("model.norm", RZ_FIELD(model.norm), norm_names()), RZ_FIELD(model.norm)));
   list.push_back(optional_real("model.norm_gain", RZ_FIELD(model.norm_gain), -infinity));
   list.push_back(optional_real("model.branch_k", RZ_FIELD(model.branch_k), -infinity));
   list.push_back(optional_real("model.branch_p", RZ_FIELD(model.branch_p), -infinity));
@@ -124,7 +131,7 @@ void add_model(std::vector<Key>& list) {
       only_if(of_fc(word("model.weights", RZ_FIELD(model.weights), {"gaussian", "orthogonal"})), is_mean_field));
   list.push_back(optional_real("model.sigma_w", RZ_FIELD(model.sigma_w), 0));
   list.push_back(of_fc(optional_real("model.sigma_b", RZ_FIELD(model.sigma_b), 0)));
-  list.push_back(of_fc(key(
+  list.push_back(of_numbers(key(
       "model.inputs",
       [](Recipe& r, const Value& v) {
         r.model.inputs.clear();
@@ -145,7 +152,7 @@ void add_model(std::vector<Key>& list) {
                                     : fmt::format("[{}]", fmt::join(inputs, ", "));
       })));
   list.push_back(
-      of_families({"fc", "char_transformer", "seq2seq"},
+      of_families({"fc", "resnet", "preact_resnet", "char_transformer", "seq2seq"},
                   key(
                       "model.outputs", [](Recipe& r, const Value& v) { r.model.outputs = integer_in(v, 1, million); },
                       [](const Recipe& r) { return r.model.outputs == 0 ? "" : std::to_string(r.model.outputs); })));

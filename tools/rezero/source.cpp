@@ -128,7 +128,7 @@ std::string weights_text(const Source& source, std::int64_t seeds) {
 }
 
 bool data_fits(const Recipe& recipe, const nn::Model& model) {
-  if (!recipe.model.is_fc()) return false;  // Gaussian hidden states, unless --inputs data says otherwise
+  if (recipe.model.is_transformer()) return false;  // Gaussian hidden states, unless --inputs data says otherwise
   const DatasetDescription data = describe_dataset(dataset_options(recipe));
   return !data.known() ||
          (data.image_shape.elements() == model.input_shape().elements() && data.classes == model.outputs());

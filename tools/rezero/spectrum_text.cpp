@@ -42,7 +42,7 @@ std::string spectrum_text(const isometry::Result& result, std::string_view netwo
 std::string norm_text(const ModelRecipe& m, const std::string& of, std::int64_t tokens) {
   const nn::FormRow& form = nn::row(nn::form_named(m.form));
   const bool last = form.norm_post || (m.final_norm && of == "network");
-  if (m.is_fc() || !last || (m.norm != "layer_norm" && m.norm != "rms_norm")) return "";
+  if (!m.is_transformer() || !last || (m.norm != "layer_norm" && m.norm != "rms_norm")) return "";
   const bool layer_norm = m.norm == "layer_norm";
   return fmt::format("{} of the smallest values are the last norm's: {} takes {} of each of the {} tokens",
                      tokens * (layer_norm ? 2 : 1), layer_norm ? "LayerNorm" : "RMSNorm",

@@ -28,7 +28,7 @@ LoaderOptions loader_options(const Recipe& recipe) {
 }
 
 MonitorOptions monitor_options(const Recipe& recipe) {
-  // Of a Transformer a branch's output is no activation's.
+  // Elsewhere a branch's output is no activation's.
   return {.activation = recipe.model.is_fc() ? activation_named(recipe.model.activation) : ScalarFunction::identity,
           .activation_last = recipe.model.branch == "activation_last",
           .gates_are_trained = recipe.model.train_gates};

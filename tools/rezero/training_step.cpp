@@ -63,8 +63,10 @@ void TrainingStep::run(const Batch& batch) {
       ops::add_to(loss.value(), {loss_, k > 0});
       ops::add_to(ops::argmax_rows(logits.value()), {flat(predictions_.rows(rows.first, rows.count))});
       tape.backward(loss, k > 0);
+      if (k + 1 < parts_) model_.update_statistics(state_);
     }
     optimizer_.step(model_.parameters(), state_);
+    model_.update_statistics(state_);  // now the state knows whether the gradients were finite
     if (ema_) ema_->update(model_.parameters(), state_);
   });
 }
