@@ -9,6 +9,7 @@
 
 #include "autograd/transforms.h"
 #include "core/linalg.h"
+#include "core/ops.h"
 #include "data/dataset.h"
 #include "data/npy.h"
 #include "support/close.h"
@@ -93,6 +94,65 @@ TEST_CASE("jacobian: stack and network are those of the library, weights in F64 
   CHECK(rough["precision"] == "f32");
   CHECK(std::abs(values_of(rough, 0)[0] - values_of(network, 0)[0]) > 1e-10);
   CHECK(close(values_of(rough, 0), values_of(network, 0), 1e-5));
+}
+
+TEST_CASE("jacobian: a section of the stack is the product of its layers' Jacobians") {
+  ToyNetwork toy;
+  const Tensor x = normal_input({2, 5}, "jacobian sections");
+  save_npy(toy.folder / "x.npy", x);
+  const Arguments common{"--recipe", toy.recipe, "--weights", toy.weights, "--input", toy.folder / "x.npy"};
+  const json whole = jacobian_json(common), first = jacobian_json(common + Arguments{"--to", "1"}),
+             last = jacobian_json(common + Arguments{"--from", "1"});
+  CHECK(whole["from"] == 0);
+  CHECK(whole["to"] == 2);
+  CHECK(first["to"] == 1);
+  CHECK(last["from"] == 1);
+  CHECK_FALSE(jacobian_json(common + Arguments{"--of", "network"}).contains("from"));
+  CHECK(jacobian_json(common + Arguments{"--from", "0", "--to", "2"}) == whole);
+  const nn::Stages stages = toy.model.stages();
+  for (std::int64_t i = 0; i < 2; ++i) {
+    const Tensor h = stages.input(Variable(x.rows(i, 1))).value();
+    const Tensor j_1 = jacobian(stages.stages[0], h),
+                 j_2 = jacobian(stages.stages[1], stages.stages[0](Variable(h)).value());
+    const auto sample = static_cast<std::size_t>(i);
+    CHECK(close(values_of(first, sample), svdvals(j_1), 1e-14));
+    CHECK(close(values_of(last, sample), svdvals(j_2), 1e-14));
+    CHECK(close(values_of(whole, sample), svdvals(ops::gemm(Transpose::no, j_2, Transpose::no, j_1)), 1e-14));
+  }
+  const std::string csv = toy.folder / "s.csv", svg = toy.folder / "s.svg", out = toy.folder / "s.json";
+  const CommandResult text = run_command(Arguments{"jacobian"} + common + Arguments{"--from", "1", "--svg", svg});
+  CHECK(mentions(text.out, {"Jacobian of the stack from hidden state 1 to 2, 4 x 4"}));
+  CHECK(mentions(contents(svg), {"stack from hidden state 1 to 2"}));
+  REQUIRE(run_command(Arguments{"jacobian"} + common + Arguments{"--from", "1", "--out", out}).exit_code == 0);
+  CHECK(json::parse(contents(out)) == last);
+
+  check_jacobian_error(common + Arguments{"--from", "2"}, 2, {"--from", "2 to 2"});
+  check_jacobian_error(common + Arguments{"--to", "3"}, 2, {"--to", "hidden state 3", "0 to 2"});
+  check_jacobian_error(common + Arguments{"--of", "network", "--from", "1"}, 2, {"--from", "--of stack"});
+  check_jacobian_error(common + Arguments{"--of", "network", "--to", "1"}, 2, {"--to", "--of stack"});
+  check_jacobian_error({"--recipe", toy.recipe, "--set", "model.form=residual_scalars", "--from", "1"}, 2,
+                       {"looks back", "whole stack"});
+}
+
+TEST_CASE("jacobian: sections at gates of 0 are the identity, of a Transformer, too") {
+  const TemporaryFolder folder;
+  const std::string recipe = folder / "encoder.toml";
+  write_file(recipe, "[model]\nfamily = \"encoder\"\nlayers = 4\nd_model = 8\nheads = 2\nfeed_forward = 12\n");
+  const Arguments common{"--recipe", recipe, "--tokens", "3", "--samples", "2"};
+  const json middle = jacobian_json(common + Arguments{"--from", "1", "--to", "3"});
+  CHECK(middle["rows"] == 24);
+  CHECK(middle["to"] == 3);
+  for (std::size_t i = 0; i < 2; ++i)
+    for (const double sigma : values_of(middle, i)) CHECK(sigma == 1.0);
+  const auto log_determinant = [&](const Arguments& section) {
+    const json r = jacobian_json(common + Arguments{"--set", "model.form=pre_norm"} + section);
+    double sum = 0;
+    for (const json& log : r["samples"][0]["log10_singular_values"]) sum += log.get<double>();
+    return sum;
+  };
+  const double whole = log_determinant({});
+  for (const std::string k : {"1", "3"})
+    CHECK(close(log_determinant({"--to", k}) + log_determinant({"--from", k}), whole, 1e-10));
 }
 
 TEST_CASE("jacobian: fields of the result fit each other, memory changes nothing, dead directions are exact zeros") {

@@ -70,6 +70,84 @@ TEST_CASE("spectrum: product and exact agree, seeds draw weights, and the parts 
   CHECK(run_json(base + Arguments{"--of", "network"})["theory"].is_null());
 }
 
+TEST_CASE("spectrum: sections of the stack multiply to the whole, in product form and exactly") {
+  const SmallRecipe recipe("deep");
+  const auto log_determinant = [&](const Arguments& section) {
+    const json r = run_json(Arguments{"spectrum"} + recipe.arguments() + section);
+    std::vector<double> sums;
+    for (const json& sample : r["samples"]) {
+      double sum = 0;
+      for (const json& log : sample["log10_singular_values"]) sum += log.get<double>();
+      sums.push_back(sum);
+    }
+    return sums;
+  };
+  const std::vector<double> whole = log_determinant({});
+  CHECK(log_determinant({"--from", "0", "--to", "6"}) == whole);
+  for (const std::string method : {"product", "exact"}) {
+    for (const std::string k : {"1", "4", "5"}) {
+      const std::vector<double> first = log_determinant({"--method", method, "--to", k}),
+                                last = log_determinant({"--method", method, "--from", k});
+      for (std::size_t i = 0; i < 2; ++i) CHECK(close(first[i] + last[i], whole[i], 1e-9));
+    }
+  }
+  const SmallRecipe closed("rezero");
+  for (const std::string method : {"product", "exact"}) {
+    const json identity = run_json(Arguments{"spectrum"} + closed.arguments() +
+                                   Arguments{"--from", "2", "--to", "5", "--method", method});
+    for (const json& value : identity["samples"][1]["singular_values"]) CHECK(value == 1.0);
+    CHECK(identity["verdict"][0]["code"] == "isometric");
+  }
+}
+
+TEST_CASE("spectrum: the theory and the words of a section are those of its layers") {
+  const SmallRecipe recipe("deep");
+  const Arguments base = Arguments{"spectrum"} + recipe.arguments(), section{"--from", "2", "--to", "5"};
+  const json part = run_json(base + section);
+  const json three =
+      run_json({"theory", "--activation", "tanh", "--sigma-w", "1.2", "--sigma-b", "0.1", "--depth", "3"});
+  CHECK(part["theory"] == three["spectrum"]);
+  for (const json& v : part["verdict"])
+    if (v["code"] == "finite_width") CHECK(v["value"].get<double>() <= 3.0 / 12);
+  CHECK(mentions(run_command(base + section).out, {"Jacobian of the stack from hidden state 2 to 5, 12 x 12"}));
+  CHECK(mentions(run_command(base).out, {"Jacobian of the stack, 12 x 12"}));
+  CHECK(mentions(run_command(base + Arguments{"--method", "lanczos", "--to", "5"}).out,
+                 {"Jacobian of the stack from hidden state 0 to 5"}));
+  CHECK(run_command(base + Arguments{"--to", "5", "--svg", recipe.file("s.svg")}).exit_code == 0);
+  CHECK(mentions(contents(recipe.file("s.svg")), {"stack from hidden state 0 to 5"}));
+}
+
+TEST_CASE("spectrum: what does not fit the memory is found exactly, or only its ends without J") {
+  const SmallRecipe recipe("deep");
+  const Arguments base = Arguments{"spectrum"} + recipe.arguments() + Arguments{"--from", "1"};
+  const json product = run_json(base), exact = run_json(base + Arguments{"--memory", "5KiB"});
+  CHECK(product["method"] == "product");
+  CHECK(exact["method"] == "exact");
+  CHECK(close(exact["samples"][1]["singular_values"].get<std::vector<double>>(),
+              product["samples"][1]["singular_values"].get<std::vector<double>>(), 1e-12));
+  CHECK(mentions(run_command(base + Arguments{"--memory", "5KiB"}).out, {"exact, not layer by layer", "9KiB", "5KiB"}));
+  // J of 2,100 x 2,100 takes 35 MB, and its SVD as much; the bases of lanczos take 10 MB.
+  const Arguments wide{"--recipe",  recipe.path(),
+                       "--set",     "model.width=2100",
+                       "--set",     "model.form=rezero",
+                       "--inputs",  "gaussian",
+                       "--samples", "1",
+                       "--from",    "1",
+                       "--to",      "2",
+                       "--memory",  "20MB"};
+  for (const std::string command : {"spectrum", "jacobian"}) {
+    const json ends = run_json(Arguments{command} + wide);
+    CHECK(ends["method"] == "lanczos");
+    CHECK(ends["rows"] == 2100);
+    CHECK(ends["from"] == 1);
+    CHECK(ends["to"] == 2);
+    CHECK(ends["samples"][0]["singular_values"].size() == 10);
+    CHECK(ends["samples"][0]["singular_values"][0].get<double>() == doctest::Approx(1));
+  }
+  check_refused(Arguments{"spectrum"} + wide + Arguments{"--npz", recipe.file("s.npz")}, 1,
+                {"--memory", "20MB", "J and its SVD", "least that would do is 70.6MB"});
+}
+
 TEST_CASE("spectrum: the summary is means over the samples, each with its standard error") {
   const SmallRecipe recipe("deep");
   const Arguments base = Arguments{"spectrum"} + recipe.arguments();
@@ -295,7 +373,11 @@ TEST_CASE("spectrum: bad input is refused in one line") {
   const Arguments base = Arguments{"spectrum"} + recipe.arguments();
   check_refused(base + Arguments{"--to", "7"}, 2, {"7", "0 to 6"});
   check_refused(base + Arguments{"--from", "3", "--to", "3"}, 2, {"3 to 3"});
+  check_refused(base + Arguments{"--from", "6"}, 2, {"--from", "6 to 6"});
+  check_refused(base + Arguments{"--from", "4", "--to", "2"}, 2, {"--from", "4 to 2"});
+  check_refused(base + Arguments{"--from", "-1"}, 2, {"--from", "-1"});
   check_refused(base + Arguments{"--of", "network", "--from", "1"}, 2, {"--from", "stack"});
+  check_refused(base + Arguments{"--of", "network", "--to", "1"}, 2, {"--to", "stack"});
   check_refused(base + Arguments{"--memory", "1KB"}, 1, {"--memory", "1KB", "least that would do", "KB"});
   check_refused(base + Arguments{"--method", "moments", "--memory", "1KB"}, 1, {"--memory", "least", "KB"});
   check_refused(base + Arguments{"--set", "model.activation=leaky_relu", "--set", "model.sigma_w=1e60"}, 1,

@@ -32,17 +32,6 @@ class Counter {
   std::mutex mutex_;
 };
 
-// What the product of a part keeps at a time, in bytes: the chain's matrices and the Jacobian of a stage.
-std::int64_t product_bytes(const Part& part, const Tensor& x) {
-  std::int64_t widest = x.elements();
-  Variable h{x};
-  for (const Function& stage : part.stages) {
-    h = stage(h);
-    widest = std::max(widest, h.value().elements());
-  }
-  return 8 * widest * widest * 8;
-}
-
 // f' of a value that is not finite may well be: the Jacobian would look right.
 void check_state(const Tensor& h, std::int64_t layer, std::int64_t sample) {
   RZ_CHECK(value, std::isfinite(ops::sum_of_squares(h).item()),
@@ -69,8 +58,24 @@ void chain(const Part& part, const Tensor& x, std::int64_t sample, const Measure
 
 }  // namespace
 
+std::int64_t exact_bytes(const Extents& extents, DType precision) {
+  return 2 * extents.rows * extents.cols * static_cast<std::int64_t>(size_of(precision));
+}
+
+std::int64_t product_bytes(const Part& part, const Tensor& x) {
+  std::int64_t widest = x.elements();
+  Variable h{x};
+  for (const Function& stage : part.stages) {
+    h = stage(h);
+    widest = std::max(widest, h.value().elements());
+  }
+  return 8 * widest * widest * 8;
+}
+
 std::vector<SampleSpectrum> exact_spectra(const Part& part, const Tensor& inputs, const MeasureOptions& options) {
-  const std::int64_t samples = inputs.shape()[0], group = threads();
+  const std::int64_t samples = inputs.shape()[0];
+  const std::int64_t each = exact_bytes(extents(part, inputs), inputs.dtype());
+  const std::int64_t group = std::clamp<std::int64_t>(options.memory / each, 1, threads());
   std::vector<SampleSpectrum> all;
   for (std::int64_t first = 0; first < samples; first += group) {
     std::vector<Tensor> matrices;
@@ -108,6 +113,15 @@ std::vector<SampleSpectrum> product_spectra(const Part& part, const Tensor& inpu
     });
   }
   return all;
+}
+
+Result result_of(std::vector<SampleSpectrum> samples, const Part& part, const Extents& extents, DType precision) {
+  Result result = result_of(std::move(samples), extents.rows, extents.cols, part.of, precision);
+  if (part.of == "stack") {
+    result.from = part.from;
+    result.to = part.to;
+  }
+  return result;
 }
 
 std::vector<SampleSpectrum> partial_spectra(const Part& part, const Tensor& x, std::span<const std::size_t> layers,

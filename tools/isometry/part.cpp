@@ -1,5 +1,7 @@
 #include "tools/isometry/part.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "core/error.h"
@@ -15,7 +17,7 @@ Part stack_part(const nn::Model& model, std::optional<std::int64_t> from, std::o
            "the hidden state {} does not exist (they are counted from 0 to {})", end > last || end < 0 ? end : first,
            last);
   RZ_CHECK(value, first < end, "{} to {} is no part of the stack (the first must be below the second)", first, end);
-  Part part{.of = "stack", .from = first, .to = end};
+  Part part{.of = "stack", .from = first, .to = end, .layers = last};
   if (model.input_type() == DType::i64) {
     part.embed = std::move(chain.input);
   } else {
@@ -28,6 +30,13 @@ Part stack_part(const nn::Model& model, std::optional<std::int64_t> from, std::o
   return part;
 }
 
+std::string name_of(const Part& part) {
+  if (part.of != "stack" || (part.from == 0 && part.to == part.layers)) return part.of;
+  return fmt::format("stack from hidden state {} to {}", part.from, part.to);
+}
+
+Part outline(const Part& part) { return {.of = part.of, .from = part.from, .to = part.to, .layers = part.layers}; }
+
 void require_chain(const nn::Model& model, std::string_view why) {
   RZ_CHECK(value, model.stages().chain, "every layer of {} looks back at the first hidden state, so {}",
            model.formula(), why);
@@ -35,7 +44,7 @@ void require_chain(const nn::Model& model, std::string_view why) {
 
 Part network_part(const nn::Model& model) {
   nn::Stages chain = model.stages();
-  Part part{.of = "network", .to = std::ssize(chain.stages)};
+  Part part{.of = "network", .to = std::ssize(chain.stages), .layers = std::ssize(chain.stages)};
   if (chain.run) {
     part.whole = [run = chain.run, input = chain.input, output = chain.output, last = part.to](const Variable& x) {
       return output(run(input(x), 0, last));

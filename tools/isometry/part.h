@@ -15,6 +15,7 @@ namespace rz::isometry {
 struct Part {
   std::string of{};                // "stack" or "network"
   std::int64_t from = 0, to = 0;   // hidden states of a stack: d x_to / d x_from
+  std::int64_t layers = 0;         // of the whole stack
   Function embed{};                // from tokens to what the model's first layer reads; undefined: it reads numbers
   std::vector<Function> before{};  // from there to the part's input
   std::vector<Function> stages{};  // the part: the product of their Jacobians is its own
@@ -24,6 +25,9 @@ struct Part {
 // By default from the first hidden state to the last. The model must outlive the part.
 // Throws: value (a state beyond the last; to not above from; a part of a stack that is no chain)
 Part stack_part(const nn::Model& model, std::optional<std::int64_t> from = {}, std::optional<std::int64_t> to = {});
+// What it is called: "network", "stack", or of a section "stack from hidden state 2 to 5".
+std::string name_of(const Part& part);
+Part outline(const Part& part);  // without functions
 // Throws: value "every layer of FORMULA looks back at the first hidden state, so WHY" (a stack that is no chain)
 void require_chain(const nn::Model& model, std::string_view why);
 // d outputs / d inputs; of a model of tokens, d outputs / d embedded inputs.

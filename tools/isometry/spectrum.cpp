@@ -161,7 +161,13 @@ SampleMeans sample_means(std::span<const SampleSpectrum> samples) {
 
 Result result_of(std::vector<SampleSpectrum> samples, std::int64_t rows, std::int64_t cols, std::string_view of,
                  DType precision) {
-  Result result{rows, cols, std::string(of), "explicit", std::string(name(precision)), 0, std::move(samples), {}};
+  Result result{.rows = rows,
+                .cols = cols,
+                .of = std::string(of),
+                .method = "explicit",
+                .precision = std::string(name(precision)),
+                .samples = std::move(samples),
+                .summary = {}};
   for (const SampleSpectrum& sample : result.samples) {
     RZ_CHECK(shape, std::ssize(sample.singular_values) == std::min(rows, cols),
              "spectrum: a sample has {} singular values, but {} x {} Jacobians have {}", sample.singular_values.size(),

@@ -63,6 +63,7 @@ SampleMeans sample_means(std::span<const SampleSpectrum> samples);  // Throws: v
 struct Result {
   std::int64_t rows = 0, cols = 0;    // of a Jacobian
   std::string of, method, precision;  // "stack" or "network"; "explicit"; "f64" or "f32"
+  std::int64_t from = 0, to = 0;      // of a stack: the hidden states between which it is taken; both 0: not known
   double floor = 0;                   // the largest of the samples'
   std::vector<SampleSpectrum> samples;
   Summary summary;

@@ -29,28 +29,26 @@ std::string to_json(const Result& result) {
   // A smallest value below the floor is noise: it is not shown as if it were measured.
   const bool noise = isometry::smallest_is_noise(s);
   const auto measured = [noise](double value) { return noise ? Json() : Json(value); };
-  const Json json = {{"schema", 1},
-                     {"rows", result.rows},
-                     {"cols", result.cols},
-                     {"of", result.of},
-                     {"method", result.method},
-                     {"precision", result.precision},
-                     {"floor", result.floor},
-                     {"samples", std::move(samples)},
-                     {"summary",
-                      {{"max", s.max},
-                       {"min", measured(s.min)},
-                       {"log10_max", s.log10_max},
-                       {"log10_min", measured(s.log10_min)},
-                       {"mean_square", s.mean_square},
-                       {"mean_square_se", s.mean_square_se},
-                       {"mean_log", s.mean_log},
-                       {"mean_log_se", s.mean_log_se},
-                       {"condition_number", measured(s.condition_number)},
-                       {"log10_condition", measured(s.log10_condition)},
-                       {"fraction_below_floor", s.fraction_below_floor},
-                       {"rank", s.rank},
-                       {"rank_se", s.rank_se}}}};
+  Json json = {{"schema", 1}, {"rows", result.rows}, {"cols", result.cols}, {"of", result.of}};
+  if (result.to > 0) json.update({{"from", result.from}, {"to", result.to}});
+  json.update({{"method", result.method},
+               {"precision", result.precision},
+               {"floor", result.floor},
+               {"samples", std::move(samples)},
+               {"summary",
+                {{"max", s.max},
+                 {"min", measured(s.min)},
+                 {"log10_max", s.log10_max},
+                 {"log10_min", measured(s.log10_min)},
+                 {"mean_square", s.mean_square},
+                 {"mean_square_se", s.mean_square_se},
+                 {"mean_log", s.mean_log},
+                 {"mean_log_se", s.mean_log_se},
+                 {"condition_number", measured(s.condition_number)},
+                 {"log10_condition", measured(s.log10_condition)},
+                 {"fraction_below_floor", s.fraction_below_floor},
+                 {"rank", s.rank},
+                 {"rank_se", s.rank_se}}}});
   return json.dump() + "\n";
 }
 

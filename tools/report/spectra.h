@@ -12,7 +12,8 @@
 namespace rz::report {
 
 // One line, with its line feed:
-//   {"schema": 1, "rows", "cols", "of", "method", "precision", "floor",
+//   {"schema": 1, "rows", "cols", "of", "from", "to" (of a stack between known hidden states), "method", "precision",
+//    "floor",
 //    "samples": [{"log10_singular_values", "singular_values", "resolved", "exact_zeros"}], "summary": {the fields of
 //    isometry::Summary}}
 // Doubles read back to the same value; null for log10 0 and for what is not finite.

@@ -49,8 +49,8 @@ void estimate(const SpectrumOptions& options, const isometry::LinearOperator& op
     sample.hutchpp = isometry::hutchpp_moments(op, powers, probes, seed);
     return;
   }
-  const std::int64_t values = std::min(op.rows, op.cols), top = std::min(options.top.value_or(10), values);
-  const std::int64_t steps = steps_for(values, top), bytes = 8 * steps * (op.rows + op.cols);
+  const std::int64_t values = std::min(op.rows, op.cols), top = std::min(options.top.value_or(usual_top), values);
+  const std::int64_t steps = steps_for(values, top), bytes = lanczos_bytes({op.rows, op.cols}, top);
   if (bytes > memory)
     throw BudgetError(fmt::format("lanczos: its bases take {} bytes, the budget is {}", bytes, memory), bytes);
   sample.extremes = isometry::extreme_singular_values(op, top, steps, seed);
@@ -64,14 +64,14 @@ Estimates measure(const SpectrumOptions& options, const Variant& variant, std::i
   Inputs inputs;
   Progress progress("spectrum", seeds);
   for_each_draw(variant.source, seeds, precision, [&](std::int64_t k, const Source& source) {
-    const isometry::Part part = part_of(options, *source.model);
+    const isometry::Part part = part_of(options.part, *source.model);
     if (k == 0) {
       inputs = open_inputs(options.inputs, source, precision);
       all.name = source.name;
       all.weights = weights_text(source, seeds);
       all.inputs = inputs.text;
       hold(*source.model, nn::examples(inputs.held, 0, 1));
-      all.part = {.of = part.of, .from = part.from, .to = part.to};
+      all.part = outline(part);
       all.extents = isometry::extents(part, inputs.values.to(source.model->parameters().device()));
       const std::int64_t values = std::min(all.extents.rows, all.extents.cols);
       if (options.top.value_or(1) > values)
@@ -176,10 +176,11 @@ std::string lanczos_text(const Estimates& all) {
   return text;
 }
 
-std::string text_of(const SpectrumOptions& options, const Estimates& all) {
+std::string text_of(const SpectrumOptions& options, const Estimates& all, std::string_view why) {
   std::string text =
-      fmt::format("{}: Jacobian of the {}, {} x {}, {}\n  weights  {}\n  inputs   {}\n", all.name, all.part.of,
+      fmt::format("{}: Jacobian of the {}, {} x {}, {}\n  weights  {}\n  inputs   {}\n", all.name, name_of(all.part),
                   all.extents.rows, all.extents.cols, options.method, all.weights, all.inputs);
+  if (!why.empty()) text += fmt::format("  method   {}\n", why);
   if (options.method == "lanczos") return text + lanczos_text(all);
   std::vector<std::vector<std::string>> rows{{"k", "tr (J J^T)^k / N", "standard error", "estimator"}};
   for (const MomentRow& row : moment_rows(all))
@@ -216,7 +217,11 @@ bool by_products_alone(const SpectrumOptions& options) {
   return options.method == "lanczos" || options.method == "moments";
 }
 
-void estimate_spectrum(const SpectrumOptions& options, const Variant& variant) {
+std::int64_t lanczos_bytes(const isometry::Extents& extents, std::int64_t top) {
+  return 8 * steps_for(std::min(extents.rows, extents.cols), top) * (extents.rows + extents.cols);
+}
+
+void estimate_spectrum(const SpectrumOptions& options, const Variant& variant, std::string_view why) {
   const OutputOptions& output = options.output;
   if (!output.npz.empty() || !output.svg.empty() || !output.png.empty())
     throw UsageError(
@@ -225,7 +230,7 @@ void estimate_spectrum(const SpectrumOptions& options, const Variant& variant) {
     throw UsageError(fmt::format("--method: {} is of a single network, not of a series", options.method));
   const Estimates all =
       within_budget(options.memory, "--memory", [&](std::int64_t memory) { return measure(options, variant, memory); });
-  write_outputs(output, {.text = [&] { return text_of(options, all); },
+  write_outputs(output, {.text = [&] { return text_of(options, all, why); },
                          .json = [&] { return json_of(options, all); },
                          .csv = [&] { return csv_of(options, all); },
                          .arrays = {},

@@ -2,14 +2,19 @@
 // moments), by J v and J^T u alone.
 #pragma once
 
-#include <string>
+#include <cstdint>
+#include <string_view>
 
 #include "tools/rezero/spectrum_options.h"
 
 namespace rz::tool {
 
 bool by_products_alone(const SpectrumOptions& options);
-// One network, at all its seeds and inputs; writes what was asked for.   Throws: file, UsageError, BudgetError
-void estimate_spectrum(const SpectrumOptions& options, const Variant& variant);
+// What lanczos keeps for `top` values at either end, in bytes.
+std::int64_t lanczos_bytes(const isometry::Extents& extents, std::int64_t top);
+inline constexpr std::int64_t usual_top = 10;
+// One network, at all its seeds and inputs; writes what was asked for. `why` this method: a line of the text; "": it
+// was asked for.   Throws: file, UsageError, BudgetError
+void estimate_spectrum(const SpectrumOptions& options, const Variant& variant, std::string_view why = {});
 
 }  // namespace rz::tool

@@ -14,14 +14,17 @@
 #include "tools/isometry/measure.h"
 #include "tools/report/spectra.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/estimates.h"
 #include "tools/rezero/network_inputs.h"
 #include "tools/rezero/outputs.h"
+#include "tools/rezero/part_options.h"
 #include "tools/rezero/progress.h"
 #include "tools/rezero/size.h"
 #include "tools/rezero/source.h"
 #include "tools/rezero/spectrum_text.h"
 #include "tools/rezero/terminal.h"
 #include "tools/rezero/token_blocks.h"
+#include "tools/rezero/transformer_inputs.h"
 
 namespace rz::tool {
 namespace {
@@ -31,13 +34,15 @@ namespace fs = std::filesystem;
 struct JacobianOptions {
   SourceOptions source;
   InputOptions inputs;
-  std::string of = "stack", precision = "f64", memory = "1GiB", out, svg, blocks;
+  PartOptions part;
+  std::string precision = "f64", memory = "1GiB", out, svg, blocks;
   int threads = 0;
   bool json = false;
 };
 
 struct Analysis {
   isometry::Result result;
+  std::string part;                            // its name
   std::optional<isometry::BlockNorms> blocks;  // with --blocks
 };
 
@@ -48,8 +53,7 @@ Analysis analyze(const JacobianOptions& options, const Source& source, const Inp
     if (!blocks) blocks.emplace(jacobian.shape()[1] / source.recipe.model.d_model);
     blocks->add(jacobian);
   };
-  const isometry::Part part =
-      options.of == "stack" ? isometry::stack_part(*source.model) : isometry::network_part(*source.model);
+  const isometry::Part part = part_of(options.part, *source.model);
   Progress progress("jacobian", inputs.values.shape()[0]);
   std::vector<isometry::SampleSpectrum> spectra;
   isometry::Extents extents;
@@ -65,12 +69,38 @@ Analysis analyze(const JacobianOptions& options, const Source& source, const Inp
     extents = isometry::extents(part, x);
   });
   progress.finish();
-  const auto [rows, cols] = extents;
-  return {isometry::result_of(std::move(spectra), rows, cols, options.of, precision), std::move(blocks)};
+  return {isometry::result_of(std::move(spectra), part, extents, precision), name_of(part), std::move(blocks)};
+}
+
+// Why the ends of the spectrum are found without J: it does not fit the budget, and no file asks for all of it. "": it
+// fits, or nothing does.
+std::string why_ends(const JacobianOptions& options, const Source& source, const Inputs& inputs, DType precision) {
+  if (!options.out.empty() || !options.svg.empty() || !options.blocks.empty()) return "";
+  const isometry::Part part = part_of(options.part, *source.model);
+  hold(*source.model, nn::examples(inputs.held, 0, 1));
+  const isometry::Extents extents =
+      isometry::extents(part, inputs.values.rows(0, 1).to(source.model->parameters().device()));
+  const std::int64_t memory = parse_size(options.memory, "--memory"), bytes = exact_bytes(extents, precision);
+  if (bytes <= memory || lanczos_bytes(extents, usual_top) > memory) return "";
+  return fmt::format("the ends by J v and J^T u: J and its SVD would take {}, --memory is {}",
+                     size_text(bytes, options.memory), options.memory);
+}
+
+void write_ends(const JacobianOptions& o, std::string_view why) {
+  SpectrumOptions ends;
+  ends.source = o.source;
+  ends.inputs = o.inputs;
+  ends.part = o.part;
+  ends.method = "lanczos";
+  ends.precision = o.precision;
+  ends.memory = o.memory;
+  ends.output.json = o.json;
+  estimate_spectrum(ends, {"", 0, "", o.source}, why);
 }
 
 void check_options(const JacobianOptions& options) {
   check_inputs(options.inputs);
+  check_part(options.part);
   parse_size(options.memory, "--memory");
   std::error_code error;
   const fs::file_type type = fs::status(options.out, error).type();
@@ -85,10 +115,11 @@ void check_options(const JacobianOptions& options) {
   check_files(options.json, {options.out, options.svg, options.blocks});
 }
 
-void write_result(const JacobianOptions& options, const isometry::Result& result, const std::string& title) {
+void write_result(const JacobianOptions& options, const isometry::Result& result, std::string_view part,
+                  const std::string& title) {
   std::string picture;
   if (!options.svg.empty())
-    picture = report::svg(report::spectrum_histogram(title, {report::spectrum_panel(result.of, result)}));
+    picture = report::svg(report::spectrum_histogram(title, {report::spectrum_panel(part, result)}));
   const std::string kind = fs::path(options.out).extension().string();
   if (kind == ".npz") {
     save_npz(options.out, report::to_arrays(result));
@@ -103,19 +134,22 @@ int run(const JacobianOptions& options) {
   const DType precision = precision_named(options.precision);
   check_options(options);
   const Source source = open_source(options.source, precision);
-  check_part(options.of, *source.model);
+  part_of(options.part, *source.model);  // before inputs are read
   refuse(!options.blocks.empty() && !source.recipe.model.is_transformer(), "--blocks",
          fmt::format("the family {} has no tokens", source.recipe.model.family));
   const Inputs inputs = open_inputs(options.inputs, source, precision);
-  const auto [result, blocks] = within_budget(options.memory, "--memory", [&](std::int64_t memory) {
+  if (const std::string why = why_ends(options, source, inputs, precision); !why.empty()) {
+    write_ends(options, why);
+    return exit_success;
+  }
+  const auto [result, part, blocks] = within_budget(options.memory, "--memory", [&](std::int64_t memory) {
     return analyze(options, source, inputs, precision, memory);
   });
-  if (blocks)
-    write_blocks(options.blocks, *blocks, fmt::format("{}: Jacobian of the {} by tokens", source.name, result.of));
-  write_result(options, result, fmt::format("Jacobian of the {}: {}", result.of, source.name));
+  if (blocks) write_blocks(options.blocks, *blocks, fmt::format("{}: Jacobian of the {} by tokens", source.name, part));
+  write_result(options, result, part, fmt::format("Jacobian of the {}: {}", part, source.name));
   if (takes_standard_output({options.out, options.svg, options.blocks})) return exit_success;
   std::string text =
-      options.json ? report::to_json(result) : spectrum_text(result, source.name, source.weights, inputs.text);
+      options.json ? report::to_json(result) : spectrum_text(result, part, source.name, source.weights, inputs.text);
   if (!options.json && source.recipe.model.is_transformer()) {
     const std::string norm = norm_text(source.recipe.model, result.of, result.cols / source.recipe.model.d_model);
     if (!norm.empty()) text += norm + "\n";
@@ -138,17 +172,17 @@ Command make_jacobian(CLI::App& app) {
       "unchanged: dynamical isometry, which ReZero has at the start of training at any depth.\n\n"
       "Examples:\n"
       "  rezero jacobian runs/rezero --of network --samples 100 --inputs gaussian --svg spectrum.svg\n"
-      "  rezero jacobian --recipe fc64-rezero.toml --set model.depth=1000 --inputs gaussian --json");
+      "  rezero jacobian --recipe fc64-rezero.toml --set model.depth=1000 --inputs gaussian --json\n"
+      "  rezero jacobian runs/rezero --from 10 --to 20");
   add_source(*command, options->source);
-  command->add_option("--of", options->of, "Which map: stack (default) or network")
-      ->type_name("stack|network")
-      ->check(CLI::IsMember({"stack", "network"}).description(""));
+  add_part(*command, options->part);
   add_inputs(*command, options->inputs);
   command->add_option("--precision", options->precision, "Of the whole analysis: f64 (default) or f32")
       ->type_name("f64|f32");
   command
       ->add_option("--memory", options->memory,
-                   "Budget for directions at a time: bytes, or with KB ... GB, KiB ... GiB (default 1GiB)")
+                   "Budget: bytes, or with KB ... GB, KiB ... GiB (default 1GiB). Where J and its SVD\n"
+                   "do not fit and no file asks for all values, those at the ends are found without J")
       ->type_name("SIZE");
   add_file(*command, "--out", options->out, "Singular values as .npz, .csv or .json");
   add_file(*command, "--svg", options->svg, "Histogram of log10 of the singular values");

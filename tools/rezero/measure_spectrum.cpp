@@ -8,6 +8,7 @@
 #include "tools/isometry/measure.h"
 #include "tools/isometry/model_theory.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/estimates.h"
 #include "tools/rezero/evenly_spaced.h"
 #include "tools/rezero/measured.h"
 #include "tools/rezero/numbers.h"
@@ -20,12 +21,40 @@
 namespace rz::tool {
 namespace {
 
-// The product form where the model is layered.
-std::string method_of(const SpectrumOptions& options, const nn::Model& model) {
-  if (options.method == "product")
+struct Method {
+  std::string name, reason;  // reason: why not the one that would be better; "": there is none
+};
+
+// Files and series of whole spectra, and what is laid beside them.
+bool takes_whole_spectra(const SpectrumOptions& o, const Variant& variant) {
+  return !variant.key.empty() || !o.output.npz.empty() || !o.output.svg.empty() || !o.output.png.empty() ||
+         o.theory == "on";
+}
+
+// Without --method the first that fits the budget: the product form where the model is layered, J and its SVD, and the
+// ends of the spectrum without J. Where nothing fits, the exact form says what it lacks.
+Method method_of(const SpectrumOptions& o, const Variant& variant, const nn::Model& model, const isometry::Part& part,
+                 const Tensor& x, const isometry::Extents& extents) {
+  if (o.method == "product")
     checked_usage("--method", [&] { isometry::require_chain(model, "there is no product of layers (exact)"); });
-  if (!options.method.empty()) return options.method;
-  return model.stages().chain && options.precision == "f64" ? "product" : "exact";
+  if (!o.method.empty()) return {o.method, ""};
+  const std::int64_t memory = parse_size(o.memory, "--memory");
+  std::string reason;
+  const bool layered = model.stages().chain && o.precision == "f64";
+  if (layered) {
+    const std::int64_t bytes = isometry::product_bytes(part, isometry::input_of(part, x));
+    if (bytes <= memory) return {"product", ""};
+    reason = fmt::format("exact, not layer by layer: the product's matrices would take {}, --memory is {}",
+                         size_text(bytes, o.memory), o.memory);
+  }
+  const std::int64_t bytes = isometry::exact_bytes(extents, precision_named(o.precision));
+  if (bytes > memory && !takes_whole_spectra(o, variant) && lanczos_bytes(extents, usual_top) <= memory)
+    throw OnlyEndsFit(ErrorCode::memory, fmt::format("the ends by J v and J^T u: J and its SVD would take {}, "
+                                                     "--memory is {}",
+                                                     size_text(bytes, o.memory), o.memory));
+  if (bytes > memory && layered)
+    throw BudgetError(fmt::format("spectrum: J and its SVD take {} bytes, the budget is {}", bytes, memory), bytes);
+  return {"exact", reason};
 }
 
 // Measured at all seeds and inputs.
@@ -46,7 +75,7 @@ class SpectrumMeasurement {
 
  private:
   void draw(std::int64_t k, const Source& source, Progress& progress) {
-    const isometry::Part part = part_of(options_, *source.model);
+    const isometry::Part part = part_of(options_.part, *source.model);
     if (k == 0) first(source, part);
     isometry::MeasureOptions how;
     std::vector<isometry::SampleSpectrum> spectra;
@@ -82,15 +111,15 @@ class SpectrumMeasurement {
 
   // What all draws share.
   void first(const Source& source, const isometry::Part& part) {
-    method_ = method_of(options_, *source.model);
     inputs_ = open_inputs(options_.inputs, source, precision_named(options_.precision));
     measured_.name = source.name;
     measured_.weights = weights_text(source, options_.seeds.value_or(1));
     measured_.inputs = inputs_.text;
-    measured_.part = {.of = part.of, .from = part.from, .to = part.to};
+    measured_.part = outline(part);
     hold(*source.model, nn::examples(inputs_.held, 0, 1));
     const Tensor x = inputs_.values.to(source.model->parameters().device());
     extents_ = isometry::extents(part, x);
+    choose_method(*source.model, part, x.rows(0, 1));
     if (options_.theory == "none")
       measured_.theory_reason = "it was not asked for (--theory none)";
     else
@@ -98,6 +127,14 @@ class SpectrumMeasurement {
     if (source.recipe.model.is_transformer())
       norm_text_ = norm_text(source.recipe.model, part.of, extents_.cols / source.recipe.model.d_model);
     if (look_) look_(source, x);
+  }
+
+  void choose_method(const nn::Model& model, const isometry::Part& part, const Tensor& x) {
+    Method method = within_budget(options_.memory, "--memory", [&](std::int64_t) {
+      return method_of(options_, variant_, model, part, x, extents_);
+    });
+    method_ = std::move(method.name);
+    measured_.method_reason = std::move(method.reason);
   }
 
   void find_theory(const nn::Model& model, const isometry::Part& part, const Tensor& inputs) {
@@ -140,8 +177,8 @@ class SpectrumMeasurement {
   }
 
   void finish() {
-    measured_.result = isometry::result_of(std::move(samples_), extents_.rows, extents_.cols, measured_.part.of,
-                                           precision_named(options_.precision));
+    measured_.result =
+        isometry::result_of(std::move(samples_), measured_.part, extents_, precision_named(options_.precision));
     measured_.result.method = method_;
     std::optional<isometry::VerdictContext> context;
     if (measured_.theory) context = verdict_context();

@@ -87,16 +87,19 @@ std::string series_name(const std::vector<Measured>& series, const std::vector<V
   return fmt::format("{} recipes", series.size());
 }
 
+std::string series_part(const std::vector<Measured>& series) {
+  const isometry::Part& first = series.front().part;
+  const bool alike = std::ranges::all_of(series, [&](const Measured& m) { return name_of(m.part) == name_of(first); });
+  if (alike) return name_of(first);
+  return fmt::format("stack from hidden state {}", first.from);  // depths and recipes: to the end of each
+}
+
 Json measured_json(const Measured& m) {
   Json json = Json::parse(report::to_json(m.result));
   json["summary"] = summary_json(m.result);
   for (std::size_t i = 0; i < m.seed.size(); ++i) {
     json["samples"][i]["seed"] = m.seed[i];
     json["samples"][i]["input"] = m.input[i];
-  }
-  if (m.part.of == "stack") {
-    json["from"] = m.part.from;
-    json["to"] = m.part.to;
   }
   json["theory"] = m.theory ? spectrum_json(*m.theory, m.density) : Json();
   if (!m.theory) json["theory_reason"] = m.theory_reason;
@@ -119,7 +122,8 @@ Json series_json(const std::vector<Measured>& series, const std::vector<Variant>
 }
 
 std::string measured_text(const Measured& m) {
-  std::string text = spectrum_text(m.result, m.name, m.weights, m.inputs);
+  std::string text = spectrum_text(m.result, name_of(m.part), m.name, m.weights, m.inputs);
+  if (!m.method_reason.empty()) text += m.method_reason + "\n";
   for (std::size_t i = 1; i < m.verdicts.size(); ++i)
     if (m.verdicts[i].code != "spread") text += m.verdicts[i].text + "\n";  // the first sentence says it
   if (m.theory) return text + "\ntheory: " + spectrum_text(*m.theory);
@@ -184,11 +188,8 @@ std::vector<NamedTensor> measured_arrays(const std::vector<Measured>& series, co
 report::Histogram measured_histogram(const std::vector<Measured>& series, const std::vector<Variant>& variants) {
   std::vector<report::Panel> panels;
   for (std::size_t k = 0; k < series.size(); ++k) panels.push_back(panel_of(series[k], variants[k]));
-  const isometry::Part& part = series.front().part;
-  const std::string what =
-      part.of == "stack" && part.from > 0 ? fmt::format("stack, {} to {}", part.from, part.to) : part.of;
-  return report::spectrum_histogram(fmt::format("{}: Jacobian of the {}", series_name(series, variants), what),
-                                    std::move(panels));
+  return report::spectrum_histogram(
+      fmt::format("{}: Jacobian of the {}", series_name(series, variants), series_part(series)), std::move(panels));
 }
 
 report::LineChart measured_edges(const std::vector<Measured>& series, const std::vector<Variant>& variants) {

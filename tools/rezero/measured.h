@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.h"
 #include "data/named_tensor.h"
 #include "tools/isometry/spectrum.h"
 #include "tools/isometry/verdict.h"
@@ -24,7 +25,8 @@ struct FanEdges {
 
 struct Measured {
   std::string name, weights, inputs;      // of the network, in words
-  isometry::Part part;                    // without functions
+  isometry::Part part;                    // its outline
+  std::string method_reason;              // why this method where another would be better; "": there is no reason
   isometry::Result result;                // samples: seeds by inputs, input fastest
   std::vector<std::int64_t> seed, input;  // of each sample
   std::optional<isometry::Law> law;
@@ -37,14 +39,22 @@ struct Measured {
   std::vector<FanEdges> fan_theory;           // of a few stages; empty: there is none
 };
 
+// No whole spectrum fits the budget, but lanczos does; the message says how much they take.
+class OnlyEndsFit : public Error {
+ public:
+  using Error::Error;
+};
+
 // Called with the first draw of a variant and the inputs on its device, for what else is to be seen of it.
 using Look = std::function<void(const Source&, const Tensor& inputs)>;
 // A variant at all its seeds and inputs, with a progress bar.   Throws: file, UsageError, and what the measurement
-// does.
+// does; OnlyEndsFit (without a --method, and nothing was asked for that takes the whole spectrum).
 Measured measure_spectrum(const SpectrumOptions& options, const Variant& variant, const Look& look = {});
 
 // What a series is called: its network, or "3 recipes".
 std::string series_name(const std::vector<Measured>& series, const std::vector<Variant>& variants);
+// The part whose Jacobians these are: "stack".
+std::string series_part(const std::vector<Measured>& series);
 nlohmann::ordered_json measured_json(const Measured& m);
 // {"schema", "series": [{"gate" or "depth" or "step", ...}]}, or the only one as it is.
 nlohmann::ordered_json series_json(const std::vector<Measured>& series, const std::vector<Variant>& variants);

@@ -59,7 +59,8 @@ std::string size_text(std::int64_t bytes, std::string_view like) {
   const double value = static_cast<double>(bytes) / amount.factor;
   if (amount.factor == 1) return fmt::format("{}{}", bytes, amount.unit);
   const double step = std::pow(10.0, std::floor(std::log10(value)) - 2);
-  return fmt::format("{:.3g}{}", std::ceil(value / step - 1e-9) * step, amount.unit);
+  const double rounded = std::ceil(value / step - 1e-9) * step;
+  return rounded < 1000 ? fmt::format("{:.3g}{}", rounded, amount.unit) : fmt::format("{:.0f}{}", rounded, amount.unit);
 }
 
 }  // namespace rz::tool

@@ -11,7 +11,6 @@
 #include "data/file.h"
 #include "data/npy.h"
 #include "data/text.h"
-#include "nn/models/seq2seq.h"
 #include "tools/rezero/checkpoint.h"
 #include "tools/rezero/command.h"
 #include "tools/rezero/load_weights.h"
@@ -132,11 +131,6 @@ bool data_fits(const Recipe& recipe, const nn::Model& model) {
   const DatasetDescription data = describe_dataset(dataset_options(recipe));
   return !data.known() ||
          (data.image_shape.elements() == model.input_shape().elements() && data.classes == model.outputs());
-}
-
-void check_part(std::string_view of, const nn::Model& model) {
-  refuse(of == "network" && dynamic_cast<const nn::Seq2Seq*>(&model), "--of",
-         "an encoder-decoder has no single input; its stack is the encoder's (--of stack)");
 }
 
 Dataset load_split(const Recipe& recipe, std::string_view split) {

@@ -52,9 +52,6 @@ std::string weights_text(const Source& source, std::int64_t seeds);
 // The [data] of the recipe has inputs and classes of the model's sizes. Of npy and csv it is assumed.
 bool data_fits(const Recipe& recipe, const nn::Model& model);
 
-// Throws: UsageError (--of network of an encoder-decoder, which has two inputs)
-void check_part(std::string_view of, const nn::Model& model);
-
 // "train", "validation" or "test" (where there is one) of the recipe's data; of the others no more than one example is
 // made.
 // Throws: file, UsageError.

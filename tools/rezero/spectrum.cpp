@@ -28,24 +28,21 @@ std::string text_of(const std::vector<Measured>& series, const std::vector<Varia
   const Measured& m = series.front();
   const bool recipes = variants.front().key == "recipe";
   if (recipes)
-    return fmt::format("{}: singular values of the {}\n\n", series_name(series, variants), m.part.of) +
+    return fmt::format("{}: singular values of the {}\n\n", series_name(series, variants), series_part(series)) +
            table_text(rows, "lrrrrl");
-  return fmt::format("{}: singular values of the {}, {} x {}, {}\n\n", m.name, m.part.of, m.result.rows, m.result.cols,
-                     m.inputs) +
+  return fmt::format("{}: singular values of the {}, {} x {}, {}\n\n", m.name, series_part(series), m.result.rows,
+                     m.result.cols, m.inputs) +
          table_text(rows, "rrrrrl");
 }
 
-int run(const SpectrumOptions& options) {
-  set_threads(options.output.threads);
-  check_spectrum(options);
-  check_outputs(options.output);
-  const std::vector<Variant> variants = variants_of(options);
-  if (by_products_alone(options)) {
-    estimate_spectrum(options, variants.front());
-    return exit_success;
-  }
+std::vector<Measured> measure_series(const SpectrumOptions& options, const std::vector<Variant>& variants) {
   std::vector<Measured> series;
   for (const Variant& variant : variants) series.push_back(measure_spectrum(options, variant));
+  return series;
+}
+
+void write_series(const SpectrumOptions& options, const std::vector<Variant>& variants,
+                  const std::vector<Measured>& series) {
   const auto draw = [&](auto format) {
     return [&, format] {
       if (options.picture == "fan") return format(measured_fan(series.front()));
@@ -59,6 +56,24 @@ int run(const SpectrumOptions& options) {
                                  .arrays = [&] { return measured_arrays(series, variants); },
                                  .svg = draw([](const auto& chart) { return report::svg(chart); }),
                                  .png = draw([](const auto& chart) { return report::png(chart); })});
+}
+
+int run(const SpectrumOptions& options) {
+  set_threads(options.output.threads);
+  check_spectrum(options);
+  check_outputs(options.output);
+  const std::vector<Variant> variants = variants_of(options);
+  if (by_products_alone(options)) {
+    estimate_spectrum(options, variants.front());
+    return exit_success;
+  }
+  try {
+    write_series(options, variants, measure_series(options, variants));
+  } catch (const OnlyEndsFit& why) {
+    SpectrumOptions ends = options;
+    ends.method = "lanczos";
+    estimate_spectrum(ends, variants.front(), why.message());
+  }
   return exit_success;
 }
 

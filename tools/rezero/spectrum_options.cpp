@@ -50,10 +50,11 @@ void check_series(const SpectrumOptions& o) {
   for (const double gate : o.gates) refuse(!std::isfinite(gate), "--gates", "a gate is not a finite number");
   for (const std::int64_t depth : o.depths) {
     refuse(depth < 1, "--depths", "a network has at least one layer");
-    refuse(o.to.value_or(0) > depth, "--to",
-           fmt::format("at depth {} there is no hidden state {} (they are counted from 0 to {})", depth, *o.to, depth));
-    refuse(o.from.value_or(0) >= depth, "--from",
-           fmt::format("at depth {} nothing of the stack is left after hidden state {}", depth, *o.from));
+    refuse(o.part.to.value_or(0) > depth, "--to",
+           fmt::format("at depth {} there is no hidden state {} (they are counted from 0 to {})", depth, *o.part.to,
+                       depth));
+    refuse(o.part.from.value_or(0) >= depth, "--from",
+           fmt::format("at depth {} nothing of the stack is left after hidden state {}", depth, *o.part.from));
   }
 }
 
@@ -68,12 +69,12 @@ void add_spectrum(CLI::App& command, SpectrumOptions& o) {
       ->type_name("STEP|last|best|initial|all");
   add_inputs(command, o.inputs);
   count(command, "--seeds", o.seeds, "Draws of the weights, from the recipe's seed on (default 1)", "K", 1);
-  add_choice(command, "--of", o.of, "Which map: stack (default) or network", {"stack", "network"});
-  count(command, "--from", o.from, "Of the stack: from this hidden state, counted from 0 ...", "L", 0);
-  count(command, "--to", o.to, "... to this one (default: the last)", "L", 0);
+  add_part(command, o.part);
   add_choice(command, "--method", o.method,
-             "exact: J and its SVD; product: layer by layer, right in the tails (default where the model is layered);\n"
-             "lanczos: the largest and smallest values; moments: of J J^T, by random vectors",
+             "exact: J and its SVD; product: layer by layer, right in the tails; lanczos: the largest\n"
+             "and smallest values, moments: of J J^T by random vectors, both without J. Default: the\n"
+             "first that fits --memory of product (where the model is layered), exact, and lanczos\n"
+             "(where no file or series takes whole spectra)",
              {"exact", "product", "lanczos", "moments"});
   count(command, "--top", o.top, "How many values lanczos finds at each end (default 10)", "K", 1);
   command.add_option("--precision", o.precision, "Of exact, lanczos and moments: f64 (default) or f32")
@@ -99,8 +100,7 @@ void check_spectrum(const SpectrumOptions& o) {
   check_series(o);
   const bool fixed = !o.source.run.empty() || !o.source.weights.empty();
   refuse(o.seeds && fixed, "--seeds", "draws weights, but they are given (--recipe alone draws them)");
-  refuse(o.of == "network" && o.from, "--from", "belongs to --of stack");
-  refuse(o.of == "network" && o.to, "--to", "belongs to --of stack");
+  check_part(o.part);
   refuse(o.top && o.method != "lanczos", "--top", "belongs to --method lanczos");
   refuse(o.method == "product" && o.precision != "f64", "--precision", "the product form is f64 throughout");
   const bool axis = !o.gates.empty() || !o.depths.empty() || o.source.checkpoint == "all";
@@ -108,18 +108,11 @@ void check_spectrum(const SpectrumOptions& o) {
   const bool drawn = !o.output.svg.empty() || !o.output.png.empty();
   refuse(o.picture == "edges" && !axis, "--picture", "edges is one of a series (--gates, --depths, --checkpoint all)");
   refuse(o.picture == "fan" && series, "--picture", "fan is one of a single network");
-  refuse(o.picture == "fan" && o.of == "network", "--picture", "fan is one of the stack");
+  refuse(o.picture == "fan" && o.part.of == "network", "--picture", "fan is one of the stack");
   refuse(o.picture != "histogram" && !drawn, "--picture", "no file was named (--svg or --png)");
   const bool whole = o.method != "lanczos" && o.method != "moments";
   refuse(o.theory == "on" && !whole, "--theory", "stands beside whole spectra (--method exact or product)");
   refuse(series && !whole, "--method", o.method + " takes a single network, not a series");
-}
-
-isometry::Part part_of(const SpectrumOptions& o, const nn::Model& model) {
-  check_part(o.of, model);
-  return checked_usage("--from, --to", [&] {
-    return o.of == "stack" ? isometry::stack_part(model, o.from, o.to) : isometry::network_part(model);
-  });
 }
 
 std::vector<std::int64_t> steps_of_run(const std::string& run) {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "tools/isometry/part.h"
 #include "tools/rezero/network_inputs.h"
 #include "tools/rezero/outputs.h"
+#include "tools/rezero/part_options.h"
 #include "tools/rezero/source.h"
 
 namespace rz::tool {
@@ -16,8 +16,9 @@ namespace rz::tool {
 struct SpectrumOptions {
   SourceOptions source;
   InputOptions inputs;
-  std::string of = "stack", method, theory = "auto", precision = "f64", memory = "1GiB", picture = "histogram";
-  std::optional<std::int64_t> from, to, seeds, top;
+  PartOptions part;
+  std::string method, theory = "auto", precision = "f64", memory = "1GiB", picture = "histogram";
+  std::optional<std::int64_t> seeds, top;
   std::vector<double> gates;
   std::vector<std::int64_t> depths;
   std::vector<std::string> beside;  // recipes
@@ -25,8 +26,6 @@ struct SpectrumOptions {
 };
 void add_spectrum(CLI::App& command, SpectrumOptions& options);
 void check_spectrum(const SpectrumOptions& options);  // what needs no file.   Throws: UsageError
-
-isometry::Part part_of(const SpectrumOptions& options, const nn::Model& model);  // Throws: UsageError
 
 // One network of a series: --gates, --depths, --beside, --checkpoint all; a single one without a name else.
 struct Variant {

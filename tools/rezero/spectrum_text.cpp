@@ -9,17 +9,15 @@
 #include "tools/rezero/numbers.h"
 
 namespace rz::tool {
-namespace {}  // namespace
-
 std::string verdict(const isometry::Result& result) { return isometry::verdicts(result).front().text; }
 
-std::string spectrum_text(const isometry::Result& result, std::string_view network, std::string_view weights,
-                          std::string_view inputs) {
+std::string spectrum_text(const isometry::Result& result, std::string_view part, std::string_view network,
+                          std::string_view weights, std::string_view inputs) {
   const isometry::Summary& s = result.summary;
   const isometry::Counts counts = isometry::counts_of(result.samples);
   const bool floored = counts.below_floor() > 0 && counts.exact_zeros == 0;
-  std::string text = fmt::format("{}: Jacobian of the {}, {} x {}, {}\n", network, result.of, result.rows, result.cols,
-                                 result.precision);
+  std::string text =
+      fmt::format("{}: Jacobian of the {}, {} x {}, {}\n", network, part, result.rows, result.cols, result.precision);
   const auto line = [&](std::string_view label, std::string_view value) {
     text += fmt::format("  {:<24}{}\n", label, value);
   };

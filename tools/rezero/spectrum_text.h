@@ -10,8 +10,8 @@
 namespace rz::tool {
 
 // A block of lines: what was analysed, the summary, and a sentence on what it means.
-std::string spectrum_text(const isometry::Result& result, std::string_view network, std::string_view weights,
-                          std::string_view inputs);
+std::string spectrum_text(const isometry::Result& result, std::string_view part, std::string_view network,
+                          std::string_view weights, std::string_view inputs);
 
 // "all singular values are exactly 1: dynamical isometry"
 std::string verdict(const isometry::Result& result);
