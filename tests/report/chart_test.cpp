@@ -237,6 +237,48 @@ TEST_CASE("chart: a heat map has a cell per number, labels and a scale of number
   CHECK(mentions(message_of(ErrorCode::value, [&] { svg(map); }), {"6 values", "2 x 2"}));
 }
 
+TEST_CASE("chart: a heat map has names along its axes, texts in its cells and a scale of squares") {
+  HeatMap map{.title = "Confusions",
+              .x_label = "taken for",
+              .y_label = "true class",
+              .scale_label = "%",
+              .columns = 3,
+              .rows = 2,
+              .values = {0, 5, 10, 1, nan, 0.5},
+              .x_last = 2,
+              .root = true,
+              .downwards = true,
+              .x_names = {"first column", "`date` $1 \"two\"", "x"},
+              .y_names = {"a row", "<&'> a very long name that has no room"},
+              .cells = {"", "25", "100", "1", "", "0"}};
+  const std::string picture = svg(map);
+  CHECK(well_formed(picture));
+  for (const std::string text : {">Confusions<", ">taken for<", ">true class<", ">first column<", ">a row<", ">x<",
+                                 ">`date` $1 \"two\"<", ">25<", ">100<", ">50<", ">2.5<"})
+    CHECK_MESSAGE(holds(picture, text), text);
+  CHECK(holds(picture, "a very long name t\u2026<"));
+  CHECK_FALSE(holds(picture, "no room"));
+  HeatMap many = map;  // names at most 11 pixels apart, texts have no room
+  many.columns = many.rows = 100;
+  many.values.assign(10000, 5);
+  many.cells.assign(10000, "12345");
+  many.x_names.assign(100, "chimpanzee");
+  many.y_names = many.x_names;
+  const std::string large = svg(many);
+  CHECK(well_formed(large));
+  CHECK(count(large, ">chimpanzee<") == 200);
+  CHECK_FALSE(holds(large, ">12345<"));
+  CHECK(mentions(message_of(ErrorCode::value,
+                            [&] {
+                              HeatMap wrong = map;
+                              wrong.y_names.pop_back();
+                              svg(wrong);
+                            }),
+                 {"1 names", "2 rows"}));
+  map.cells.pop_back();
+  CHECK(mentions(message_of(ErrorCode::value, [&] { svg(map); }), {"5 texts", "6 cells"}));
+}
+
 TEST_CASE("chart: errors make dots with bars, which share the colour of their theory") {
   LineChart chart{"t", "depth", "q", false, {}};
   chart.series.push_back({"measured", {1, 2, 4, 8}, {1, 2, 3, 4}, {0.1, 0.1, nan, 0}, 1});

@@ -82,15 +82,18 @@ struct ContourMap {
 };
 
 // A table of numbers as colours, one cell each, from white (0, or the smallest logarithm) to blue; 800 x 500, or square
-// cells. Values that are not finite are hatched.
+// cells. Values that are not finite are hatched. With names along an axis the map is as long as they need.
 struct HeatMap {
   std::string title, x_label, y_label, scale_label;  // of the colours, with the unit
   std::size_t columns = 0, rows = 0;
   std::vector<double> values;                               // [rows, columns]
   double x_first = 0, x_last = 1, y_first = 0, y_last = 1;  // whole numbers: centres of first and last column and row
   bool log10 = false;                                       // values are logarithms
+  bool root = false;                                        // values are square roots: small numbers are told apart
   bool downwards = false;                                   // the first row is at the top, as in a matrix
   bool square = false;                                      // the map is as high as wide
+  std::vector<std::string> x_names = {}, y_names = {};      // of all columns and rows, in place of whole numbers
+  std::vector<std::string> cells = {};                      // [rows, columns]: a text in each cell that has room
 };
 
 std::string svg(const LineChart& chart);
