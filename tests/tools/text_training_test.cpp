@@ -144,6 +144,7 @@ TEST_CASE("text: what cannot be learnt from, and checkpoints of another form, ar
                 {last, "missing", "layers.2"});
   check_refused({"eval", "--recipe", text.file("r.toml"), "--set", "data.context=9", "--weights", last}, 1,
                 {last, "pos_encoder.pe", "[8, 1, 8]", "[9, 1, 8]"});
+  check_refused({"eval", run, "--confusion", text.file("c.csv")}, 2, {"--confusion", "text", "no classes"});
   refused("", {"text.txt", "is empty"});
   refused("x", {"text.txt", "0 of its 1 tokens", "train", "one window needs 9"});
   std::filesystem::remove(text.file("text.txt"));

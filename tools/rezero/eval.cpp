@@ -1,4 +1,4 @@
-// rezero eval: loss and accuracy of a network on data, or its outputs for given inputs.
+// rezero eval: loss, accuracy and confusions of a network on data, or its outputs for given inputs.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -10,8 +10,9 @@
 #include "data/file.h"
 #include "data/npy.h"
 #include "data/text.h"
+#include "tools/rezero/classification.h"
 #include "tools/rezero/command.h"
-#include "tools/rezero/evaluate.h"
+#include "tools/rezero/confusion.h"
 #include "tools/rezero/json.h"
 #include "tools/rezero/metrics.h"
 #include "tools/rezero/network_inputs.h"
@@ -25,7 +26,7 @@ namespace {
 
 struct EvalOptions {
   SourceOptions source;
-  std::string split, input, output, precision = "f32";
+  std::string split, input, output, confusion, precision = "f32";
   int threads = 0;
   bool json = false;
 };
@@ -37,7 +38,10 @@ void check_options(const EvalOptions& options) {
   }
   if (!options.input.empty() && !options.split.empty())
     throw UsageError("--split: the inputs are those of --input FILE (give one of the two)");
-  check_files(options.json, {options.output});
+  if (!options.input.empty() && !options.confusion.empty())
+    throw UsageError("--confusion: the inputs of --input have no labels (leave --input out)");
+  check_confusion_file(options.confusion);
+  check_files(options.json, {options.output, options.confusion});
 }
 
 // Outputs [samples, ...] for inputs [samples, ...], a batch at a time: memory is that of one.
@@ -75,19 +79,51 @@ int write_outputs(const EvalOptions& options, const Source& source, DType precis
   return exit_success;
 }
 
-int evaluate_split(const EvalOptions& options, const Source& source) {
-  const Dataset split = load_split(source.recipe, options.split.empty() ? "validation" : options.split);
+std::string totals_json(const Evaluation& result) {
+  return fmt::format("\"examples\": {}, \"loss\": {}, \"accuracy\": {}", result.examples, json_number(result.loss),
+                     json_number(result.accuracy));
+}
+
+std::string totals_text(const Source& source, const Dataset& split, const Evaluation& result) {
+  return fmt::format("{} on {}\n  weights   {}\n\n  examples  {}\n  loss      {:.6g} nats{}\n  accuracy  {:.2f} %",
+                     source.name, split.name, source.weights, grouped(static_cast<std::uint64_t>(result.examples)),
+                     result.loss, unit_text(loss_unit(split), result.loss), 100 * result.accuracy);
+}
+
+void evaluate_text(const EvalOptions& options, const Source& source, const Dataset& split) {
+  refuse(!options.confusion.empty(), "--confusion",
+         fmt::format("{} is a text, its examples have no classes", split.name));
   const Evaluation result = evaluate(*source.model, split, normalisation_of(source.recipe));
   const LossUnit unit = loss_unit(split);
-  if (options.json) {
-    const std::string more =
-        unit == LossUnit::nats ? "" : fmt::format(", \"{}\": {}", name(unit), json_number(in_unit(unit, result.loss)));
-    print(fmt::format("{{\"examples\": {}, \"loss\": {}, \"accuracy\": {}{}}}\n", result.examples,
-                      json_number(result.loss), json_number(result.accuracy), more));
+  const std::string more =
+      unit == LossUnit::nats ? "" : fmt::format(", \"{}\": {}", name(unit), json_number(in_unit(unit, result.loss)));
+  print(options.json ? fmt::format("{{{}{}}}\n", totals_json(result), more)
+                     : totals_text(source, split, result) + "\n");
+}
+
+void evaluate_classes(const EvalOptions& options, const Source& source, const Dataset& split) {
+  refuse(!options.confusion.empty() && split.classes() > most_confused_classes, "--confusion",
+         fmt::format("{} has {} classes, the matrix is one of at most {}", split.name, split.classes(),
+                     most_confused_classes));
+  const Classification result = classify(*source.model, split, normalisation_of(source.recipe));
+  if (!options.confusion.empty())
+    write_confusion(options.confusion, result, split.class_names,
+                    fmt::format("{} on {}: {:.2f} % right", source.name, split.name, 100 * result.evaluation.accuracy));
+  if (takes_standard_output({options.confusion})) return;
+  if (options.json) return print(fmt::format("{{{}, {}}}\n", totals_json(result.evaluation), classes_json(result)));
+  std::string text = totals_text(source, split, result.evaluation) + " (top-1)\n";
+  if (result.classes() > 5) text += fmt::format("  top-5     {:.2f} %\n", 100 * result.top5);
+  text += "\n" + classes_text(result, split.class_names, !options.confusion.empty());
+  if (!options.confusion.empty()) text += fmt::format("written: {}\n", absolute(options.confusion));
+  print(text);
+}
+
+int evaluate_split(const EvalOptions& options, const Source& source) {
+  const Dataset split = load_split(source.recipe, options.split.empty() ? "validation" : options.split);
+  if (classifies(split)) {
+    evaluate_classes(options, source, split);
   } else {
-    print(fmt::format("{} on {}\n  weights   {}\n\n  examples  {}\n  loss      {:.6g} nats{}\n  accuracy  {:.2f} %\n",
-                      source.name, split.name, source.weights, grouped(static_cast<std::uint64_t>(result.examples)),
-                      result.loss, unit_text(unit, result.loss), 100 * result.accuracy));
+    evaluate_text(options, source, split);
   }
   return exit_success;
 }
@@ -104,15 +140,24 @@ int run(const EvalOptions& options) {
 
 Command make_eval(CLI::App& app) {
   const auto options = std::make_shared<EvalOptions>();
-  CLI::App* const command = app.add_subcommand("eval", "Loss and accuracy on data, or outputs for given inputs");
+  CLI::App* const command =
+      app.add_subcommand("eval", "Loss, accuracy and confusion matrix on data, or outputs for given inputs");
   command->footer(
+      "Of labelled examples also top-5 (fewer than five logits are larger than the label's), accuracy and mistakes\n"
+      "class by class, and the confusion matrix.\n\n"
       "Examples:\n"
       "  rezero eval runs/rezero --checkpoint best --json\n"
+      "  rezero eval runs/rezero --confusion confusion.png\n"
       "  rezero eval --recipe fc64-rezero.toml --weights net.safetensors --input x.npy --output y.npy");
   add_source(*command, options->source);
   command->add_option("--split", options->split, "Which split: validation (default), train or test (of texts)")
       ->type_name("train|validation|test")
       ->check(CLI::IsMember({"train", "validation", "test"}).description(""));
+  command
+      ->add_option("--confusion", options->confusion,
+                   "Writes the confusion matrix, a row per true class, a column per predicted one:\n"
+                   "a picture, a table with names, or an array; by its name .png, .svg, .csv or .npy")
+      ->type_name("FILE");
   command
       ->add_option("--input", options->input,
                    "Inputs as the network sees them (already normalised): [samples, inputs] or [samples, 3, 32, 32];\n"

@@ -13,8 +13,7 @@ namespace {
 // Parts of the result: sums are taken batch by batch.
 constexpr std::int64_t evaluated_at_once = 500, tokens_at_once = 8192;
 
-std::int64_t count_equal(const Tensor& predictions, const Tensor& labels) {
-  const std::vector<std::int64_t> a = predictions.to_integers(), b = labels.to_integers();
+std::int64_t count_equal(const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b) {
   std::int64_t equal = 0;
   for (std::size_t i = 0; i < a.size(); ++i) equal += a[i] == b[i];
   return equal;
@@ -39,7 +38,8 @@ class Evaluating {
 
 }  // namespace
 
-Evaluation evaluate(nn::Model& model, const Dataset& data, const Normalisation& normalisation) {
+Evaluation evaluate(nn::Model& model, const Dataset& data, const Normalisation& normalisation,
+                    const LookAtBatch& look) {
   const Evaluating mode(model);
   const ParameterStore& store = model.parameters();
   const std::int64_t tokens = data.is_text() ? data.image_shape.elements() : 1;
@@ -57,7 +57,9 @@ Evaluation evaluate(nn::Model& model, const Dataset& data, const Normalisation& 
     const Variable outputs = model.forward(batch.inputs.to(store.device()));
     const Tensor logits = outputs.value().reshape({labels.elements(), outputs.shape()[-1]});
     loss_sum += softmax_cross_entropy(Variable(logits), labels.to(store.device())).item() * static_cast<double>(counts);
-    correct += count_equal(ops::argmax_rows(logits), labels);
+    const EvaluatedBatch evaluated{logits, labels.to_integers(), ops::argmax_rows(logits).to_integers()};
+    correct += count_equal(evaluated.predictions, evaluated.labels);
+    if (look) look(evaluated);
     counted += counts;
   }
   result.loss = std::fabs(loss_sum) / static_cast<double>(counted);  // never negative; a NaN loses its sign

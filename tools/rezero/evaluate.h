@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 #include "data/dataset.h"
 #include "nn/module.h"
@@ -14,8 +16,17 @@ struct Evaluation {
   double accuracy = 0;  // fraction
 };
 
+struct EvaluatedBatch {
+  const Tensor& logits;                   // [labels, outputs]
+  std::vector<std::int64_t> labels;       // CrossEntropyOptions().ignored_label where none is to be predicted
+  std::vector<std::int64_t> predictions;  // the largest logit, of equal ones the first; -1 where one is NaN
+};
+using LookAtBatch = std::function<void(const EvaluatedBatch&)>;
+
 // In the parameters' type, without recording and not in training mode, in the order of the set and never augmented: the
-// same numbers for the same weights. `normalisation`: of images of bytes, as the model was trained.
-Evaluation evaluate(nn::Model& model, const Dataset& data, const Normalisation& normalisation);
+// same numbers for the same weights. `normalisation`: of images of bytes, as the model was trained. `look` sees every
+// batch.
+Evaluation evaluate(nn::Model& model, const Dataset& data, const Normalisation& normalisation,
+                    const LookAtBatch& look = {});
 
 }  // namespace rz::tool

@@ -71,7 +71,7 @@ int width(Stream stream) {
   return columns > 0 ? columns : 80;
 }
 
-std::string table_text(const std::vector<std::vector<std::string>>& rows, std::string_view alignment) {
+std::string table_text(const std::vector<std::vector<std::string>>& rows, std::string_view alignment, int gap) {
   std::vector<int> widths(alignment.size(), 0);
   for (const auto& row : rows)
     for (std::size_t column = 0; column < row.size(); ++column)
@@ -81,7 +81,7 @@ std::string table_text(const std::vector<std::vector<std::string>>& rows, std::s
     std::string line;
     for (std::size_t column = 0; column < row.size(); ++column) {
       const std::string space(static_cast<std::size_t>(widths[column] - characters(row[column])), ' ');
-      if (column > 0) line += "  ";
+      if (column > 0) line.append(static_cast<std::size_t>(gap), ' ');
       line += alignment[column] == 'r' ? space + row[column] : row[column] + space;
     }
     while (line.ends_with(' ')) line.pop_back();

@@ -23,9 +23,10 @@ bool colours(Stream stream);  // redraws, and NO_COLOR is unset or empty
 int width(Stream stream);     // columns, at least 1: COLUMNS if it is a positive number, else the terminal's, else 80
 
 // Rows of cells with columns aligned by spaces, numbers (`right` columns) to the right; the first row is a header,
-// underlined by dashes.
+// underlined by dashes. `gap`: spaces between columns.
 std::string table_text(const std::vector<std::vector<std::string>>& rows,
-                       std::string_view alignment);  // "llr": a letter per column
+                       std::string_view alignment,  // "llr": a letter per column
+                       int gap = 2);
 
 // Terminal text of at most `columns` characters; what is longer ends with "...". Counts code points.
 std::string fitted(std::string_view text, int columns);
