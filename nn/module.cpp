@@ -1,5 +1,7 @@
 #include "nn/module.h"
 
+#include "core/error.h"
+
 namespace rz::nn {
 
 std::vector<double> gate_values(const Model& model) {
@@ -9,6 +11,11 @@ std::vector<double> gate_values(const Model& model) {
     all.insert(all.end(), values.begin(), values.end());
   }
   return all;
+}
+
+std::int64_t Model::fit_memory(std::int64_t, std::int64_t) {
+  RZ_FAIL(value, "model: this family keeps what it computes, it has no layers to compute twice ({})",
+          "resnet and preact_resnet do");
 }
 
 }  // namespace rz::nn

@@ -52,6 +52,9 @@ class Model : public Module {
   virtual std::vector<Parameter> residual_weights() const { return {}; }  // gates, from the first layer to the last
   // Of batch norms: takes what the last training pass saw into the running statistics (nn/batch_norm.h).
   virtual void update_statistics(const StepState&) const {}
+  // Trades time for memory where the model can (nn/models/image_model.h): the number of layers that it will compute
+  // twice.   Throws: value (it cannot), BudgetError
+  virtual std::int64_t fit_memory(std::int64_t bytes, std::int64_t batch);
   void set_training(bool training) { training_ = training; }
   bool training() const { return training_; }
   // Dropout is active in training, with masks from here; without a source it is off. The state must outlive the model.

@@ -1,8 +1,15 @@
 #include "nn/models/image_model.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "autograd/ops.h"
 #include "autograd/record.h"
+#include "autograd/tape.h"
+#include "autograd/transforms.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "nn/init.h"
 
 namespace rz::nn {
@@ -34,10 +41,65 @@ Variable ImageModel::head(const Variable& x) const {
   return linear_->forward(before_linear(global_average_pool(before_pool(x))));
 }
 
+Variable ImageModel::run(const Variable& x, std::int64_t first, std::int64_t last) const {
+  Variable h = x;
+  for (std::int64_t i = first; i < last; ++i) h = block(h, i);
+  return h;
+}
+
 Variable ImageModel::forward(const Variable& x) const {
   Variable h = stem(images_of(x));
-  for (std::int64_t i = 0; i < blocks(); ++i) h = block(h, i);
-  return head(h);
+  for (std::int64_t first = 0; first < recomputed_.end; first += recomputed_.length) {
+    const std::int64_t last = std::min(first + recomputed_.length, recomputed_.end);
+    h = checkpoint([this, first, last](const Variable& y) { return run(y, first, last); }, h);
+  }
+  return head(run(h, recomputed_.end, blocks()));
+}
+
+// Of a forward pass that a tape records: the memory that is in use grows by what a block keeps.
+ImageModel::BlockBytes ImageModel::measure_blocks() const {
+  const Pool& memory = pool(store_->device());
+  const Tape tape;
+  BlockBytes bytes;
+  Variable h = stem(images_of(Variable(Tensor::zeros(image_.inputs.prepended(1), store_->dtype(), store_->device()))));
+  for (std::int64_t i = 0; i < blocks(); ++i) {
+    const std::int64_t before = memory.statistics().bytes_in_use;
+    bytes.input.push_back(static_cast<std::int64_t>(h.value().bytes()));
+    h = block(h, i);
+    bytes.kept.push_back(memory.statistics().bytes_in_use - before);
+  }
+  return bytes;
+}
+
+std::int64_t ImageModel::fit_memory(std::int64_t bytes, std::int64_t batch) {
+  const BlockBytes one = measure_blocks();
+  const auto n = static_cast<std::size_t>(blocks());
+  std::vector<std::int64_t> kept(n + 1, 0);  // by the blocks before
+  for (std::size_t i = 0; i < n; ++i) kept[i + 1] = kept[i] + one.kept[i];
+  // Beside the blocks: parameters, and what a block's backward pass holds for a moment.
+  const std::int64_t parameters = 3 * static_cast<std::int64_t>(store_->values().bytes());
+  const std::int64_t moment = 2 * *std::ranges::max_element(one.kept);
+  const auto needed = [&](std::size_t end, std::size_t length) {
+    std::int64_t inputs = 0, largest = 0;
+    for (std::size_t first = 0; first < end; first += length) {
+      inputs += one.input[first];
+      largest = std::max(largest, kept[std::min(first + length, end)] - kept[first]);
+    }
+    return parameters + batch * (moment + inputs + std::max(largest, kept[n] - kept[end]));
+  };
+  std::int64_t least = needed(0, 1);
+  for (std::size_t end = 0; end <= n; ++end) {
+    for (std::size_t length = 1; length <= std::max<std::size_t>(1, end); ++length) {
+      const std::int64_t this_way = needed(end, length);
+      least = std::min(least, this_way);
+      if (this_way > bytes) continue;
+      recomputed_ = {static_cast<std::int64_t>(end), static_cast<std::int64_t>(length)};
+      return recomputed_.end;
+    }
+  }
+  throw BudgetError(
+      fmt::format("{}: a step of {} images takes {} bytes at least, the budget is {}", name_, batch, least, bytes),
+      least);
 }
 
 Stages ImageModel::stages() const {

@@ -24,6 +24,10 @@ class ImageModel : public Model {
   Variable forward(const Variable& x) const override;  // [n, ...inputs] or [n, features] -> [n, outputs]
   Stages stages() const override;                      // a stage per block
   void update_statistics(const StepState& state) const override;
+  // Chooses which blocks training runs again in the backward pass instead of keeping what they computed: the fewest,
+  // so that a step of `batch` images takes about `bytes`, parameters with gradients and one slot of an optimiser
+  // included. Their number.   Throws: BudgetError (not even all)
+  std::int64_t fit_memory(std::int64_t bytes, std::int64_t batch) override;
   Shape input_shape() const override { return image_.inputs; }
   std::int64_t outputs() const override { return image_.outputs; }
 
@@ -44,11 +48,20 @@ class ImageModel : public Model {
   const ImageOptions& image() const { return image_; }
 
  private:
+  struct Segments {  // blocks [0, end) run again, `length` at a time
+    std::int64_t end = 0, length = 1;
+  };
+  struct BlockBytes {  // of one image: what each block keeps, and its input
+    std::vector<std::int64_t> kept, input;
+  };
+  BlockBytes measure_blocks() const;
   Variable images_of(const Variable& x) const;
+  Variable run(const Variable& x, std::int64_t first, std::int64_t last) const;  // blocks [first, last)
   Variable head(const Variable& x) const;
   const char* name_;
   ImageOptions image_;
   std::unique_ptr<Linear> linear_;
+  Segments recomputed_;
   std::vector<const BatchNorm*> norms_;
 };
 

@@ -99,6 +99,20 @@ CLI::App& add_transformer(CLI::App& bench, BenchCommandOptions& options) {
   return command;
 }
 
+CLI::App& add_resnet(CLI::App& bench, BenchCommandOptions& options) {
+  CLI::App& command =
+      add_benchmark(bench, "resnet", "Whole training steps of a CIFAR ResNet on random images", options);
+  add_count(command, "--layers", options.bench.resnet.layers, 1, many, "6 n + 2");
+  add_count(command, "--batch", options.bench.batch, 1, many, "Images of a step");
+  add_repetitions(command, options.bench);
+  add_form(command, options.bench);
+  command
+      .add_option("--memory", options.bench.resnet.memory,
+                  "Of a step, such as 8GB: blocks that do not fit are computed twice (default: no limit)")
+      ->type_name("SIZE");
+  return command;
+}
+
 CLI::App& add_jacobian(CLI::App& bench, BenchCommandOptions& options) {
   CLI::App& command = add_benchmark(bench, "jacobian", "Jacobian of a stack in f64 and its singular values", options);
   add_sizes(command, options.bench);
@@ -159,6 +173,7 @@ Command make_bench(CLI::App& app) {
       "\nExamples:\n"
       "  rezero bench fc --depth 32 --width 256 --batch 128 --steps 50\n"
       "  rezero bench transformer --layers 12 --d-model 512 --steps 5\n"
+      "  rezero bench resnet --layers 56 --steps 5\n"
       "  rezero bench optimizer --name adam --parameters 100000000\n"
       "  rezero bench machine --out machine.json\n"
       "  rezero bench compare before.json machine.json\n"
@@ -166,6 +181,7 @@ Command make_bench(CLI::App& app) {
   const std::vector<Benchmark> benchmarks{
       {&add_fc(*command, *options), bench_fc},
       {&add_transformer(*command, *options), bench_transformer},
+      {&add_resnet(*command, *options), bench_resnet},
       {&add_jacobian(*command, *options), bench_jacobian},
       {&add_optimizer(*command, *options), bench_optimizer},
       {&add_benchmark(*command, "machine",
@@ -180,7 +196,8 @@ Command make_bench(CLI::App& app) {
             for (const Benchmark& benchmark : benchmarks)
               if (benchmark.command->parsed()) return measure(benchmark, *options);
             throw UsageError(
-                "bench: nothing was named to measure (fc, transformer, jacobian, optimizer, machine or isometry; or "
+                "bench: nothing was named to measure (fc, transformer, resnet, jacobian, optimizer, machine or "
+                "isometry; or "
                 "compare)");
           }};
 }

@@ -10,9 +10,15 @@ struct TransformerSizes {
   std::int64_t layers = 12, d_model = 512, heads = 8, feed_forward = 2048, context = 512, batch = 2;
 };
 
+struct ResNetSizes {
+  std::int64_t layers = 56;
+  std::string memory;  // of a step; empty: no limit
+};
+
 struct BenchOptions {
   std::int64_t depth = 32, width = 256, batch = 128;
   TransformerSizes transformer;
+  ResNetSizes resnet;
   std::int64_t steps = 20, warmup = 3;
   std::string form = "rezero";
   std::string precision = "f32";  // of products, as train.precision
@@ -31,6 +37,8 @@ BenchResult bench_fc(const BenchOptions& options);
 // The same of a causal language model with learned positions and without dropout, by Adam on random tokens of 256
 // kinds, gates 0.1. Attention's products count where query and key see each other.
 BenchResult bench_transformer(const BenchOptions& options);
+// The same of a ResNet for CIFAR by SGD with momentum and weight decay, on random images, gates 0.1.
+BenchResult bench_resnet(const BenchOptions& options);
 // The Jacobian of the stack at one input in f64, and its singular values.
 BenchResult bench_jacobian(const BenchOptions& options);
 // Optimiser steps over weights in f32: the norm of the gradient and the update. Bytes count each array of a pass once,

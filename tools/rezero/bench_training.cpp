@@ -36,6 +36,7 @@ class Training {
       operations_ = static_cast<std::int64_t>(tape.size()) - parameters.size();
       tape.backward(loss);
       optimizer_->step(parameters, state_);
+      work_.model.update_statistics(state_);
     });
   }
 
