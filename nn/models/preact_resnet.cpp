@@ -155,8 +155,6 @@ PreActResNet::PreActResNet(const PreActResNetOptions& options)
 
 PreActResNet::~PreActResNet() = default;
 
-Shape PreActResNet::state_shape() const { return {options_.image.inputs[1], options_.image.inputs[2], width_of_stem}; }
-
 Variable PreActResNet::stem(const Variable& images) const {
   const Scope scope("conv1");
   return conv1_->forward(images);

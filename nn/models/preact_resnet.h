@@ -27,7 +27,6 @@ class PreActResNet : public ImageModel {
   // Throws: value (other layers, sides that the strides do not divide, a form as for ResNet, or fixup)
   explicit PreActResNet(const PreActResNetOptions& options);
   ~PreActResNet() override;
-  Shape state_shape() const override;
   std::string formula() const override;
   std::string constants() const override;
   std::vector<Parameter> residual_weights() const override;

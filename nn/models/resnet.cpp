@@ -134,8 +134,6 @@ ResNet::ResNet(const ResNetOptions& options) : ImageModel("resnet", options.imag
 
 ResNet::~ResNet() = default;
 
-Shape ResNet::state_shape() const { return {options_.image.inputs[1], options_.image.inputs[2], first_channels}; }
-
 Variable ResNet::stem(const Variable& images) const {
   const Scope scope("conv1");
   Variable h = conv1_->forward(images);

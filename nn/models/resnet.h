@@ -33,7 +33,6 @@ class ResNet : public ImageModel {
   // norms of its own but zero_gamma, fixup with norms)
   explicit ResNet(const ResNetOptions& options);
   ~ResNet() override;
-  Shape state_shape() const override;  // after the stem
   std::string formula() const override;
   std::string constants() const override;
   std::vector<Parameter> residual_weights() const override;  // one per block

@@ -23,6 +23,8 @@ class Training {
  public:
   explicit Training(const TrainingWork& work) : work_(work), optimizer_(optim::Optimizer::create(work.optimizer)) {
     optimizer_->prepare(work.model.parameters());
+    for (int i = 0; i < work.model.parameters().size(); ++i)
+      leaves_ += work.model.parameters()[i].role() != Role::buffer;
   }
   std::int64_t operations() const { return operations_; }  // recorded by a step
 
@@ -33,7 +35,7 @@ class Training {
     step_.run([&] {
       Tape tape;
       const Variable loss = work_.loss(index);
-      operations_ = static_cast<std::int64_t>(tape.size()) - parameters.size();
+      operations_ = static_cast<std::int64_t>(tape.size()) - leaves_;
       tape.backward(loss);
       optimizer_->step(parameters, state_);
       work_.model.update_statistics(state_);
@@ -45,7 +47,7 @@ class Training {
   std::unique_ptr<optim::Optimizer> optimizer_;
   Step step_;
   StepState state_;
-  std::int64_t steps_ = 0, operations_ = 0;
+  std::int64_t steps_ = 0, operations_ = 0, leaves_ = 0;
 };
 
 nlohmann::ordered_json as_json(nlohmann::ordered_json json, const TrainingResult& r, const BenchOptions& options) {

@@ -28,6 +28,8 @@ std::vector<Candidate> candidates(const SafetensorsFile& file, std::string_view 
   std::vector<Candidate> list;
   for (const SafetensorsEntry& entry : file.entries()) {
     const std::string_view name = entry.name;
+    // PyTorch's batch norms count batches, which nothing here reads.
+    if (name.ends_with(".num_batches_tracked")) continue;
     if (name.starts_with(prefix) && is_parameter_name(name.substr(prefix.size())))
       list.push_back({name.substr(prefix.size()), &entry});
   }

@@ -83,6 +83,7 @@ struct TrainRecipe {
   std::int64_t epochs = 0;  // 0: no limit (then there are steps). Default: 10, or 0 when steps are given
   std::int64_t steps = 0;   // 0: no limit
   std::int64_t batch_size = 100;
+  std::string memory;              // of a step, such as "8GB"; empty: no limit. Of ResNets
   std::int64_t micro_batches = 1;  // parts of a batch, whose gradients are added up: memory of one part
   std::int64_t seed = 1;
   std::int64_t threads = 0;  // 0: all cores

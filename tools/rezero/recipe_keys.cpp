@@ -13,6 +13,7 @@
 #include "nn/models/fully_connected.h"
 #include "nn/norm.h"
 #include "tools/rezero/recipe_key_kinds.h"
+#include "tools/rezero/size.h"
 
 namespace rz::tool {
 namespace {
@@ -255,6 +256,15 @@ void add_train(std::vector<Key>& list) {
   list.push_back(unless_zero(integer("train.epochs", RZ_FIELD(train.epochs), 0, 1000 * million)));
   list.push_back(unless_zero(integer("train.steps", RZ_FIELD(train.steps), 0, million * million)));
   list.push_back(integer("train.batch_size", RZ_FIELD(train.batch_size), 1, million));
+  list.push_back(
+      of_families({"resnet", "preact_resnet"},
+                  key(
+                      "train.memory",
+                      [](Recipe& r, const Value& v) {
+                        r.train.memory = text_of(v);
+                        if (!r.train.memory.empty()) parse_size(r.train.memory, "an amount");
+                      },
+                      [](const Recipe& r) { return r.train.memory.empty() ? "" : toml_string(r.train.memory); })));
   list.push_back(integer("train.micro_batches", RZ_FIELD(train.micro_batches), 1, million));
   list.push_back(integer("train.seed", RZ_FIELD(train.seed), 0));
   list.push_back(integer("train.threads", RZ_FIELD(train.threads), 0, 1024));

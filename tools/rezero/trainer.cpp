@@ -1,5 +1,7 @@
 #include "tools/rezero/trainer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -8,7 +10,9 @@
 #include "core/error.h"
 #include "core/memory.h"
 #include "data/file.h"
+#include "tools/rezero/command.h"
 #include "tools/rezero/interrupt.h"
+#include "tools/rezero/size.h"
 #include "tools/rezero/timing.h"
 
 namespace rz::tool {
@@ -34,6 +38,26 @@ MonitorOptions monitor_options(const Recipe& recipe) {
           .gates_are_trained = recipe.model.train_gates};
 }
 
+// Statistics of a batch need two images: what the last batch of an epoch has shows now, not at its end.
+void check_batch_statistics(const Recipe& recipe, std::int64_t size) {
+  if (!recipe.model.is_resnet() || recipe.model.norm != "batch") return;
+  const TrainRecipe& train = recipe.train;
+  const std::int64_t rest = size % train.batch_size;
+  const auto least_part = [&](std::int64_t rows) { return rows / std::min(rows, train.micro_batches); };
+  if (size >= train.batch_size && least_part(train.batch_size) == 1)
+    throw UsageError(
+        train.micro_batches > 1
+            ? fmt::format("train.micro_batches is {}, which leaves single images of {} for batch norm (lower it)",
+                          train.micro_batches, train.batch_size)
+            : "train.batch_size is 1, but batch norm needs two images (raise it, or take model.norm = \"none\")");
+  if (rest > 0 && least_part(rest) == 1)
+    throw UsageError(fmt::format(
+        "train.batch_size is {}, so that the last batch of the {} images has {}{}, but batch norm needs two images in "
+        "each part (take another train.batch_size, or data.train_size = {})",
+        train.batch_size, size, rest, train.micro_batches > 1 ? fmt::format(" in {} parts", train.micro_batches) : "",
+        size - rest));
+}
+
 // As many rows as a micro-batch has: to look at more would take more memory than training does.
 Tensor first_part(const Tensor& images, std::int64_t parts) {
   const std::int64_t rows = images.shape()[0];
@@ -53,7 +77,14 @@ Trainer::Trainer(const Recipe& recipe, const DataSplits& data, nn::Model& model,
       schedule_(recipe.schedule, optimizer_->learning_rate(), total_),
       step_state_(model.parameters().device()),
       checkpoints_(paths, recipe.checkpoint.keep) {
+  check_batch_statistics(recipe, data.train.size());
   model.set_training(true);
+  if (!recipe.train.memory.empty()) {
+    const std::int64_t rows = std::min(recipe.train.batch_size, data.train.size());
+    within_budget(recipe.train.memory, "train.memory", [&](std::int64_t bytes) {
+      return model.fit_memory(bytes, (rows + recipe.train.micro_batches - 1) / recipe.train.micro_batches);
+    });
+  }
   model.set_dropout_source({static_cast<std::uint64_t>(recipe.train.seed), &step_state_});
   // All memory that outlives a step is there before the first: peak_bytes of a step is then the same after a resume.
   optimizer_->prepare(model.parameters());

@@ -1,0 +1,167 @@
+// ResNets in the command: training, resume, memory, PyTorch's files, Jacobians between blocks, and what is said to
+// sizes that do not fit.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "data/npy.h"
+#include "data/safetensors.h"
+#include "support/close.h"
+#include "support/command.h"
+#include "support/inputs.h"
+#include "support/lcg.h"
+#include "support/reference.h"
+#include "support/temporary_folder.h"
+
+using namespace rz;
+using namespace rz::test;
+using nlohmann::json;
+
+namespace {
+
+struct SmallResNet {
+  TemporaryFolder folder;
+  std::string recipe = folder / "net.toml";
+  explicit SmallResNet(const std::string& model = "", const std::string& train = "steps = 4\n") {
+    write_file(recipe, "[model]\nfamily = \"resnet\"\nlayers = 8\n" + model +
+                           "[data]\nname = \"shapes\"\ntrain_size = 40\nvalidation_size = 20\nflip = true\n"
+                           "crop_padding = 4\n[optimizer]\nname = \"sgd\"\nlearning_rate = 0.05\nmomentum = 0.9\n"
+                           "[train]\nbatch_size = 8\nlog_every = 1\n" +
+                           train);
+  }
+  CommandResult train(const char* run, std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments{"train", recipe, "--out", folder / run};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_command(arguments);
+  }
+  std::string weights(const char* run) const { return contents(folder / run + "/checkpoints/last.safetensors"); }
+};
+
+void check_message(const CommandResult& result, int code, const std::vector<std::string>& parts) {
+  CHECK(result.exit_code == code);
+  CHECK(mentions(result.error, parts));
+  CHECK(std::ranges::count(result.error, '\n') == 1);
+}
+
+json json_of(const std::vector<std::string>& arguments) {
+  const CommandResult result = run_command(arguments);
+  REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+  return json::parse(result.out);
+}
+
+}  // namespace
+
+TEST_CASE("resnet: a run that stopped goes on bit for bit, running statistics and crops included [slow]") {
+  const SmallResNet net;
+  REQUIRE(net.train("whole", {"--set", "train.steps=7"}).exit_code == 0);
+  REQUIRE(net.train("parts", {"--set", "train.steps=3"}).exit_code == 0);
+  const CommandResult rest =
+      run_command({"train", "--resume", net.folder / "parts", "--set", "train.steps=7", "--threads", "3"});
+  REQUIRE_MESSAGE(rest.exit_code == 0, rest.error);
+  CHECK(net.weights("whole") == net.weights("parts"));
+}
+
+TEST_CASE("resnet: blocks that are computed twice change no bit [slow]") {
+  const SmallResNet net;
+  REQUIRE(net.train("free").exit_code == 0);
+  const CommandResult tight = net.train("tight", {"--set", "train.memory=14MB"});
+  REQUIRE_MESSAGE(tight.exit_code == 0, tight.error);
+  const auto numbers_of = [&](const char* run) {
+    const SafetensorsFile file(net.folder / run + "/checkpoints/last.safetensors");
+    std::vector<Tensor> all;
+    for (const SafetensorsEntry& entry : file.entries())
+      if (entry.name.find('/') == std::string::npos) all.push_back(file.read(entry));
+    return all;
+  };
+  const std::vector<Tensor> a = numbers_of("free"), b = numbers_of("tight");
+  REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) CHECK(identical(a[i], b[i]));
+  check_message(net.train("no", {"--set", "train.memory=1MB"}), 1, {"train.memory", "1MB is too little", "least"});
+}
+
+TEST_CASE("resnet: a file of PyTorch loads, counts of batches or not, and gives its logits") {
+  const TemporaryFolder folder;
+  const std::string recipe = folder / "net.toml", x = folder / "x.npy", y = folder / "y.npy";
+  const std::string files = RZ_TEST_SOURCE_DIR "/nn/reference/resnet8_rezero";
+  write_file(recipe, "[model]\nfamily = \"resnet\"\nlayers = 8\ninputs = [3, 8, 8]\noutputs = 10\n");
+  save_npy(x, Tensor::of({2, 3, 8, 8}, Lcg(9).draw(2 * 3 * 8 * 8, 1)));
+  const Tensor expected = Tensor::of({2, 10}, numbers(reference("../nn/reference/resnet8_rezero.json")["logits"]));
+  const std::vector<std::string> eval{"eval", "--recipe", recipe, "--input", x, "--output", y, "--weights"};
+  const auto logits = [&](const std::string& weights) {
+    std::vector<std::string> arguments = eval;
+    arguments.push_back(weights);
+    const CommandResult result = run_command(arguments);
+    REQUIRE_MESSAGE(result.exit_code == 0, result.error);
+    return load_npy(y).to(DType::f64);
+  };
+  CHECK(close(logits(files + ".safetensors"), expected, 1e-5));
+  const SafetensorsFile file(files + ".safetensors");
+  std::vector<NamedTensor> without, bare;
+  for (const SafetensorsEntry& entry : file.entries()) {
+    if (entry.name.ends_with("num_batches_tracked")) continue;
+    without.push_back({entry.name, file.read(entry)});
+    if (entry.name.find("running") == std::string::npos) bare.push_back(without.back());
+  }
+  save_safetensors(folder / "without.safetensors", without);
+  save_safetensors(folder / "bare.safetensors", bare);
+  CHECK(close(logits(folder / "without.safetensors"), expected, 1e-5));
+  std::vector<std::string> arguments = eval;
+  arguments.push_back(folder / "bare.safetensors");
+  check_message(run_command(arguments), 1, {"missing", "bn1.running_mean", "layer3.0.bn2.running_var"});
+}
+
+TEST_CASE("resnet: Jacobians between blocks, matrix-free where they do not fit, and of small images in info") {
+  const TemporaryFolder folder;
+  const std::string recipe = folder / "net.toml";
+  write_file(recipe, "[model]\nfamily = \"resnet\"\nlayers = 14\ninputs = [3, 8, 8]\noutputs = 10\n");
+  const std::vector<std::string> source{"--recipe", recipe, "--inputs", "gaussian", "--samples", "1", "--json"};
+  const auto with = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), source.begin(), source.end());
+    return json_of(arguments);
+  };
+  const json block = with({"jacobian", "--of", "stack", "--from", "4", "--to", "6"});  // [2, 2, 64], gates 0
+  CHECK(block["from"] == 4);
+  CHECK(block["to"] == 6);
+  CHECK(block["rows"] == 256);
+  for (const json& value : block["samples"][0]["singular_values"]) CHECK(value.get<double>() == 1);
+  const json stride = with({"spectrum", "--of", "stack", "--from", "2", "--to", "3", "--method", "exact"});
+  CHECK(stride["cols"] == 8 * 8 * 16);
+  CHECK(stride["rows"] == 4 * 4 * 32);  // a quarter of the pixels passes, and nothing else
+  const json ends =
+      with({"spectrum", "--of", "stack", "--from", "0", "--to", "2", "--method", "lanczos", "--top", "3"});
+  CHECK(ends["method"] == "lanczos");
+  const CommandResult info = run_command({"info", recipe, "--measure"});
+  REQUIRE_MESSAGE(info.exit_code == 0, info.error);
+  CHECK(mentions(info.out, {"resnet rezero", "layer1.0-1.conv1.weight", "running_mean"}));
+}
+
+TEST_CASE("resnet: what does not fit is said in one line before anything is written") {
+  const SmallResNet net;
+  const auto refused = [&](std::vector<std::string> settings, int code, const std::vector<std::string>& parts) {
+    std::vector<std::string> arguments;
+    for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+    CAPTURE(settings[0]);
+    check_message(net.train("no", arguments), code, parts);
+  };
+  refused({"train.batch_size=13"}, 2, {"last batch of the 40 images has 1", "data.train_size = 39"});
+  refused({"train.batch_size=1"}, 2, {"batch_size is 1", "two images"});
+  refused({"train.micro_batches=8"}, 2, {"micro_batches is 8", "single images"});
+  refused({"model.layers=9"}, 2, {"9 layers", "6 n + 2"});
+  refused({"model.inputs=[3, 30, 30]"}, 2, {"model.inputs is [3, 30, 30]"});
+  refused({"model.outputs=7"}, 2, {"model.outputs is 7", "10 classes"});
+  refused({"model.norm=layer_norm"}, 2, {"batch or none"});
+  refused({"model.activation=tanh"}, 2, {"relu"});
+  refused({"model.init=orthogonal"}, 2, {"as published"});
+  refused({"model.form=post_norm"}, 2, {"norms around its branch"});
+  refused({"model.depth=3"}, 2, {"model.depth", "fc"});
+  refused({"train.memory=much"}, 2, {"train.memory", "'much'"});
+  refused({"data.name=sources"}, 2, {"resnet takes images"});
+  const std::string recipe = net.folder / "other.toml";
+  write_file(recipe, "[model]\nfamily = \"resnet\"\ninputs = [3, 30, 32]\noutputs = 10\n");
+  check_message(run_command({"spectrum", "--recipe", recipe}), 2, {"[3, 30, 32]", "divisible by 4"});
+  write_file(recipe, "[model]\nfamily = \"fc\"\nnorm = \"batch\"\nform = \"post_norm\"\n");
+  check_message(run_command({"info", recipe}), 2, {"model.norm is batch", "ResNets"});
+}
