@@ -55,6 +55,7 @@ class Model : public Module {
   // Trades time for memory where the model can (nn/models/image_model.h): the number of layers that it will compute
   // twice.   Throws: value (it cannot), BudgetError
   virtual std::int64_t fit_memory(std::int64_t bytes, std::int64_t batch);
+  virtual bool has_batch_norm() const { return false; }
   void set_training(bool training) { training_ = training; }
   bool training() const { return training_; }
   // Dropout is active in training, with masks from here; without a source it is off. The state must outlive the model.

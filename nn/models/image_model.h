@@ -28,6 +28,7 @@ class ImageModel : public Model {
   // so that a step of `batch` images takes about `bytes`, parameters with gradients and one slot of an optimiser
   // included. Their number.   Throws: BudgetError (not even all)
   std::int64_t fit_memory(std::int64_t bytes, std::int64_t batch) override;
+  bool has_batch_norm() const override { return !norms_.empty(); }
   Shape input_shape() const override { return image_.inputs; }
   std::int64_t outputs() const override { return image_.outputs; }
 

@@ -98,6 +98,26 @@ TEST_CASE("bench: a training step") {
 #endif
 }
 
+TEST_CASE("bench: a training step of a ResNet [slow]") {
+  const Arguments small{"resnet", "--layers", "8", "--batch", "4"};
+  const json r = bench(small + Arguments{"--steps", "3", "--threads", "2"});
+  check_measurements(r, {"resnet rezero 8 batch 4 f32"}, 2);
+  CHECK(r["workload"] == "resnet");
+  CHECK(r["recomputed_blocks"] == 0);
+  const double first = 32 * 32 * 16 * 9 * (3 + 2 * 16), second = 16 * 16 * 32 * 9 * (16 + 32),
+               third = 8 * 8 * 64 * 9 * (32 + 64);
+  CHECK(close(
+      r["gflops"].get<double>() * 1e6 * r["median_ms"].get<double>() / (2.0 * 3 * 4 * (first + second + third + 640)),
+      1, 1e-9));
+#if !RZ_ADDRESS_SANITIZER && !RZ_THREAD_SANITIZER
+  CHECK(r["tensor_allocations_per_step"] == 0);
+#endif
+  const json tight = bench(small + Arguments{"--steps", "1", "--memory", "6MB"});
+  CHECK(tight["recomputed_blocks"] > 0);
+  CHECK(tight["peak_bytes"] < r["peak_bytes"]);
+  check_bench_error({"bench", "resnet", "--layers", "21"}, {"21 layers", "6 n + 2"});
+}
+
 TEST_CASE("bench: a training step of a Transformer") {
   const Arguments tiny{"transformer",    "--layers", "2",         "--d-model", "16",      "--heads", "2",
                        "--feed-forward", "32",       "--context", "8",         "--batch", "3"};

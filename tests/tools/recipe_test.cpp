@@ -306,6 +306,47 @@ TEST_CASE("recipe: the recipes of the project") {
   CHECK(tool::load_recipe(folder + "quickstart.toml").data.name == "shapes");
 }
 
+TEST_CASE("recipe: those of the paper's table") {
+  const std::string folder = RZ_TEST_SOURCE_DIR "/../tools/recipes/";
+  const auto check = [&](const std::string& file, const char* family, const char* form, std::int64_t layers) {
+    CAPTURE(file);
+    const Recipe r = tool::load_recipe(folder + file + ".toml");
+    CHECK(r.model.family == family);
+    CHECK(r.model.form == form);
+    CHECK(r.model.layers == layers);
+    CHECK(r.model.norm == (r.model.form == "fixup" ? "none" : "batch"));
+    CHECK(r.data.name == "cifar10");
+    CHECK(r.data.augment.flip);
+    CHECK(r.data.augment.crop_padding == 4);
+    CHECK(r.optimizer.name == "sgd");
+    CHECK(r.optimizer.weight_decay == 1e-4);
+    CHECK(r.optimizer.momentum == 0.9);
+    return r;
+  };
+  for (const std::int64_t layers : {std::int64_t{56}, std::int64_t{110}}) {
+    const std::string name = "resnet" + std::to_string(layers) + "-";
+    for (const auto& [file, form] : {std::pair{"residual", "residual"},
+                                     {"gated", "gated"},
+                                     {"zero-gamma", "zero_gamma"},
+                                     {"fixup", "fixup"},
+                                     {"rezero", "rezero"}})
+      CHECK(check(name + file, "resnet", form, layers).train.epochs == 200);
+  }
+  for (const std::int64_t layers : {std::int64_t{18}, std::int64_t{50}})
+    for (const char* form : {"residual", "rezero"})
+      check("preact-resnet" + std::to_string(layers) + "-" + form, "preact_resnet", form, layers);
+  for (const std::int64_t layers : {std::int64_t{20}, std::int64_t{56}, std::int64_t{110}})
+    for (const std::string form : {"residual", "rezero"}) {
+      const Recipe r = check("resnet" + std::to_string(layers) + "-" + form + "-short", "resnet", form.c_str(), layers);
+      CHECK(r.optimizer.learning_rate == (layers == 20 ? 0.2 : 0.1));
+      CHECK(r.train.epochs == 1);
+      CHECK(r.train.batch_size == 128);
+    }
+  const Recipe super = check("resnet56-rezero-super", "resnet", "rezero", 56);
+  CHECK(super.schedule.name == "one_cycle");
+  CHECK(super.optimizer.role(Role::residual_weight).rate_factor == 0.1);
+}
+
 TEST_CASE("recipe: the summary of a model folds equal layers") {
   const Recipe r = with({"model.depth=12", "model.width=8", "model.form=deep_layer_norm"});
   const std::string summary = tool::model_summary(r, *tool::declare_model(r));

@@ -100,6 +100,7 @@ Source open_source(const SourceOptions& options, DType precision) {
     load_weights(weights, source.model->parameters());
   }
   source.model->set_training(false);
+  if (source.model->has_batch_norm()) source.weights += ", batch norm frozen at its running statistics";
   return source;
 }
 
