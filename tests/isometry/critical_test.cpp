@@ -124,7 +124,7 @@ TEST_CASE("critical line: refused where there is none") {
 }
 
 TEST_CASE("critical line: within a window") {
-  const Window window{0.5, 2, 0, 1};
+  const isometry::Window window{0.5, 2, 0, 1};
   for (const ScalarFunction phi : {ScalarFunction::tanh, ScalarFunction::gelu, ScalarFunction::selu}) {
     const auto line = critical_line(phi, window, 50);
     CHECK(line.size() > 20);

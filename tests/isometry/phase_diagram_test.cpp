@@ -62,7 +62,7 @@ TEST_CASE("phase diagram: to the ends of what sigmas may be") {
 }
 
 TEST_CASE("phase diagram: refusals") {
-  const auto refused = [](const Window& window, std::int64_t width) {
+  const auto refused = [](const isometry::Window& window, std::int64_t width) {
     return message_of(ErrorCode::value, [&] { phase_diagram(ScalarFunction::tanh, window, width, 10); });
   };
   CHECK(mentions(refused({0, 1, 0, 1}, 1), {"1 x 10"}));
