@@ -16,7 +16,9 @@ Conv2d::Conv2d(ParameterStore& store, const std::string& name, const Conv2dOptio
   const Shape shape{options.outputs, options.inputs, options.kernel, options.kernel};
   weight_ = store.declare(name + ".weight", shape, Role::weight,
                           options.weight_init ? options.weight_init : init::named("kaiming_normal", shape));
-  if (options.bias) bias_ = store.declare(name + ".bias", {options.outputs}, Role::bias, init::constant(0));
+  if (options.bias)
+    bias_ = store.declare(name + ".bias", {options.outputs}, Role::bias,
+                          options.bias_init ? options.bias_init : init::constant(0));
 }
 
 Variable Conv2d::forward(const Variable& x) const {

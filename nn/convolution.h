@@ -12,9 +12,10 @@ struct Conv2dOptions {
   std::int64_t outputs = 0;
   std::int64_t kernel = 3;
   std::int64_t stride = 1;
-  std::int64_t padding = 1;   // of zeros, on each side
-  bool bias = false;          // starts at 0
+  std::int64_t padding = 1;  // of zeros, on each side
+  bool bias = false;
   Initializer weight_init{};  // default: Kaiming normal (nn/init.h)
+  Initializer bias_init{};    // default: 0
 };
 
 class Conv2d : public Module {

@@ -15,7 +15,7 @@ std::vector<double> gate_values(const Model& model) {
 
 std::int64_t Model::fit_memory(std::int64_t, std::int64_t) {
   RZ_FAIL(value, "model: this family keeps what it computes, it has no layers to compute twice ({})",
-          "resnet and preact_resnet do");
+          "resnet, preact_resnet and cnn do");
 }
 
 }  // namespace rz::nn

@@ -47,14 +47,16 @@ Variable ImageModel::run(const Variable& x, std::int64_t first, std::int64_t las
   return h;
 }
 
-Variable ImageModel::forward(const Variable& x) const {
-  Variable h = stem(images_of(x));
+Variable ImageModel::hidden(const Variable& x_0) const {
+  Variable h = x_0;
   for (std::int64_t first = 0; first < recomputed_.end; first += recomputed_.length) {
     const std::int64_t last = std::min(first + recomputed_.length, recomputed_.end);
     h = checkpoint([this, first, last](const Variable& y) { return run(y, first, last); }, h);
   }
-  return head(run(h, recomputed_.end, blocks()));
+  return run(h, recomputed_.end, blocks());
 }
+
+Variable ImageModel::forward(const Variable& x) const { return head(hidden(stem(images_of(x)))); }
 
 // Of a forward pass that a tape records: the memory that is in use grows by what a block keeps.
 ImageModel::BlockBytes ImageModel::measure_blocks() const {
@@ -72,6 +74,8 @@ ImageModel::BlockBytes ImageModel::measure_blocks() const {
 }
 
 std::int64_t ImageModel::fit_memory(std::int64_t bytes, std::int64_t batch) {
+  RZ_CHECK(value, is_chain(), "{}: every layer of {} looks back at the first hidden state, so none can be run again",
+           name_, formula());
   const BlockBytes one = measure_blocks();
   const auto n = static_cast<std::size_t>(blocks());
   std::vector<std::int64_t> kept(n + 1, 0);  // by the blocks before
@@ -105,8 +109,13 @@ std::int64_t ImageModel::fit_memory(std::int64_t bytes, std::int64_t batch) {
 Stages ImageModel::stages() const {
   Stages chain;
   chain.input = [this](const Variable& x) { return stem(images_of(x)); };
-  for (std::int64_t i = 0; i < blocks(); ++i)
-    chain.stages.emplace_back([this, i](const Variable& x) { return block(x, i); });
+  chain.chain = is_chain();
+  if (!chain.chain) {
+    chain.stages.emplace_back([this](const Variable& x_0) { return hidden(x_0); });
+  } else {
+    for (std::int64_t i = 0; i < blocks(); ++i)
+      chain.stages.emplace_back([this, i](const Variable& x) { return block(x, i); });
+  }
   chain.output = [this](const Variable& x) { return head(x); };
   return chain;
 }

@@ -22,11 +22,11 @@ struct ImageOptions {
 class ImageModel : public Model {
  public:
   Variable forward(const Variable& x) const override;  // [n, ...inputs] or [n, features] -> [n, outputs]
-  Stages stages() const override;                      // a stage per block
+  Stages stages() const override;                      // a stage per block, one for all where they are no chain
   void update_statistics(const StepState& state) const override;
   // Chooses which blocks training runs again in the backward pass instead of keeping what they computed: the fewest,
   // so that a step of `batch` images takes about `bytes`, parameters with gradients and one slot of an optimiser
-  // included. Their number.   Throws: BudgetError (not even all)
+  // included. Their number.   Throws: BudgetError (not even all), value (a stack that is no chain)
   std::int64_t fit_memory(std::int64_t bytes, std::int64_t batch) override;
   bool has_batch_norm() const override { return !norms_.empty(); }
   Shape input_shape() const override { return image_.inputs; }
@@ -38,6 +38,8 @@ class ImageModel : public Model {
   virtual Variable stem(const Variable& images) const = 0;
   virtual Variable block(const Variable& x, std::int64_t i) const = 0;
   virtual std::int64_t blocks() const = 0;
+  virtual bool is_chain() const { return true; }       // block(x, i) needs nothing but x
+  virtual Variable hidden(const Variable& x_0) const;  // all blocks
   virtual Variable before_pool(const Variable& x) const { return x; }
   virtual Variable before_linear(const Variable& x) const { return x; }
   void declare_linear(std::int64_t channels, const Initializer& weight_init, const Initializer& bias_init = {});
