@@ -7,6 +7,7 @@
 
 #include "core/parallel.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/convolution_spectrum.h"
 #include "tools/rezero/estimates.h"
 #include "tools/rezero/measured.h"
 #include "tools/rezero/terminal.h"
@@ -62,6 +63,10 @@ int run(const SpectrumOptions& options) {
   set_threads(options.output.threads);
   check_spectrum(options);
   check_outputs(options.output);
+  if (!options.convolution.empty()) {
+    convolution_spectrum(options);
+    return exit_success;
+  }
   const std::vector<Variant> variants = variants_of(options);
   if (by_products_alone(options)) {
     estimate_spectrum(options, variants.front());
@@ -88,10 +93,15 @@ Command make_spectrum(CLI::App& app) {
       "an\n"
       "explicit J is noise below 1e-16 of its largest value. Of initial weights with a theory of infinite width it\n"
       "prints that as well. Of each value it is said whether it is resolved, below the floor, or an exact zero.\n\n"
+      "--convolution NAME gives all singular values of one convolution, the largest (its operator norm) with its\n"
+      "frequency. The JSON has in addition \"convolution\": {name, kernel, size, norm, frequency, padding}, and "
+      "stride\n"
+      "where the network's is not 1.\n\n"
       "Examples:\n"
       "  rezero spectrum --recipe fc64-rezero.toml --gates 0,0.05,0.1,0.2 --inputs gaussian --png gates.png\n"
       "  rezero spectrum --recipe fc64-deep.toml --set model.init=mean_field --set model.activation=tanh --seeds 5\n"
-      "  rezero spectrum runs/rezero --checkpoint all --svg training.svg");
+      "  rezero spectrum runs/rezero --checkpoint all --svg training.svg\n"
+      "  rezero spectrum runs/resnet20 --convolution layer1.0.conv1 --size 32x32 --svg conv.svg");
   add_spectrum(*command, *options);
   return {command, [options] { return run(*options); }};
 }

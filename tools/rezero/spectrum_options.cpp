@@ -10,6 +10,7 @@
 #include "data/file.h"
 #include "tools/rezero/checkpoint.h"
 #include "tools/rezero/command.h"
+#include "tools/rezero/convolution_spectrum.h"
 #include "tools/rezero/numbers.h"
 #include "tools/rezero/run.h"
 #include "tools/rezero/size.h"
@@ -87,6 +88,16 @@ void add_spectrum(CLI::App& command, SpectrumOptions& o) {
   add_list(command, "--depths", o.depths, "A series: the recipe at these depths", "L,M,...");
   command.add_option("--beside", o.beside, "A series: the recipe, then these; --set belongs to all of them")
       ->type_name("FILE.toml ...");
+  command
+      .add_option(
+          "--convolution", o.convolution,
+          "In place of the Jacobian: all singular values of this convolution, such as layer1.0.conv1, exact for\n"
+          "circular padding (by Fourier transform); the network's padding with zeros makes small differences")
+      ->type_name("NAME");
+  command
+      .add_option("--size", o.size,
+                  "Of --convolution: the images that it reads (default: those that it reads in the network)")
+      ->type_name("HxW");
   add_outputs(command, o.output, "Singular values", "A picture");
   add_choice(command, "--picture", o.picture,
              "histogram: of log10 sigma, with the theory (default); edges: largest and smallest value over a series;\n"
@@ -97,6 +108,7 @@ void add_spectrum(CLI::App& command, SpectrumOptions& o) {
 void check_spectrum(const SpectrumOptions& o) {
   check_inputs(o.inputs);
   parse_size(o.memory, "--memory");
+  check_convolution(o);
   check_series(o);
   const bool fixed = !o.source.run.empty() || !o.source.weights.empty();
   refuse(o.seeds && fixed, "--seeds", "draws weights, but they are given (--recipe alone draws them)");

@@ -22,6 +22,7 @@ struct SpectrumOptions {
   std::vector<double> gates;
   std::vector<std::int64_t> depths;
   std::vector<std::string> beside;  // recipes
+  std::string convolution, size;    // of one kernel; empty: not given
   OutputOptions output;
 };
 void add_spectrum(CLI::App& command, SpectrumOptions& options);
