@@ -80,11 +80,6 @@ Cnn::Cnn(const CnnOptions& options) : ImageModel("cnn", options.image), options_
       ConnectionGroup{.connections = options_.depth, .width = options_.width, .first = stack_of(options_)});
 }
 
-Shape Cnn::state_shape() const {
-  const auto side = [this](int axis) { return halved(options_.image.inputs[axis], options_.downsamplings); };
-  return {side(1), side(2), options_.width};
-}
-
 Variable Cnn::stem(const Variable& images) const {
   Variable h = images;
   for (std::size_t k = 0; k < inputs_.size(); ++k) {

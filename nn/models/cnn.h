@@ -38,7 +38,6 @@ class Cnn : public ImageModel {
   // Throws: value (depth or width below 1, images that cannot be halved so often, residual options that the form has
   // no use for, a form that would never move, unknown init), shape (an init that is not one of kernels)
   explicit Cnn(const CnnOptions& options);
-  Shape state_shape() const override;  // after the stem
   std::string formula() const override;
   std::string constants() const override;
   std::vector<Parameter> residual_weights() const override;  // one, [depth] or [depth, width]

@@ -6,6 +6,7 @@
 #include "data/datasets.h"
 #include "data/normalisation.h"
 #include "nn/models/char_transformer.h"
+#include "nn/models/cnn.h"
 #include "nn/models/fully_connected.h"
 #include "nn/models/preact_resnet.h"
 #include "nn/models/resnet.h"
@@ -61,6 +62,19 @@ nn::ImageOptions image_options(const ModelRecipe& m) {
   return options;
 }
 
+nn::CnnOptions cnn_options(const ModelRecipe& m) {
+  nn::CnnOptions options;
+  options.image = image_options(m);
+  options.depth = m.depth;
+  options.width = m.width;
+  options.residual = residual_options(m);
+  options.activation = activation_of(m);
+  options.init = m.init;
+  options.sigma_w = m.sigma_w;
+  options.sigma_b = m.sigma_b;
+  return options;
+}
+
 nn::TransformerOptions transformer_options(const ModelRecipe& m) {
   nn::TransformerOptions options;
   options.layers = m.layers;
@@ -80,6 +94,7 @@ nn::TransformerOptions transformer_options(const ModelRecipe& m) {
 std::unique_ptr<nn::Model> make_model(const ModelRecipe& m) {
   constexpr std::int64_t usual_tokens = 16, bytes = 256;
   if (m.is_fc()) return std::make_unique<nn::FullyConnected>(fully_connected_options(m));
+  if (m.family == "cnn") return std::make_unique<nn::Cnn>(cnn_options(m));
   if (m.family == "resnet")
     return std::make_unique<nn::ResNet>(
         nn::ResNetOptions{m.layers, image_options(m), residual_options(m), m.norm == "batch"});
@@ -147,7 +162,7 @@ void check_learns(const Recipe& recipe) {
   if (!m.takes_numbers() && !m.takes_tokens())
     throw UsageError(
         fmt::format("model.family: {} maps hidden states to hidden states, there is nothing to learn from "
-                    "data (fc, resnet, preact_resnet, char_transformer and seq2seq have a loss)",
+                    "data (fc, cnn, resnet, preact_resnet, char_transformer and seq2seq have a loss)",
                     m.family));
   if (m.takes_tokens() && !dataset_description(recipe.data.name).is_text)
     throw UsageError(fmt::format("model.family: {} takes tokens, but {} is no text (take another data.name)", m.family,

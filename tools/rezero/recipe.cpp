@@ -12,6 +12,7 @@
 #include "data/file.h"
 #include "data/normalisation.h"
 #include "data/text.h"
+#include "nn/models/cnn.h"
 #include "nn/models/fully_connected.h"
 #include "optim/ema.h"
 #include "tools/rezero/command.h"
@@ -170,6 +171,7 @@ void resolve_depth_scaling(Recipe& r, std::string_view file) {
   const nn::DepthScaling scaling = nn::depth_scaling(r.model.layer_count(), *r.base_depth,
                                                      r.model.branch_p.value_or(nn::ResidualOptions().branch_p));
   const std::string_view prefix = r.model.is_fc()                        ? nn::FullyConnected::layer_prefix
+                                  : r.model.family == "cnn"              ? nn::Cnn::layer_prefix
                                   : r.model.family == "char_transformer" ? "transformer_encoder.layers."
                                                                          : "layers.";
   r.optimizer.layers = {std::string(prefix), scaling.rate_factor, scaling.eps_factor};
@@ -276,6 +278,7 @@ void check_resnet(const ModelRecipe& m, const std::function<void(std::string_vie
   if (!m.is_resnet()) {
     if (of_resnet)
       fail(fmt::format("model.norm is {}, but model.family is {} (it belongs to ResNets)", m.norm, m.family));
+    if (m.family == "cnn" && m.dropout != 0) fail("model.dropout is set, but the family cnn has none (leave it out)");
     return;
   }
   if (!of_resnet) fail(fmt::format("model.norm is {}, but ResNets have batch or none", m.norm));
@@ -290,6 +293,7 @@ void resolve(Recipe& r, const Names& set, std::string_view file) {
   resolve_data(r, set);
   const DatasetDescription data = checked_usage(file, [&] { return describe_dataset(dataset_options(r)); });
   if (r.model.is_resnet() && !set.contains("model.layers")) r.model.layers = r.model.family == "resnet" ? 20 : 18;
+  if (r.model.family == "cnn" && r.model.init == "authors") r.model.init = "delta_orthogonal";
   resolve_sizes(r.model, r.data, data);
   resolve_form(r.model);
   check_resnet(r.model, fail);

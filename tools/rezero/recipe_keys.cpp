@@ -22,7 +22,8 @@ bool has_gates(const Recipe& r) { return nn::row(nn::form_named(r.model.form)).g
 bool is_mean_field(const Recipe& r) { return r.model.init == "mean_field"; }
 
 Key of_fc(Key inner) { return of_families({"fc"}, std::move(inner)); }
-Key of_numbers(Key inner) { return of_families({"fc", "resnet", "preact_resnet"}, std::move(inner)); }
+Key of_numbers(Key inner) { return of_families({"fc", "cnn", "resnet", "preact_resnet"}, std::move(inner)); }
+Key of_deep(Key inner) { return of_families({"fc", "cnn"}, std::move(inner)); }
 Key of_transformers(Key inner) {
   return of_families({"encoder", "decoder", "char_transformer", "seq2seq"}, std::move(inner));
 }
@@ -96,10 +97,10 @@ std::vector<std::string_view> norm_names() {
 
 void add_model(std::vector<Key>& list) {
   list.push_back(word("model.family", RZ_FIELD(model.family),
-                      {"fc", "resnet", "preact_resnet", "encoder", "decoder", "char_transformer", "seq2seq"}));
+                      {"fc", "cnn", "resnet", "preact_resnet", "encoder", "decoder", "char_transformer", "seq2seq"}));
   list.push_back(word("model.form", RZ_FIELD(model.form), form_names()));
-  list.push_back(of_fc(integer("model.depth", RZ_FIELD(model.depth), 1, million)));
-  list.push_back(of_fc(integer("model.width", RZ_FIELD(model.width), 1, million)));
+  list.push_back(of_deep(integer("model.depth", RZ_FIELD(model.depth), 1, million)));
+  list.push_back(of_deep(integer("model.width", RZ_FIELD(model.width), 1, million)));
   list.push_back(of_families({"resnet", "preact_resnet", "encoder", "decoder", "char_transformer", "seq2seq"},
                              integer("model.layers", RZ_FIELD(model.layers), 1, million)));
   list.push_back(of_transformers(integer("model.d_model", RZ_FIELD(model.d_model), 1, million)));
@@ -131,7 +132,7 @@ void add_model(std::vector<Key>& list) {
   list.push_back(
       only_if(of_fc(word("model.weights", RZ_FIELD(model.weights), {"gaussian", "orthogonal"})), is_mean_field));
   list.push_back(optional_real("model.sigma_w", RZ_FIELD(model.sigma_w), 0));
-  list.push_back(of_fc(optional_real("model.sigma_b", RZ_FIELD(model.sigma_b), 0)));
+  list.push_back(of_deep(optional_real("model.sigma_b", RZ_FIELD(model.sigma_b), 0)));
   list.push_back(of_numbers(key(
       "model.inputs",
       [](Recipe& r, const Value& v) {
@@ -153,7 +154,7 @@ void add_model(std::vector<Key>& list) {
                                     : fmt::format("[{}]", fmt::join(inputs, ", "));
       })));
   list.push_back(
-      of_families({"fc", "resnet", "preact_resnet", "char_transformer", "seq2seq"},
+      of_families({"fc", "cnn", "resnet", "preact_resnet", "char_transformer", "seq2seq"},
                   key(
                       "model.outputs", [](Recipe& r, const Value& v) { r.model.outputs = integer_in(v, 1, million); },
                       [](const Recipe& r) { return r.model.outputs == 0 ? "" : std::to_string(r.model.outputs); })));
@@ -257,7 +258,7 @@ void add_train(std::vector<Key>& list) {
   list.push_back(unless_zero(integer("train.steps", RZ_FIELD(train.steps), 0, million * million)));
   list.push_back(integer("train.batch_size", RZ_FIELD(train.batch_size), 1, million));
   list.push_back(
-      of_families({"resnet", "preact_resnet"},
+      of_families({"cnn", "resnet", "preact_resnet"},
                   key(
                       "train.memory",
                       [](Recipe& r, const Value& v) {

@@ -14,13 +14,14 @@ namespace rz::tool {
 namespace {
 
 std::string shape_text(const ModelRecipe& m) {
-  if (m.is_fc()) return fmt::format("depth {}, width {}", m.depth, m.width);
+  if (m.has_depth()) return fmt::format("depth {}, width {}", m.depth, m.width);
   if (m.is_resnet()) return fmt::format("{} layers, norm {}", m.layers, m.norm);
   return fmt::format("{} layers, d_model {}, {} heads, feed_forward {}", m.layers, m.d_model, m.heads, m.feed_forward);
 }
 
 std::string branch_text(const ModelRecipe& m) {
   if (m.is_resnet()) return "a block's convolutions";
+  if (m.family == "cnn") return m.activation + "(W * x + b)";
   if (!m.is_fc()) return "a sub-layer: attention, or W " + m.activation + "(W z + b) + b";
   const bool last = m.branch == "activation_last";
   const std::string bias = nn::row(nn::form_named(m.form)).scalar_biases ? "" : " + b";
