@@ -25,7 +25,7 @@ Variable mean_of_columns(const Variable& x, int directions) {
 Variable number_like(const Variable& x, double value) {
   return Variable(Tensor::full({1}, value, x.dtype(), x.value().device()));
 }
-Variable inverse_root(const Variable& variance, double eps) {
+Variable inverse_deviation(const Variable& variance, double eps) {
   return reciprocal(sqrt(add(variance, number_like(variance, eps))));
 }
 
@@ -60,16 +60,16 @@ Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bia
       },
       [y, options](const Primals& p, const Tangents& t) -> Variable {
         const Variable c = subtract(p[0], mean_of_columns(p[0], 0));
-        const Variable r = inverse_root(mean_of_columns(square(c), 0), options.eps), n = multiply(c, r);
-        const Variable t_z = Sum()
-                                 .add(t.has(0),
-                                      [&] {
-                                        const Variable t_c = subtract(t[0], mean_of_columns(t[0], 1));
-                                        const Variable along = multiply(n, mean_of_columns(multiply(n, t_c), 1));
-                                        return multiply(multiply(r, subtract(t_c, along)), p[1]);
-                                      })
-                                 .add(t.has(1), [&] { return multiply(n, align_tangent(t[1], y)); })
-                                 .add(t.has(2), [&] { return lift_tangent(t[2], y); });
+        const Variable r = inverse_deviation(mean_of_columns(square(c), 0), options.eps), n = multiply(c, r);
+        Variable t_z = Sum()
+                           .add(t.has(0),
+                                [&] {
+                                  const Variable t_c = subtract(t[0], mean_of_columns(t[0], 1));
+                                  const Variable along = multiply(n, mean_of_columns(multiply(n, t_c), 1));
+                                  return multiply(multiply(r, subtract(t_c, along)), p[1]);
+                                })
+                           .add(t.has(1), [&] { return multiply(n, align_tangent(t[1], y)); })
+                           .add(t.has(2), [&] { return lift_tangent(t[2], y); });
         if (options.f.function == ScalarFunction::identity) return t_z;
         return multiply(t_z, scalar_derivative(options.f, add(multiply(n, p[1]), p[2])));
       });
@@ -77,7 +77,7 @@ Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bia
 
 Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bias, const BatchStatistics& statistics,
                     const BatchNormOptions& options) {
-  const Variable factor = multiply(gain, inverse_root(Variable(statistics.variance), options.eps));
+  const Variable factor = multiply(gain, inverse_deviation(Variable(statistics.variance), options.eps));
   const Variable z = add(multiply(subtract(x, Variable(statistics.mean)), factor), bias);
   return options.f.function == ScalarFunction::identity ? z : scalar(options.f, z);
 }

@@ -10,12 +10,12 @@ namespace rz::cpu {
 
 namespace {
 
-constexpr std::int64_t most_pieces = 256;
+constexpr std::int64_t most_row_pieces = 256;
 
 struct RowPieces {
   std::int64_t rows, columns, block;
   explicit RowPieces(const Shape& x)
-      : rows(x[0]), columns(x[1]), block(std::max(rows_per_grain(columns), ceil_div(rows, most_pieces))) {}
+      : rows(x[0]), columns(x[1]), block(std::max(rows_per_grain(columns), ceil_div(rows, most_row_pieces))) {}
   std::int64_t count() const { return ceil_div(rows, block); }
   std::int64_t first(std::int64_t piece) const { return piece * block; }
   std::int64_t size(std::int64_t piece) const { return std::min(block, rows - first(piece)); }

@@ -44,10 +44,7 @@ class ImageModel : public Model {
   virtual Variable before_linear(const Variable& x) const { return x; }
   void declare_linear(std::int64_t channels, const Initializer& weight_init, const Initializer& bias_init = {});
   // Whose running statistics update_statistics brings up to date. It must stay where it is.
-  const BatchNorm& keep(const BatchNorm& norm) {
-    norms_.push_back(&norm);
-    return norm;
-  }
+  void keep(const BatchNorm& norm) { norms_.push_back(&norm); }
   const ImageOptions& image() const { return image_; }
 
  private:

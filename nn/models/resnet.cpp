@@ -149,7 +149,7 @@ Variable ResNet::block(const Variable& x, std::int64_t i) const {
 Variable ResNet::before_linear(const Variable& x) const { return bias2_.defined() ? add(x, bias2_) : x; }
 
 std::string ResNet::formula() const {
-  const std::string sum = formula_text(options_.residual);
+  std::string sum = formula_text(options_.residual);
   if (!relu_after_sum(options_.residual.form)) return sum;
   const std::size_t end = std::min(sum.find(", "), sum.size());
   return "relu(" + sum.substr(0, end) + ")" + sum.substr(end);

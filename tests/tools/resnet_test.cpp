@@ -49,13 +49,13 @@ struct SmallResNet {
   }
 };
 
-void check_message(const CommandResult& result, int code, const std::vector<std::string>& parts) {
+void check_one_line(const CommandResult& result, int code, const std::vector<std::string>& parts) {
   CHECK(result.exit_code == code);
   CHECK(mentions(result.error, parts));
   CHECK(std::ranges::count(result.error, '\n') == 1);
 }
 
-void check_equal(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
+void check_same_state(const std::vector<NamedTensor>& a, const std::vector<NamedTensor>& b) {
   REQUIRE(a.size() == b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
     CAPTURE(a[i].name);
@@ -64,7 +64,7 @@ void check_equal(const std::vector<NamedTensor>& a, const std::vector<NamedTenso
   }
 }
 
-json json_of(const std::vector<std::string>& arguments) {
+json resnet_json(const std::vector<std::string>& arguments) {
   const CommandResult result = run_command(arguments);
   REQUIRE_MESSAGE(result.exit_code == 0, result.error);
   return json::parse(result.out);
@@ -79,7 +79,7 @@ TEST_CASE("resnet: a run that stopped goes on bit for bit, running statistics an
   const CommandResult rest =
       run_command({"train", "--resume", net.folder / "parts", "--set", "train.steps=7", "--threads", "3"});
   REQUIRE_MESSAGE(rest.exit_code == 0, rest.error);
-  check_equal(net.state("whole"), net.state("parts"));
+  check_same_state(net.state("whole"), net.state("parts"));
 }
 
 TEST_CASE("resnet: blocks that are computed twice change no bit [slow]") {
@@ -87,8 +87,8 @@ TEST_CASE("resnet: blocks that are computed twice change no bit [slow]") {
   REQUIRE(net.train("free").exit_code == 0);
   const CommandResult tight = net.train("tight", {"--set", "train.memory=14MB"});
   REQUIRE_MESSAGE(tight.exit_code == 0, tight.error);
-  check_equal(net.state("free", false), net.state("tight", false));
-  check_message(net.train("no", {"--set", "train.memory=1MB"}), 1, {"train.memory", "1MB is too little", "least"});
+  check_same_state(net.state("free", false), net.state("tight", false));
+  check_one_line(net.train("no", {"--set", "train.memory=1MB"}), 1, {"train.memory", "1MB is too little", "least"});
 }
 
 TEST_CASE("resnet: a file of PyTorch loads, counts of batches or not, and gives its logits") {
@@ -119,7 +119,7 @@ TEST_CASE("resnet: a file of PyTorch loads, counts of batches or not, and gives 
   CHECK(close(logits(folder / "without.safetensors"), expected, 1e-5));
   std::vector<std::string> arguments = eval;
   arguments.push_back(folder / "bare.safetensors");
-  check_message(run_command(arguments), 1, {"missing", "bn1.running_mean", "layer3.0.bn2.running_var"});
+  check_one_line(run_command(arguments), 1, {"missing", "bn1.running_mean", "layer3.0.bn2.running_var"});
 }
 
 TEST_CASE("resnet: Jacobians between blocks, matrix-free where they do not fit, and of small images in info [slow]") {
@@ -129,7 +129,7 @@ TEST_CASE("resnet: Jacobians between blocks, matrix-free where they do not fit, 
   const std::vector<std::string> source{"--recipe", recipe, "--inputs", "gaussian", "--samples", "1", "--json"};
   const auto with = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.end(), source.begin(), source.end());
-    return json_of(arguments);
+    return resnet_json(arguments);
   };
   const json block = with({"jacobian", "--of", "stack", "--from", "5", "--to", "6"});  // [2, 2, 64], gate 0
   CHECK(block["from"] == 5);
@@ -153,7 +153,7 @@ TEST_CASE("resnet: what does not fit is said in one line before anything is writ
     std::vector<std::string> arguments;
     for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
     CAPTURE(settings[0]);
-    check_message(net.train("no", arguments), code, parts);
+    check_one_line(net.train("no", arguments), code, parts);
   };
   refused({"train.batch_size=13"}, 2, {"last batch of the 40 images has 1", "data.train_size = 39"});
   refused({"train.batch_size=1"}, 2, {"batch_size is 1", "two images"});
@@ -170,7 +170,7 @@ TEST_CASE("resnet: what does not fit is said in one line before anything is writ
   refused({"data.name=sources", "data.flip=false", "data.crop_padding=0"}, 2, {"resnet takes images"});
   const std::string recipe = net.folder / "other.toml";
   write_file(recipe, "[model]\nfamily = \"resnet\"\ninputs = [3, 30, 32]\noutputs = 10\n");
-  check_message(run_command({"spectrum", "--recipe", recipe}), 2, {"[3, 30, 32]", "divisible by 4"});
+  check_one_line(run_command({"spectrum", "--recipe", recipe}), 2, {"[3, 30, 32]", "divisible by 4"});
   write_file(recipe, "[model]\nfamily = \"fc\"\nnorm = \"batch\"\nform = \"post_norm\"\n");
-  check_message(run_command({"info", recipe}), 2, {"model.norm is batch", "ResNets"});
+  check_one_line(run_command({"info", recipe}), 2, {"model.norm is batch", "ResNets"});
 }
