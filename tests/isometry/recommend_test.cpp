@@ -24,7 +24,7 @@ TEST_CASE("recommend: a deep network keeps its limits, and would not a little fu
   CHECK(at(1.001 * largest.sigma_b).s_max > 2);
 }
 
-TEST_CASE("recommend: residual gates fall like 1 / sqrt(depth)") {
+TEST_CASE("recommend: residual gates fall like 1 / sqrt(depth) [slow]") {
   RandomNet net{.activation = ScalarFunction::tanh, .depth = 16, .order = nn::Branch::activation_first, .q_0 = 0.5};
   const Limits limits{.s_min = 0.8, .s_max = 1.25};
   const double few = recommend_gate(net, limits);

@@ -117,7 +117,7 @@ TEST_CASE("spectrum: the theory and the words of a section are those of its laye
   CHECK(mentions(contents(recipe.file("s.svg")), {"stack from hidden state 0 to 5"}));
 }
 
-TEST_CASE("spectrum: what does not fit the memory is found exactly, or only its ends without J") {
+TEST_CASE("spectrum: what does not fit the memory is found exactly, or only its ends without J [slow]") {
   const SmallRecipe recipe("deep");
   const Arguments base = Arguments{"spectrum"} + recipe.arguments() + Arguments{"--from", "1"};
   const json product = run_json(base), exact = run_json(base + Arguments{"--memory", "5KiB"});

@@ -274,7 +274,7 @@ TEST_CASE("theory recommend: says which limit fails where the critical line begi
             {"--sigma-w", "identity"});
 }
 
-TEST_CASE("theory recommend: critical lines that begin elsewhere than at 0, and gates along the lengths") {
+TEST_CASE("theory recommend: critical lines that begin elsewhere than at 0, and gates along the lengths [slow]") {
   const json sigmoid = theory(
       {"recommend", "--activation", "sigmoid", "--depth", "4", "--weights", "orthogonal", "--max-variance", "20"});
   CHECK(sigmoid["sigma_w"].get<double>() > 10.15);
