@@ -4,6 +4,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/ops/lift.h"
+#include "autograd/ops/together.h"
 #include "autograd/record.h"
 #include "autograd/transforms.h"
 #include "core/ops.h"
@@ -44,19 +45,9 @@ Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bia
       {"batch_norm", &options.f}, {x, gain, bias}, forward.y,
       [x = x.value(), gain = gain.value(), bias = bias.value(), mean = forward.mean, variance = forward.variance,
        options](const Tensor& d_y, Gradients& d) {
-        Destination to[3];
-        const auto run = [&] {
+        write_together(d, [&](const Destination* to) {
           ops::batch_norm_vjp(x, gain, bias, {Tensor(), mean, variance}, options, d_y, to[0], to[1], to[2]);
-        };
-        const bool apart = d.same(0, 1) || d.same(0, 2) || d.same(1, 2);
-        for (int i = 0; i < 3; ++i) {
-          if (!d.wanted(i)) continue;
-          to[i] = d.destination(i);
-          if (!apart) continue;
-          run();
-          to[i] = Destination{};
-        }
-        if (!apart) run();
+        });
       },
       [y, options](const Primals& p, const Tangents& t) -> Variable {
         const Variable c = subtract(p[0], mean_of_columns(p[0], 0));

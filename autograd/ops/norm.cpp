@@ -4,6 +4,7 @@
 
 #include "autograd/ops.h"
 #include "autograd/ops/lift.h"
+#include "autograd/ops/together.h"
 #include "autograd/record.h"
 #include "core/ops.h"
 
@@ -29,17 +30,9 @@ Variable layer_norm(const Variable& x, const Variable& gain, const Variable& bia
       "layer_norm", {x, gain, bias}, forward.y,
       [x = x.value(), gain = gain.value(), mean = forward.mean, r = forward.inverse_deviation](const Tensor& d_y,
                                                                                                Gradients& d) {
-        Destination to[3];
-        const auto run = [&] { ops::layer_norm_vjp(x, gain, {Tensor(), mean, r}, d_y, to[0], to[1], to[2]); };
-        const bool apart = d.same(0, 1) || d.same(0, 2) || d.same(1, 2);
-        for (int i = 0; i < 3; ++i) {
-          if (!d.wanted(i)) continue;
-          to[i] = d.destination(i);
-          if (!apart) continue;
-          run();
-          to[i] = Destination{};
-        }
-        if (!apart) run();
+        write_together(d, [&](const Destination* to) {
+          ops::layer_norm_vjp(x, gain, {Tensor(), mean, r}, d_y, to[0], to[1], to[2]);
+        });
       },
       [y, eps](const Primals& p, const Tangents& t) -> Variable {
         const Variable c = subtract(p[0], mean_last(p[0]));

@@ -38,7 +38,7 @@ Variable ImageModel::images_of(const Variable& x) const {
 
 Variable ImageModel::head(const Variable& x) const {
   const Scope scope("linear");
-  return linear_->forward(before_linear(global_average_pool(before_pool(x))));
+  return linear_->forward(before_linear(global_average_pool(x)));
 }
 
 Variable ImageModel::run(const Variable& x, std::int64_t first, std::int64_t last) const {

@@ -40,7 +40,6 @@ class ImageModel : public Model {
   virtual std::int64_t blocks() const = 0;
   virtual bool is_chain() const { return true; }       // block(x, i) needs nothing but x
   virtual Variable hidden(const Variable& x_0) const;  // all blocks
-  virtual Variable before_pool(const Variable& x) const { return x; }
   virtual Variable before_linear(const Variable& x) const { return x; }
   void declare_linear(std::int64_t channels, const Initializer& weight_init, const Initializer& bias_init = {});
   // Whose running statistics update_statistics brings up to date. It must stay where it is.

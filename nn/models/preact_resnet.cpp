@@ -171,11 +171,6 @@ std::string PreActResNet::constants() const {
   return constants_text(o.form, blocks_.front()->residual().position(0), o.skip, o.injection);
 }
 
-std::vector<Parameter> PreActResNet::residual_weights() const {
-  std::vector<Parameter> weights;
-  for (const auto& block : blocks_)
-    if (block->residual().gates().defined()) weights.push_back(block->residual().gates());
-  return weights;
-}
+std::vector<Parameter> PreActResNet::residual_weights() const { return gates_of(blocks_); }
 
 }  // namespace rz::nn

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "nn/batch_norm.h"
 #include "nn/convolution.h"
@@ -27,5 +28,14 @@ std::unique_ptr<BatchNorm> block_norm(ParameterStore& store, const std::string& 
                                       double gain = 1);
 // relu(BN(x)), or relu(x) without a norm.
 Variable normed(const BatchNorm* norm, const Variable& x, bool training);
+
+// Of blocks that have some, in their order.
+template <class Blocks>
+std::vector<Parameter> gates_of(const Blocks& blocks) {
+  std::vector<Parameter> gates;
+  for (const auto& block : blocks)
+    if (block->residual().gates().defined()) gates.push_back(block->residual().gates());
+  return gates;
+}
 
 }  // namespace rz::nn

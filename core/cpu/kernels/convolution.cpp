@@ -17,25 +17,6 @@ constexpr int most_pixels = 6, most_pixels_narrow = 8, most_channels = 6, most_v
 #endif
 
 template <class T>
-struct VectorOf;  // GCC ignores vector_size on a type that depends on a template's parameter
-template <>
-struct VectorOf<float> {
-  using Vector = float __attribute__((vector_size(bytes_of_vector)));
-};
-template <>
-struct VectorOf<double> {
-  using Vector = double __attribute__((vector_size(bytes_of_vector)));
-};
-template <class T>
-using Lanes = typename VectorOf<T>::Vector;
-template <class T>
-Lanes<T> load_lanes(const T* p) {
-  Lanes<T> v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-
-template <class T>
 struct PixelTile {
   const T *x, *panel;
   T* y;
@@ -47,14 +28,14 @@ template <class T, int pixels, int vectors, int step>
 [[gnu::noinline]] void forward_tile(const PixelTile<T>& tile, const ConvolutionBlock& block) {
   constexpr int n = lanes<T>;
   const std::int64_t x_step = step ? step : block.x_step;
-  Lanes<T> sum[pixels][vectors] = {};
+  Vector<T> sum[pixels][vectors] = {};
   const T* panel = tile.panel;
   for (std::int64_t k = 0; k < block.kernel_rows; ++k) {
     const T* x = tile.x + k * block.x_row;
     for (const T* end = x + block.run; x != end; ++x, panel += vectors * n) {
-      Lanes<T> weight[vectors];
+      Vector<T> weight[vectors];
 #pragma GCC unroll 2
-      for (int v = 0; v < vectors; ++v) weight[v] = load_lanes(panel + v * n);
+      for (int v = 0; v < vectors; ++v) weight[v] = load_vector(panel + v * n);
 #pragma GCC unroll 16
       for (int p = 0; p < pixels; ++p) {
         const T number = x[p * x_step];
@@ -69,7 +50,7 @@ template <class T, int pixels, int vectors, int step>
     if (tile.channels == vectors * n) {
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; ++v) {
-        if (block.accumulate) sum[p][v] += load_lanes(y + v * n);
+        if (block.accumulate) sum[p][v] += load_vector(y + v * n);
         __builtin_memcpy(y + v * n, &sum[p][v], sizeof sum[p][v]);
       }
       continue;
@@ -132,14 +113,14 @@ struct WeightTile {
 template <class T, int channels, int vectors>
 [[gnu::noinline]] void weight_tile(const WeightTile<T>& tile, const ConvolutionBlock& block, std::int64_t d_w_row) {
   constexpr int n = lanes<T>;
-  Lanes<T> sum[channels][vectors] = {};
+  Vector<T> sum[channels][vectors] = {};
   for (std::int64_t row = 0; row < block.rows; ++row) {
     const T* x = tile.x + row * block.x_down;
     const T* d_y = tile.d_y + row * block.pixels * block.channels;
     for (std::int64_t p = 0; p < block.pixels; ++p, x += block.x_step, d_y += block.channels) {
-      Lanes<T> numbers[vectors];
+      Vector<T> numbers[vectors];
 #pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) numbers[v] = load_lanes(x + v * n);
+      for (int v = 0; v < vectors; ++v) numbers[v] = load_vector(x + v * n);
 #pragma GCC unroll 8
       for (int c = 0; c < channels; ++c) {
 #pragma GCC unroll 4
@@ -152,7 +133,7 @@ template <class T, int channels, int vectors>
     T* d_w = tile.d_w + c * d_w_row;
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; ++v) {
-      const Lanes<T> more = load_lanes(d_w + v * n) + sum[c][v];
+      const Vector<T> more = load_vector(d_w + v * n) + sum[c][v];
       __builtin_memcpy(d_w + v * n, &more, sizeof more);
     }
   }

@@ -20,29 +20,6 @@ constexpr int most_rows = 6;  // 12 of the 16 registers are sums
 #endif
 constexpr std::int64_t k_block = 256;  // of a panel: 16 or 32 KB, for the first-level cache
 
-template <class T>
-struct Vectors;  // GCC ignores vector_size on a type that depends on a template's parameter
-template <>
-struct Vectors<float> {
-  using Vector = float __attribute__((vector_size(bytes_of_vector)));
-};
-template <>
-struct Vectors<double> {
-  using Vector = double __attribute__((vector_size(bytes_of_vector)));
-};
-template <class T>
-using Vector = typename Vectors<T>::Vector;
-template <class T>
-Vector<T> load(const T* p) {
-  Vector<T> v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
-template <class T>
-void store(const Vector<T>& v, T* p) {
-  __builtin_memcpy(p, &v, sizeof v);
-}
-
 // ---- packing ----
 
 // One panel from b [k, columns], rows b_row apart.
@@ -50,8 +27,8 @@ template <class T>
 void pack_rows(const T* b, std::int64_t b_row, std::int64_t k, std::int64_t columns, T scale, T* panel) {
   for (std::int64_t i = 0; i < k; ++i, b += b_row, panel += width<T>) {
     if (columns == width<T>) {
-      store<T>(load(b) * scale, panel);
-      store<T>(load(b + lanes<T>) * scale, panel + lanes<T>);
+      store_vector<T>(load_vector(b) * scale, panel);
+      store_vector<T>(load_vector(b + lanes<T>) * scale, panel + lanes<T>);
     } else {
       for (std::int64_t j = 0; j < columns; ++j) panel[j] = scale * b[j];
     }
@@ -67,9 +44,9 @@ void pack_columns(const T* b, std::int64_t b_row, std::int64_t k, std::int64_t c
     const std::int64_t some = columns - first < n ? columns - first : n;
     for (std::int64_t i = 0; i < square; i += n) {
       Vector<T> rows[n] = {};
-      for (int j = 0; j < some; ++j) rows[j] = load(b + (first + j) * b_row + i) * scale;
+      for (int j = 0; j < some; ++j) rows[j] = load_vector(b + (first + j) * b_row + i) * scale;
       transpose(rows);
-      for (int j = 0; j < n; ++j) store<T>(rows[j], panel + (i + j) * width<T> + first);
+      for (int j = 0; j < n; ++j) store_vector<T>(rows[j], panel + (i + j) * width<T> + first);
     }
     for (std::int64_t i = square; i < k; ++i) {
       for (std::int64_t j = 0; j < some; ++j) panel[i * width<T> + first + j] = scale * b[(first + j) * b_row + i];
@@ -113,11 +90,11 @@ template <class T, int rows, bool a_transposed>
   for (int r = 0; r < rows; ++r) {
     const T* c = tile.c + r * tile.c_row;
     const Vector<T> start = Vector<T>{} + (tile.start ? tile.start[r] : T{0});
-    sum[r][0] = tile.accumulate ? load(c) : start;
-    sum[r][1] = tile.accumulate ? load(c + n) : start;
+    sum[r][0] = tile.accumulate ? load_vector(c) : start;
+    sum[r][1] = tile.accumulate ? load_vector(c + n) : start;
   }
   for (std::int64_t i = 0; i < k; ++i, panel += width<T>) {
-    const Vector<T> left = load(panel), right = load(panel + n);
+    const Vector<T> left = load_vector(panel), right = load_vector(panel + n);
 #pragma GCC unroll 8
     for (int r = 0; r < rows; ++r) {
       const T x = a_transposed ? a[i * a_row + r] : a[r * a_row + i];
@@ -127,8 +104,8 @@ template <class T, int rows, bool a_transposed>
   }
 #pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
-    store<T>(sum[r][0], tile.c + r * tile.c_row);
-    store<T>(sum[r][1], tile.c + r * tile.c_row + n);
+    store_vector<T>(sum[r][0], tile.c + r * tile.c_row);
+    store_vector<T>(sum[r][1], tile.c + r * tile.c_row + n);
   }
 }
 
