@@ -77,10 +77,11 @@ void CpuBackend::batch_norm(const Operand& x, const Operand& gain, const Operand
   }
   const Columns by = normalisation(gain, bias, mean.data, variance.data, options.eps, w);
   const auto f = kernels_.scalar[static_cast<std::size_t>(options.f.function)].value[0][real];
-  const bool bare = options.f.function == ScalarFunction::identity;
+  const bool rectified = options.f.function == ScalarFunction::relu;
+  const bool bare = rectified || options.f.function == ScalarFunction::identity;
   for_ranges(x.dtype, pieces.rows, rows_per_grain(columns, grain / 2), [&](std::int64_t begin, std::int64_t end) {
     void* const to = at(y.data, begin * columns, x.dtype);
-    kernels_.batch_norm->normalise[real](by.block(x, begin, end - begin), to);
+    kernels_.batch_norm->normalise[real][rectified](by.block(x, begin, end - begin), to);
     if (!bare) f(to, to, (end - begin) * columns, options.f.parameter, false);
   });
 }
@@ -95,14 +96,15 @@ void CpuBackend::batch_norm_vjp(const Operand& x, const Operand& gain, const Ope
   const std::size_t real = real_index(x.dtype);
   const Columns by = normalisation(gain, bias, mean.data, variance.data, options.eps, w);
   const ScalarKernel& f = kernels_.scalar[static_cast<std::size_t>(options.f.function)];
-  const bool bare = options.f.function == ScalarFunction::identity;
-  const auto bytes = static_cast<std::size_t>(pieces.block * columns) * size_of(x.dtype);
-  // g of a piece: d_y itself where f is the identity.
+  const bool rectified = options.f.function == ScalarFunction::relu;
+  const bool bare = rectified || options.f.function == ScalarFunction::identity;
+  const auto bytes = bare ? 0 : static_cast<std::size_t>(pieces.block * columns) * size_of(x.dtype);
+  // g of a piece: d_y itself where f is the identity, or relu, which the kernels know.
   const auto gradient = [&](std::int64_t piece, char* scratch) -> const void* {
     const std::int64_t first = pieces.first(piece), count = pieces.size(piece) * columns;
     const void* const d = at(d_y.data, first * columns, x.dtype);
     if (bare) return d;
-    kernels_.batch_norm->normalise[real](by.block(x, first, pieces.size(piece)), scratch);
+    kernels_.batch_norm->normalise[real][false](by.block(x, first, pieces.size(piece)), scratch);
     if (info(options.f.function).uses_output) f.value[0][real](scratch, scratch, count, options.f.parameter, false);
     f.vjp[real](scratch, d, scratch, count, options.f.parameter, false);
     return scratch;
@@ -110,11 +112,11 @@ void CpuBackend::batch_norm_vjp(const Operand& x, const Operand& gain, const Ope
   double* const partial = w.array<double>(std::max<std::int64_t>(1, pieces.count()) * 2 * columns);
   for_pieces_with_scratch(x.dtype, pieces.count(), bytes, w, [&](std::int64_t piece, char* scratch) {
     double* const sums = partial + piece * 2 * columns;
-    kernels_.batch_norm->vjp_sums[real](by.block(x, pieces.first(piece), pieces.size(piece)), gradient(piece, scratch),
-                                        sums, sums + columns);
+    kernels_.batch_norm->vjp_sums[real][rectified](by.block(x, pieces.first(piece), pieces.size(piece)),
+                                                   gradient(piece, scratch), sums, sums + columns);
   });
-  const Columns back(columns, x.dtype, w);  // `mean` and `factor` as above; `bias` what is subtracted from g
-  void* const slope = w.bytes(static_cast<std::size_t>(columns) * size_of(x.dtype));
+  const std::size_t row = static_cast<std::size_t>(columns) * size_of(x.dtype);
+  void *const slope = w.bytes(row), *const start = w.bytes(row);
   for (std::int64_t c = 0; c < columns; ++c) {
     double sum = 0, sum_x = 0;
     for (std::int64_t piece = 0; piece < pieces.count(); ++piece) {
@@ -126,16 +128,14 @@ void CpuBackend::batch_norm_vjp(const Operand& x, const Operand& gain, const Ope
     const double factor = read_real(gain.data, c, x.dtype) * r;
     if (d_bias.data) write_real(d_bias.data, c, x.dtype, sum, d_bias.accumulate);
     if (d_gain.data) write_real(d_gain.data, c, x.dtype, r * sum_x, d_gain.accumulate);
-    write_real(back.mean, c, x.dtype, read_real(mean.data, c, x.dtype), false);
-    write_real(back.factor, c, x.dtype, factor, false);
-    write_real(back.bias, c, x.dtype, -factor * sum / n, false);
+    write_real(start, c, x.dtype, -factor * sum / n, false);
     write_real(slope, c, x.dtype, -factor * r * r * sum_x / n, false);
   }
   if (!d_x.data) return;
   for_pieces_with_scratch(x.dtype, pieces.count(), bytes, w, [&](std::int64_t piece, char* scratch) {
     const std::int64_t first = pieces.first(piece);
-    kernels_.batch_norm->vjp[real](back.block(x, first, pieces.size(piece)), gradient(piece, scratch), slope,
-                                   at(d_x.data, first * columns, x.dtype), d_x.accumulate);
+    kernels_.batch_norm->vjp[real][rectified](by.block(x, first, pieces.size(piece)), gradient(piece, scratch), slope,
+                                              start, at(d_x.data, first * columns, x.dtype), d_x.accumulate);
   });
 }
 

@@ -31,26 +31,31 @@ struct Frame {
 // x [height, width, channels] in the frame's rows [first, first + count).
 void put(const Frame& frame, const void* x, std::int64_t height, std::int64_t width, std::int64_t first,
          std::int64_t count, DType type, void* to) {
-  const std::size_t size = size_of(type);
-  std::memset(to, 0, static_cast<std::size_t>(count * frame.row()) * size);
-  for (std::int64_t r = 0; r < height; ++r) {
-    const std::int64_t row = r * frame.stride[0] + frame.offset[0] - first;
-    if (row < 0 || row >= count) continue;
-    const void* const from = at(x, r * width * frame.channels, type);
-    if (frame.stride[1] == 1) {
-      const std::int64_t begin = std::max<std::int64_t>(0, -frame.offset[1]);
-      const std::int64_t end = std::min(width, frame.width - frame.offset[1]);
-      if (begin < end)
-        std::memcpy(at(to, row * frame.row() + (frame.offset[1] + begin) * frame.channels, type),
-                    at(from, begin * frame.channels, type),
-                    static_cast<std::size_t>((end - begin) * frame.channels) * size);
+  const auto bytes = [&](std::int64_t pixels) {
+    return static_cast<std::size_t>(pixels * frame.channels) * size_of(type);
+  };
+  const std::int64_t left = std::clamp<std::int64_t>(frame.offset[1], 0, frame.width);
+  const std::int64_t right = std::clamp<std::int64_t>(width + frame.offset[1], left, frame.width);
+  for (std::int64_t row = 0; row < count; ++row) {
+    const std::int64_t down = first + row - frame.offset[0], r = down / frame.stride[0];
+    void* const target = at(to, row * frame.row(), type);
+    if (down < 0 || r * frame.stride[0] != down || r >= height) {
+      std::memset(target, 0, bytes(frame.width));
       continue;
     }
+    const void* const from = at(x, r * width * frame.channels, type);
+    if (frame.stride[1] == 1) {
+      std::memset(target, 0, bytes(left));
+      std::memcpy(at(target, left * frame.channels, type), at(from, (left - frame.offset[1]) * frame.channels, type),
+                  bytes(right - left));
+      std::memset(at(target, right * frame.channels, type), 0, bytes(frame.width - right));
+      continue;
+    }
+    std::memset(target, 0, bytes(frame.width));
     for (std::int64_t c = 0; c < width; ++c) {
       const std::int64_t column = c * frame.stride[1] + frame.offset[1];
       if (column >= 0 && column < frame.width)
-        std::memcpy(at(to, row * frame.row() + column * frame.channels, type), at(from, c * frame.channels, type),
-                    static_cast<std::size_t>(frame.channels) * size);
+        std::memcpy(at(target, column * frame.channels, type), at(from, c * frame.channels, type), bytes(1));
     }
   }
 }

@@ -212,11 +212,13 @@ struct ColumnsBlock {  // x [rows, columns]; per column (x - mean) factor + bias
 struct BatchNormKernels {
   // mean [columns], and the sums of squares about it
   void (*moments[real_types])(const void* x, std::int64_t rows, std::int64_t columns, double* mean, double* squares);
-  void (*normalise[real_types])(const ColumnsBlock& block, void* y);
-  // per column the sums of d, and of d (x - mean)
-  void (*vjp_sums[real_types])(const ColumnsBlock& block, const void* d, double* sums, double* sums_x);
-  // d_x = factor d + slope (x - mean) + bias
-  void (*vjp[real_types])(const ColumnsBlock& block, const void* d, const void* slope, void* d_x, bool accumulate);
+  // The other functions have two forms, the second with relu behind; z = (x - mean) factor + bias comes before it.
+  void (*normalise[real_types][2])(const ColumnsBlock& block, void* y);
+  // With d the gradient for z: per column the sums of d, and of d (x - mean)
+  void (*vjp_sums[real_types][2])(const ColumnsBlock& block, const void* d_y, double* sums, double* sums_x);
+  // d_x = factor d + slope (x - mean) + start
+  void (*vjp[real_types][2])(const ColumnsBlock& block, const void* d_y, const void* slope, const void* start,
+                             void* d_x, bool accumulate);
 };
 
 struct Kernels {
