@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/parallel.h"
+#include "nn/models/resnet.h"
 #include "support/close.h"
 #include "support/inputs.h"
 #include "support/small_network.h"
@@ -177,4 +178,38 @@ TEST_CASE("measure: partial products are those of the shorter stacks") {
   for (std::size_t k = 0; k < 3; ++k)
     CHECK(fan[k].log10_singular_values ==
           product_spectra(stack_part(*model, 0, static_cast<std::int64_t>(layers[k])), x)[0].log10_singular_values);
+}
+
+TEST_CASE("measure: with statistics of the batch one Jacobian is of all inputs, by central differences") {
+  nn::ResNetOptions options{.layers = 8, .image = {.inputs = {3, 4, 4}, .outputs = 3}};
+  options.residual.form = nn::Form::residual;
+  nn::ResNet model(options);
+  model.parameters().build(3, DType::f64);
+  model.set_training(true);
+  const Tensor x = normal_input({2, 3, 4, 4}, "x");
+  Part part = network_part(model);
+  part.batch = 2;
+  CHECK(samples(part, x) == 1);
+  CHECK(extents(part, x).rows == 6);
+  CHECK(extents(part, x).cols == 96);
+  const Tensor j = jacobian(part, x);
+  const auto logits = [&](std::int64_t at, double step) {
+    const Tensor moved = x.clone();
+    moved.data<double>()[at] += step;
+    return apply(part, Variable(moved)).value().to_vector();
+  };
+  constexpr double step = 1e-6;
+  for (std::int64_t at = 0; at < 96; at += 5) {
+    const std::vector<double> above = logits(at, step), below = logits(at, -step);
+    for (std::size_t i = 0; i < 6; ++i)
+      CHECK(j.data<double>()[i * 96 + static_cast<std::size_t>(at)] ==
+            doctest::Approx((above[i] - below[i]) / (2 * step)).epsilon(1e-5).scale(1));
+  }
+  const std::vector<SampleSpectrum> exact = exact_spectra(part, x), product = product_spectra(part, x);
+  REQUIRE(exact.size() == 1);
+  CHECK(close(product.at(0).singular_values, exact[0].singular_values, 1e-10 * exact[0].singular_values[0]));
+  Part one = network_part(model);  // a batch of one image has statistics, too: of its pixels
+  one.batch = 1;
+  CHECK(samples(one, x) == 2);
+  CHECK(jacobian(one, x.rows(0, 1)).shape() == Shape{3, 48});
 }

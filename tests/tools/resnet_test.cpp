@@ -142,9 +142,41 @@ TEST_CASE("resnet: Jacobians between blocks, matrix-free where they do not fit, 
   const json ends =
       with({"spectrum", "--of", "stack", "--from", "0", "--to", "2", "--method", "lanczos", "--top", "3"});
   CHECK(ends["method"] == "lanczos");
+  CHECK(ends["statistics"] == "frozen");
   const CommandResult info = run_command({"info", recipe, "--measure"});
   REQUIRE_MESSAGE(info.exit_code == 0, info.error);
   CHECK(mentions(info.out, {"resnet rezero", "layer1.{0..1}.conv1.weight", "running_mean"}));
+}
+
+TEST_CASE("resnet: Jacobians with the statistics of the batch") {
+  const TemporaryFolder folder;
+  const std::string recipe = folder / "net.toml";
+  write_file(recipe, "[model]\nfamily = \"resnet\"\nlayers = 8\nform = \"residual\"\ninputs = [3, 4, 4]\n");
+  const std::vector<std::string> common{"--recipe", recipe, "--inputs", "gaussian", "--samples", "3"};
+  const auto with = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), common.begin(), common.end());
+    return arguments;
+  };
+  const json whole = resnet_json(with({"jacobian", "--statistics", "batch", "--json"}));
+  CHECK(whole["statistics"] == "batch");
+  CHECK(whole["rows"] == 3 * 64);
+  CHECK(whole["cols"] == 3 * 256);
+  CHECK(whole["samples"].size() == 1);
+  const json frozen = resnet_json(with({"jacobian", "--statistics", "frozen", "--json"}));
+  CHECK(frozen["statistics"] == "frozen");
+  CHECK(frozen["rows"] == 64);
+  CHECK(frozen["samples"].size() == 3);
+  const json ends = resnet_json(with({"spectrum", "--statistics", "batch", "--method", "lanczos", "--json"}));
+  CHECK(ends["statistics"] == "batch");
+  CHECK(ends["samples"][0]["singular_values"][0].get<double>() ==
+        doctest::Approx(whole["samples"][0]["singular_values"][0].get<double>()));
+  const CommandResult text = run_command(with({"spectrum", "--statistics", "batch", "--seeds", "2"}));
+  CHECK(mentions(text.out, {"192 x 768", "seeds 1 to 2, batch norm with the statistics of these inputs"}));
+  check_one_line(run_command(with({"spectrum", "--statistics", "batch", "--set", "model.norm=none"})), 2,
+                 {"--statistics", "no batch norm"});
+  check_one_line(
+      run_command({"spectrum", "--recipe", recipe, "--statistics", "batch", "--convolution", "layer1.0.conv1"}), 2,
+      {"--statistics", "one kernel"});
 }
 
 TEST_CASE("resnet: what does not fit is said in one line before anything is written") {

@@ -15,8 +15,6 @@
 namespace rz::isometry {
 namespace {
 
-Tensor input_at(const Tensor& inputs, std::int64_t i) { return inputs.rows(i, 1); }
-
 // Counts what is done on any thread.
 class Counter {
  public:
@@ -46,7 +44,7 @@ void chain(const Part& part, const Tensor& x, std::int64_t sample, const Measure
   Tensor h = input_of(part, x);
   check_state(h, part.from, sample);
   for (std::size_t l = 0; l < part.stages.size(); ++l) {
-    const Tensor j = rz::jacobian(part.stages[l], h, {.memory = options.memory, .concurrent = true});
+    const Tensor j = jacobian_of(part, part.stages[l], h, {.memory = options.memory, .concurrent = true});
     const std::int64_t layer = part.from + static_cast<std::int64_t>(l) + 1;
     check_finite(j, "spectrum", fmt::format("the Jacobian of layer {} at sample {}", layer, sample));
     product.push(j.to(Device::cpu()).to(DType::f64));
@@ -73,42 +71,42 @@ std::int64_t product_bytes(const Part& part, const Tensor& x) {
 }
 
 std::vector<SampleSpectrum> exact_spectra(const Part& part, const Tensor& inputs, const MeasureOptions& options) {
-  const std::int64_t samples = inputs.shape()[0];
+  const std::int64_t count = samples(part, inputs);
   const std::int64_t each = exact_bytes(extents(part, inputs), inputs.dtype());
   const std::int64_t group = std::clamp<std::int64_t>(options.memory / each, 1, threads());
   std::vector<SampleSpectrum> all;
-  for (std::int64_t first = 0; first < samples; first += group) {
+  for (std::int64_t first = 0; first < count; first += group) {
     std::vector<Tensor> matrices;
-    for (std::int64_t i = first; i < std::min(samples, first + group); ++i) {
-      Tensor h = input_of(part, input_at(inputs, i));
+    for (std::int64_t i = first; i < std::min(count, first + group); ++i) {
+      Tensor h = input_of(part, sample(part, inputs, i));
       for (std::size_t l = 0; l < part.stages.size(); ++l) {
         h = part.stages[l](Variable(h)).value();
         check_state(h, part.from + static_cast<std::int64_t>(l) + 1, i);
       }
       const JacobianOptions how{.memory = options.memory, .concurrent = true};
-      matrices.push_back(jacobian(part, input_at(inputs, i), how).to(Device::cpu()));
+      matrices.push_back(jacobian(part, sample(part, inputs, i), how).to(Device::cpu()));
       check_finite(matrices.back(), "jacobian", fmt::format("the Jacobian of sample {}", i));
       if (options.look) options.look(matrices.back());
     }
     for (SampleSpectrum& spectrum : spectra(matrices)) all.push_back(std::move(spectrum));
-    options.progress(static_cast<double>(all.size()) / static_cast<double>(samples));
+    options.progress(static_cast<double>(all.size()) / static_cast<double>(count));
   }
   return all;
 }
 
 std::vector<SampleSpectrum> product_spectra(const Part& part, const Tensor& inputs, const MeasureOptions& options) {
-  const std::int64_t samples = inputs.shape()[0];
-  const std::int64_t each = product_bytes(part, input_of(part, input_at(inputs, 0)));
+  const std::int64_t count = samples(part, inputs);
+  const std::int64_t each = product_bytes(part, input_of(part, sample(part, inputs, 0)));
   if (each > options.memory)
     throw BudgetError(
         fmt::format("spectrum: the product's matrices take {} bytes, the budget is {}", each, options.memory), each);
   const std::int64_t group = std::clamp<std::int64_t>(options.memory / each, 1, threads());
-  Counter counter(options, samples * std::ssize(part.stages));
-  std::vector<SampleSpectrum> all(static_cast<std::size_t>(samples));
-  for (std::int64_t first = 0; first < samples; first += group) {
-    parallel_for(std::min(group, samples - first), [&](std::int64_t k) {
+  Counter counter(options, count * std::ssize(part.stages));
+  std::vector<SampleSpectrum> all(static_cast<std::size_t>(count));
+  for (std::int64_t first = 0; first < count; first += group) {
+    parallel_for(std::min(group, count - first), [&](std::int64_t k) {
       ProductSpectrum product;
-      chain(part, input_at(inputs, first + k), first + k, options, product, [&](std::size_t) { counter.add(); });
+      chain(part, sample(part, inputs, first + k), first + k, options, product, [&](std::size_t) { counter.add(); });
       all[static_cast<std::size_t>(first + k)] = product.finish();
     });
   }
@@ -117,6 +115,7 @@ std::vector<SampleSpectrum> product_spectra(const Part& part, const Tensor& inpu
 
 Result result_of(std::vector<SampleSpectrum> samples, const Part& part, const Extents& extents, DType precision) {
   Result result = result_of(std::move(samples), extents.rows, extents.cols, part.of, precision);
+  result.statistics = part.statistics;
   if (part.of == "stack") {
     result.from = part.from;
     result.to = part.to;

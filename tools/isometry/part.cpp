@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/error.h"
@@ -35,7 +36,14 @@ std::string name_of(const Part& part) {
   return fmt::format("stack from hidden state {} to {}", part.from, part.to);
 }
 
-Part outline(const Part& part) { return {.of = part.of, .from = part.from, .to = part.to, .layers = part.layers}; }
+Part outline(const Part& part) {
+  return {.of = part.of,
+          .from = part.from,
+          .to = part.to,
+          .layers = part.layers,
+          .statistics = part.statistics,
+          .batch = part.batch};
+}
 
 void require_chain(const nn::Model& model, std::string_view why) {
   RZ_CHECK(value, model.stages().chain, "every layer of {} looks back at the first hidden state, so {}",
@@ -73,13 +81,27 @@ Variable apply(const Part& part, const Variable& x) {
   return value;
 }
 
+Tensor sample(const Part& part, const Tensor& inputs, std::int64_t i) {
+  const std::int64_t rows = std::max<std::int64_t>(1, part.batch);
+  return inputs.rows(i * rows, rows);
+}
+
+std::int64_t samples(const Part& part, const Tensor& inputs) {
+  return inputs.shape()[0] / std::max<std::int64_t>(1, part.batch);
+}
+
 Extents extents(const Part& part, const Tensor& x) {
-  const Tensor input = input_of(part, x.rows(0, 1));
+  const Tensor input = input_of(part, sample(part, x, 0));
   return {apply(part, Variable(input)).value().elements(), input.elements()};
 }
 
+Tensor jacobian_of(const Part& part, const Function& f, const Tensor& h, JacobianOptions options) {
+  if (part.batch > 0) options.mode = JacobianMode::forward;  // reverse mode repeats rows, which a batch norm would mix
+  return rz::jacobian(f, h, options);
+}
+
 Tensor jacobian(const Part& part, const Tensor& x, const JacobianOptions& options) {
-  return rz::jacobian([&part](const Variable& v) { return apply(part, v); }, input_of(part, x), options);
+  return jacobian_of(part, [&part](const Variable& v) { return apply(part, v); }, input_of(part, x), options);
 }
 
 }  // namespace rz::isometry

@@ -16,6 +16,8 @@ struct Part {
   std::string of{};                // "stack" or "network"
   std::int64_t from = 0, to = 0;   // hidden states of a stack: d x_to / d x_from
   std::int64_t layers = 0;         // of the whole stack
+  std::string statistics{};        // of batch norms: "frozen" or "batch"; "": there are none
+  std::int64_t batch = 0;          // inputs whose statistics they are: one Jacobian takes all; 0: one input
   Function embed{};                // from tokens to what the model's first layer reads; undefined: it reads numbers
   std::vector<Function> before{};  // from there to the part's input
   std::vector<Function> stages{};  // the part: the product of their Jacobians is its own
@@ -36,12 +38,17 @@ Part network_part(const nn::Model& model);
 // At the model's input x [batch, ...input_shape], or, of a model of tokens, at hidden states [batch, ...state_shape].
 Tensor input_of(const Part& part, const Tensor& x);
 Variable apply(const Part& part, const Variable& x);  // x: the part's input
-// Rows and columns of its Jacobian at one input of the model.
+// What Jacobian i of the inputs is taken at, [inputs of one, ...], and how many they have.
+Tensor sample(const Part& part, const Tensor& inputs, std::int64_t i);
+std::int64_t samples(const Part& part, const Tensor& inputs);
+// Rows and columns of its Jacobian at one sample.
 struct Extents {
   std::int64_t rows = 0, cols = 0;
 };
 Extents extents(const Part& part, const Tensor& x);
-// J [m, n] at one input x [1, ...input_shape] of the model.
+// J [m, n] of f, a stage of the part or all of it, at what it reads.
+Tensor jacobian_of(const Part& part, const Function& f, const Tensor& h, JacobianOptions options);
+// J [m, n] at one sample x [inputs of one, ...input_shape] of the model.
 Tensor jacobian(const Part& part, const Tensor& x, const JacobianOptions& options = {});
 
 }  // namespace rz::isometry

@@ -64,6 +64,7 @@ struct Result {
   std::int64_t rows = 0, cols = 0;    // of a Jacobian
   std::string of, method, precision;  // "stack" or "network"; "explicit"; "f64" or "f32"
   std::int64_t from = 0, to = 0;      // of a stack: the hidden states between which it is taken; both 0: not known
+  std::string statistics{};           // of batch norms: "frozen" or "batch"; "": there are none
   double floor = 0;                   // the largest of the samples'
   std::vector<SampleSpectrum> samples;
   Summary summary;

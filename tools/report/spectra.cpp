@@ -31,6 +31,7 @@ std::string to_json(const Result& result) {
   const auto measured = [noise](double value) { return noise ? Json() : Json(value); };
   Json json = {{"schema", 1}, {"rows", result.rows}, {"cols", result.cols}, {"of", result.of}};
   if (result.to > 0) json.update({{"from", result.from}, {"to", result.to}});
+  if (!result.statistics.empty()) json["statistics"] = result.statistics;
   json.update({{"method", result.method},
                {"precision", result.precision},
                {"floor", result.floor},

@@ -198,6 +198,7 @@ void check_convolution(const SpectrumOptions& o) {
       {!o.inputs.inputs.empty(), "--inputs"},
       {o.inputs.samples > 0, "--samples"},
       {o.inputs.tokens > 0, "--tokens"},
+      {!o.source.statistics.empty(), "--statistics"},
   };
   for (const auto& [given, flag] : others)
     refuse(given, flag, "--convolution NAME is of one kernel, without inputs (leave one of the two out)");

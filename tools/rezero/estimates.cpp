@@ -64,9 +64,10 @@ Estimates measure(const SpectrumOptions& options, const Variant& variant, std::i
   Inputs inputs;
   Progress progress("spectrum", seeds);
   for_each_draw(variant.source, seeds, precision, [&](std::int64_t k, const Source& source) {
-    const isometry::Part part = part_of(options.part, *source.model);
+    isometry::Part part = part_of(options.part, source);
+    if (k == 0) inputs = open_inputs(options.inputs, source, precision);
+    take_together(part, inputs);
     if (k == 0) {
-      inputs = open_inputs(options.inputs, source, precision);
       all.name = source.name;
       all.weights = weights_text(source, seeds);
       all.inputs = inputs.text;
@@ -77,10 +78,10 @@ Estimates measure(const SpectrumOptions& options, const Variant& variant, std::i
       if (options.top.value_or(1) > values)
         throw UsageError(fmt::format("--top: {} values were asked for, but there are {}", *options.top, values));
     }
-    for (std::int64_t i = 0; i < inputs.values.shape()[0]; ++i) {
+    for (std::int64_t i = 0; i < samples(part, inputs.values); ++i) {
       Sample sample{.seed = source.recipe.train.seed, .input = i, .extremes = {}, .hutchinson = {}, .hutchpp = {}};
       hold(*source.model, nn::examples(inputs.held, i, 1));
-      const Tensor x = inputs.values.rows(i, 1).to(source.model->parameters().device());
+      const Tensor x = isometry::sample(part, inputs.values, i).to(source.model->parameters().device());
       const Function f = [&part](const Variable& v) { return isometry::apply(part, v); };
       estimate(options, isometry::jacobian_operator(f, isometry::input_of(part, x)), memory, sample);
       all.samples.push_back(std::move(sample));
@@ -141,6 +142,7 @@ std::string json_of(const SpectrumOptions& options, const Estimates& all) {
   Json json{{"schema", 1},       {"rows", all.extents.rows}, {"cols", all.extents.cols},
             {"of", all.part.of}, {"method", options.method}, {"precision", options.precision}};
   if (all.part.of == "stack") json.update({{"from", all.part.from}, {"to", all.part.to}});
+  if (!all.part.statistics.empty()) json["statistics"] = all.part.statistics;
   Json list = Json::array();
   if (options.method == "moments") {
     for (const MomentRow& row : moment_rows(all))

@@ -53,7 +53,8 @@ Analysis analyze(const JacobianOptions& options, const Source& source, const Inp
     if (!blocks) blocks.emplace(jacobian.shape()[1] / source.recipe.model.d_model);
     blocks->add(jacobian);
   };
-  const isometry::Part part = part_of(options.part, *source.model);
+  isometry::Part part = part_of(options.part, source);
+  take_together(part, inputs);
   Progress progress("jacobian", inputs.values.shape()[0]);
   std::vector<isometry::SampleSpectrum> spectra;
   isometry::Extents extents;
@@ -76,10 +77,11 @@ Analysis analyze(const JacobianOptions& options, const Source& source, const Inp
 // fits, or nothing does.
 std::string why_ends(const JacobianOptions& options, const Source& source, const Inputs& inputs, DType precision) {
   if (!options.out.empty() || !options.svg.empty() || !options.blocks.empty()) return "";
-  const isometry::Part part = part_of(options.part, *source.model);
+  isometry::Part part = part_of(options.part, source);
+  take_together(part, inputs);
   hold(*source.model, nn::examples(inputs.held, 0, 1));
   const isometry::Extents extents =
-      isometry::extents(part, inputs.values.rows(0, 1).to(source.model->parameters().device()));
+      isometry::extents(part, isometry::sample(part, inputs.values, 0).to(source.model->parameters().device()));
   const std::int64_t memory = parse_size(options.memory, "--memory"), bytes = exact_bytes(extents, precision);
   if (bytes <= memory || lanczos_bytes(extents, usual_top) > memory) return "";
   return fmt::format("the ends by J v and J^T u: J and its SVD would take {}, --memory is {}",
@@ -134,7 +136,7 @@ int run(const JacobianOptions& options) {
   const DType precision = precision_named(options.precision);
   check_options(options);
   const Source source = open_source(options.source, precision);
-  part_of(options.part, *source.model);  // before inputs are read
+  part_of(options.part, source);  // before inputs are read
   refuse(!options.blocks.empty() && !source.recipe.model.is_transformer(), "--blocks",
          fmt::format("the family {} has no tokens", source.recipe.model.family));
   const Inputs inputs = open_inputs(options.inputs, source, precision);
@@ -148,8 +150,8 @@ int run(const JacobianOptions& options) {
   if (blocks) write_blocks(options.blocks, *blocks, fmt::format("{}: Jacobian of the {} by tokens", source.name, part));
   write_result(options, result, part, fmt::format("Jacobian of the {}: {}", part, source.name));
   if (takes_standard_output({options.out, options.svg, options.blocks})) return exit_success;
-  std::string text =
-      options.json ? report::to_json(result) : spectrum_text(result, part, source.name, source.weights, inputs.text);
+  std::string text = options.json ? report::to_json(result)
+                                  : spectrum_text(result, part, source.name, weights_text(source, 1), inputs.text);
   if (!options.json && source.recipe.model.is_transformer()) {
     const std::string norm = norm_text(source.recipe.model, result.of, result.cols / source.recipe.model.d_model);
     if (!norm.empty()) text += norm + "\n";
@@ -175,6 +177,7 @@ Command make_jacobian(CLI::App& app) {
       "  rezero jacobian --recipe fc64-rezero.toml --set model.depth=1000 --inputs gaussian --json\n"
       "  rezero jacobian runs/rezero --from 10 --to 20");
   add_source(*command, options->source);
+  add_statistics(*command, options->source);
   add_part(*command, options->part);
   add_inputs(*command, options->inputs);
   command->add_option("--precision", options->precision, "Of the whole analysis: f64 (default) or f32")

@@ -75,7 +75,9 @@ class SpectrumMeasurement {
 
  private:
   void draw(std::int64_t k, const Source& source, Progress& progress) {
-    const isometry::Part part = part_of(options_.part, *source.model);
+    isometry::Part part = part_of(options_.part, source);
+    if (k == 0) inputs_ = open_inputs(options_.inputs, source, precision_named(options_.precision));
+    take_together(part, inputs_);
     if (k == 0) first(source, part);
     isometry::MeasureOptions how;
     std::vector<isometry::SampleSpectrum> spectra;
@@ -97,7 +99,7 @@ class SpectrumMeasurement {
       measured_.fan_layers = evenly_spaced(part.stages.size(), 48);
       for (std::size_t& layer : measured_.fan_layers) ++layer;
       hold(*source.model, nn::examples(inputs_.held, 0, 1));
-      const Tensor x = inputs_.values.rows(0, 1).to(source.model->parameters().device());
+      const Tensor x = isometry::sample(part, inputs_.values, 0).to(source.model->parameters().device());
       measured_.fan = within_budget(options_.memory, "--memory", [&](std::int64_t memory) {
         return isometry::partial_spectra(part, x, measured_.fan_layers, {.memory = memory});
       });
@@ -111,7 +113,6 @@ class SpectrumMeasurement {
 
   // What all draws share.
   void first(const Source& source, const isometry::Part& part) {
-    inputs_ = open_inputs(options_.inputs, source, precision_named(options_.precision));
     measured_.name = source.name;
     measured_.weights = weights_text(source, options_.seeds.value_or(1));
     measured_.inputs = inputs_.text;
@@ -119,7 +120,7 @@ class SpectrumMeasurement {
     hold(*source.model, nn::examples(inputs_.held, 0, 1));
     const Tensor x = inputs_.values.to(source.model->parameters().device());
     extents_ = isometry::extents(part, x);
-    choose_method(*source.model, part, x.rows(0, 1));
+    choose_method(*source.model, part, isometry::sample(part, x, 0));
     if (options_.theory == "none")
       measured_.theory_reason = "it was not asked for (--theory none)";
     else

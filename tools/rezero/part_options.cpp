@@ -30,12 +30,19 @@ void check_part(const PartOptions& o) {
   refuse(o.of != "stack" && o.to, "--to", "belongs to --of stack");
 }
 
-isometry::Part part_of(const PartOptions& o, const nn::Model& model) {
+isometry::Part part_of(const PartOptions& o, const Source& source) {
+  const nn::Model& model = *source.model;
   refuse(o.of == "network" && dynamic_cast<const nn::Seq2Seq*>(&model), "--of",
          "an encoder-decoder has no single input; its stack is the encoder's (--of stack)");
-  return checked_usage("--from, --to", [&] {
+  isometry::Part part = checked_usage("--from, --to", [&] {
     return o.of == "stack" ? isometry::stack_part(model, o.from, o.to) : isometry::network_part(model);
   });
+  part.statistics = source.statistics;
+  return part;
+}
+
+void take_together(isometry::Part& part, const Inputs& inputs) {
+  if (part.statistics == "batch") part.batch = inputs.values.shape()[0];
 }
 
 }  // namespace rz::tool

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "tools/isometry/part.h"
+#include "tools/rezero/network_inputs.h"
 
 namespace CLI {
 class App;
@@ -21,8 +22,10 @@ struct PartOptions {
 void add_part(CLI::App& command, PartOptions& options);
 void check_part(const PartOptions& options);  // what needs no network.   Throws: UsageError
 
-// The model must outlive the part.   Throws: UsageError (a hidden state that does not exist, a section without layers,
+// The source must outlive the part.   Throws: UsageError (a hidden state that does not exist, a section without layers,
 // one of a stack that is no chain; --of network of an encoder-decoder, which has two inputs)
-isometry::Part part_of(const PartOptions& options, const nn::Model& model);
+isometry::Part part_of(const PartOptions& options, const Source& source);
+// Batch norms with the statistics of the batch take all inputs for one batch.
+void take_together(isometry::Part& part, const Inputs& inputs);
 
 }  // namespace rz::tool

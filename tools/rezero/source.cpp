@@ -77,6 +77,13 @@ void add_source(CLI::App& command, SourceOptions& options) {
   command.add_flag("--ema", options.ema, "The averages of the weights (train.ema) in place of the weights");
 }
 
+void add_statistics(CLI::App& command, SourceOptions& options) {
+  add_choice(command, "--statistics", options.statistics,
+             "Of batch norms: frozen at the running ones (default; initial weights have 0 and 1), or those of the\n"
+             "batch, through which the Jacobian goes as well: it is then one of all inputs together",
+             {"frozen", "batch"});
+}
+
 Source open_source(const SourceOptions& options, DType precision) {
   check_options(options);
   Source source;
@@ -99,8 +106,10 @@ Source open_source(const SourceOptions& options, DType precision) {
   } else if (!weights.empty()) {
     load_weights(weights, source.model->parameters());
   }
-  source.model->set_training(false);
-  if (source.model->has_batch_norm()) source.weights += ", batch norm frozen at its running statistics";
+  if (source.model->has_batch_norm()) source.statistics = options.statistics.empty() ? "frozen" : options.statistics;
+  if (!options.statistics.empty() && source.statistics.empty())
+    throw UsageError("--statistics: the network has no batch norm");
+  source.model->set_training(source.statistics == "batch");
   return source;
 }
 
@@ -122,9 +131,12 @@ void for_each_draw(const SourceOptions& options, std::int64_t seeds, DType preci
 }
 
 std::string weights_text(const Source& source, std::int64_t seeds) {
-  if (seeds == 1) return source.weights;
   const std::int64_t seed = source.recipe.train.seed;
-  return fmt::format("initial ones of seeds {} to {}", seed, seed + seeds - 1);
+  const std::string weights =
+      seeds == 1 ? source.weights : fmt::format("initial ones of seeds {} to {}", seed, seed + seeds - 1);
+  if (source.statistics.empty()) return weights;
+  return weights + (source.statistics == "batch" ? ", batch norm with the statistics of these inputs, as one batch"
+                                                 : ", batch norm frozen at its running statistics");
 }
 
 bool data_fits(const Recipe& recipe, const nn::Model& model) {

@@ -23,19 +23,22 @@ namespace rz::tool {
 struct SourceOptions {
   std::string run, checkpoint, recipe, weights;  // empty: not given
   std::vector<std::string> settings;
+  std::string statistics;  // of batch norms: "frozen" or "batch"; empty: frozen
   bool ema = false;
 };
 void add_source(CLI::App& command, SourceOptions& options);
+void add_statistics(CLI::App& command, SourceOptions& options);
 
 struct Source {
   Recipe recipe;
   std::string name;                  // of the run's folder or of the recipe, for titles
   std::string weights;               // "initial ones of seed 1", or the file they were read from
-  std::unique_ptr<nn::Model> model;  // on the recipe's device, in evaluation mode
+  std::string statistics;            // of batch norms: "frozen" or "batch"; "": there are none
+  std::unique_ptr<nn::Model> model;  // on the recipe's device, in evaluation mode but for statistics of the batch
 };
 // Weights are read in their own type and rounded at most once, to `precision`.
 // Throws: file; UsageError (not one of RUN and --recipe; --checkpoint without RUN or with --weights; --set with RUN;
-// --ema without a file).
+// --ema without a file; --statistics without batch norms).
 Source open_source(const SourceOptions& options, DType precision);
 
 // Weights as they are drawn, not trained or read.
@@ -46,7 +49,7 @@ inline constexpr const char* trained_weights =
 // Throws: what open_source does; UsageError (a seed beyond 2^63)
 void for_each_draw(const SourceOptions& options, std::int64_t seeds, DType precision,
                    const std::function<void(std::int64_t, Source&)>& look);
-// What is said of `seeds` draws.
+// What is said of `seeds` draws, and of the statistics of their batch norms.
 std::string weights_text(const Source& source, std::int64_t seeds);
 
 // The [data] of the recipe has inputs and classes of the model's sizes. Of npy and csv it is assumed.

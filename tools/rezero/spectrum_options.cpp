@@ -68,6 +68,7 @@ void add_spectrum(CLI::App& command, SpectrumOptions& o) {
           "Which weights of the run: a step's number, last (default), best, "
           "initial, or all: a series")
       ->type_name("STEP|last|best|initial|all");
+  add_statistics(command, o.source);
   add_inputs(command, o.inputs);
   count(command, "--seeds", o.seeds, "Draws of the weights, from the recipe's seed on (default 1)", "K", 1);
   add_part(command, o.part);
