@@ -1,6 +1,7 @@
 #include "data/text_dataset.h"
 
 #include <array>
+#include <filesystem>
 #include <span>
 #include <vector>
 
@@ -90,6 +91,10 @@ std::array<std::string, 3> files_in(const std::string& folder) {
 
 std::string read_text(const std::string& file) {
   if (file.empty()) return "";
+  std::error_code ignored;  // of what is not there, read_file gives the reason
+  const std::filesystem::file_type type = std::filesystem::status(file, ignored).type();
+  RZ_CHECK(file, type != std::filesystem::file_type::fifo && type != std::filesystem::file_type::character,
+           "{}: is a pipe or a device, but a run reads its text again later (copy it to a file)", file);
   std::string text = read_file(file);
   RZ_CHECK(file, !text.empty(), "{}: is empty", file);
   return text;

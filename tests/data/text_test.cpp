@@ -192,6 +192,7 @@ TEST_SUITE("data/text") {
     write_atomically(file, "");
     CHECK(refused(file) == file + ": is empty");
     CHECK(refused(file, {.level = "word"}) == file + ": is empty");
+    CHECK(mentions(refused("/dev/zero"), {"/dev/zero", "a pipe or a device"}));
     write_atomically(file, "x");
     CHECK(refused(file) == file + ": 0 of its 1 tokens are for train, but one window needs 129 (data.context is 128)");
     write_atomically(file, letters(2000));

@@ -1,5 +1,6 @@
 // rezero train --resume: a run that was stopped anywhere ends like one that was not, bit for bit.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +12,7 @@
 
 #include "core/ops.h"
 #include "core/random.h"
+#include "data/safetensors.h"
 #include "nn/module.h"
 #include "optim/optimizer.h"
 #include "support/close.h"
@@ -19,6 +21,7 @@
 #include "support/small_run.h"
 #include "support/temporary_folder.h"
 #include "tools/rezero/checkpoint.h"
+#include "tools/rezero/load_weights.h"
 #include "tools/rezero/metrics.h"
 #include "tools/rezero/model.h"
 
@@ -173,12 +176,12 @@ TEST_CASE("resume: a checkpoint that is damaged or cut off anywhere leaves the s
   for (ParameterStore* store : {&from, &to}) optimizer->prepare(*store);
   ops::fill(from.values(), 0.25);
   ops::fill(from.slot("sum_of_squares"), 0.5);
-  tool::save_checkpoint(file, from, {.step = 3});
+  tool::save_checkpoint(file, *saved, {.step = 3});
   const std::string good = contents(file);
   const Tensor values = to.values().clone(), slot = to.slot("sum_of_squares").clone();
   const auto refused = [&](const std::string& bytes) {
     write_file(file, bytes);
-    CHECK_FALSE(message_of(ErrorCode::file, [&] { tool::load_checkpoint(file, to); }).empty());
+    CHECK_FALSE(message_of(ErrorCode::file, [&] { tool::load_checkpoint(file, *other); }).empty());
     CHECK(identical(to.values(), values));
     CHECK(identical(to.slot("sum_of_squares"), slot));
   };
@@ -189,12 +192,30 @@ TEST_CASE("resume: a checkpoint that is damaged or cut off anywhere leaves the s
     refused(bytes);
   }
   from[from.size() - 1].value().copy_from(Tensor::full(from[from.size() - 1].shape(), NAN));
-  tool::save_checkpoint(file, from, {.step = 3});
+  tool::save_checkpoint(file, *saved, {.step = 3});
   refused(contents(file));
   write_file(file, good);
-  CHECK(tool::load_checkpoint(file, to).step == 3);
+  CHECK(tool::load_checkpoint(file, *other).step == 3);
   CHECK(to[0].value().to_vector()[0] == 0.25);
   CHECK(to.slot("sum_of_squares", to[0]).to_vector()[0] == 0.5);
+}
+
+TEST_CASE("resume: weights of another form with the same names are refused, those of no known form are not") {
+  const TemporaryFolder folder;
+  const std::string file = folder / "a.safetensors";
+  const auto model_of = [](const char* form) {
+    return tool::build_model(
+        tool::parse_recipe(fmt::format("[model]\ndepth = 2\nwidth = 3\ninputs = 4\nform = \"{}\"", form), "r.toml",
+                           std::vector<std::string>{}));
+  };
+  const auto post = model_of("post_norm"), pre = model_of("pre_norm");
+  tool::save_checkpoint(file, *post, {.step = 3});
+  CHECK(mentions(message_of(ErrorCode::file, [&] { tool::load_weights(file, *pre); }),
+                 {"holds weights of norm(x + F(x))", "the model is x + F(norm(x))", "model.form"}));
+  tool::load_weights(file, *post);
+  const SafetensorsContents contents = load_safetensors(file);
+  save_safetensors(file, contents.tensors);
+  tool::load_weights(file, *pre);
 }
 
 TEST_CASE("resume: after a kill at any moment [slow]") {

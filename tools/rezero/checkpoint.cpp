@@ -62,6 +62,10 @@ std::vector<NamedTensor> contents_of(ParameterStore& store, const TrainState& st
   return tensors;
 }
 
+Metadata metadata_of(const nn::Model& model) {
+  return {{"format", "rezero checkpoint 1"}, {form_key, model.formula()}};
+}
+
 // A checkpoint's tensors by name.
 class TensorsByName {
  public:
@@ -97,16 +101,18 @@ std::int64_t step_of(std::string_view file) {
 
 }  // namespace
 
-void save_checkpoint(std::string_view path, ParameterStore& store, const TrainState& state) {
-  save_safetensors(path, contents_of(store, state), {{"format", "rezero checkpoint 1"}});
+void save_checkpoint(std::string_view path, nn::Model& model, const TrainState& state) {
+  save_safetensors(path, contents_of(model.parameters(), state), metadata_of(model));
 }
 
-std::uint64_t checkpoint_bytes(ParameterStore& store) {
-  return safetensors_bytes(contents_of(store, {}), {{"format", "rezero checkpoint 1"}});
+std::uint64_t checkpoint_bytes(nn::Model& model) {
+  return safetensors_bytes(contents_of(model.parameters(), {}), metadata_of(model));
 }
 
-TrainState load_checkpoint(std::string_view path, ParameterStore& store) {
+TrainState load_checkpoint(std::string_view path, nn::Model& model) {
   const TensorsByName contents(path);
+  check_form(contents.file(), model);
+  ParameterStore& store = model.parameters();
   TrainState state;
   for (const IntegerField& field : integer_fields) {
     const std::int64_t value = contents.one(field.name, DType::i64).to_integers()[0];

@@ -3,6 +3,7 @@
 //   optimizer/SLOT/NAME         per parameter; the slot ema holds the averages of the weights
 //   loader/epoch, loader/position, random/seed            i64 [1]
 //   train/step, train/epoch_*, train/best_*               i64 or f64 [1]
+// The metadata name the residual form: files of another one may have the same names.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "autograd/parameter.h"
+#include "nn/module.h"
 
 namespace rz::tool {
 
@@ -30,11 +31,11 @@ struct TrainState {
   double best_accuracy = -1, best_loss = 0;
 };
 
-void save_checkpoint(std::string_view path, ParameterStore& store, const TrainState& state);  // Throws: file
-std::uint64_t checkpoint_bytes(ParameterStore& store);
-// Into a built store whose optimiser slots exist (Optimizer::prepare); an error leaves it as it was. Takes no more
+void save_checkpoint(std::string_view path, nn::Model& model, const TrainState& state);  // Throws: file
+std::uint64_t checkpoint_bytes(nn::Model& model);
+// Into a built model whose optimiser slots exist (Optimizer::prepare); an error leaves it as it was. Takes no more
 // memory than the largest tensor.   Throws: file (damaged, not of this model, not finite)
-TrainState load_checkpoint(std::string_view path, ParameterStore& store);
+TrainState load_checkpoint(std::string_view path, nn::Model& model);
 
 std::vector<std::int64_t> checkpoint_steps(std::string_view folder);      // of its step-N.safetensors, ascending
 std::string checkpoint_file(std::string_view folder, std::int64_t step);  // FOLDER/step-N.safetensors

@@ -10,13 +10,13 @@
 
 namespace rz::tool {
 
-bool CheckpointWriter::write(ParameterStore& store, const TrainState& state) {
+bool CheckpointWriter::write(nn::Model& model, const TrainState& state) {
   constexpr std::chrono::milliseconds pauses[] = {std::chrono::milliseconds(0), std::chrono::milliseconds(100),
                                                   std::chrono::milliseconds(400)};
   for (const auto pause : pauses) {
     std::this_thread::sleep_for(pause);
     try {
-      save_checkpoint(checkpoint_file(folder_, state.step), store, state);
+      save_checkpoint(checkpoint_file(folder_, state.step), model, state);
       link(state);
       remove_checkpoints(folder_, keep_, state.best_step);
       written_ = state.step;

@@ -15,7 +15,7 @@ class CheckpointWriter {
   CheckpointWriter(const RunPaths& paths, std::int64_t keep) : folder_(paths.checkpoints), keep_(keep) {}
 
   // A write that fails is tried again after a pause. False: in vain, reason() tells why.
-  bool write(ParameterStore& store, const TrainState& state);
+  bool write(nn::Model& model, const TrainState& state);
   void link(const TrainState& state) const;  // Throws: file
   const std::string& reason() const { return reason_; }
   std::int64_t written() const { return written_; }  // the last step written, -1: none

@@ -149,17 +149,26 @@ void assign(const SafetensorsFile& file, std::span<const Assignment> assignments
   }
 }
 
-void load_weights(std::string_view path, const ParameterStore& store) {
-  const SafetensorsFile file(path);
-  assign(file, weight_assignments(file, store));
+void check_form(const SafetensorsFile& file, const nn::Model& model) {
+  const auto found = file.metadata().find(form_key);
+  RZ_CHECK(file, found == file.metadata().end() || found->second == model.formula(),
+           "{}: holds weights of {}, but the model is {} (model.form)", file.path(), printable(found->second),
+           model.formula());
 }
 
-void load_averages(std::string_view path, const ParameterStore& store) {
+void load_weights(std::string_view path, const nn::Model& model) {
   const SafetensorsFile file(path);
+  check_form(file, model);
+  assign(file, weight_assignments(file, model.parameters()));
+}
+
+void load_averages(std::string_view path, const nn::Model& model) {
+  const SafetensorsFile file(path);
+  check_form(file, model);
   const std::string prefix = std::string("optimizer/") + optim::Ema::slot + "/";
   RZ_CHECK(file, std::ranges::any_of(file.entries(), [&](const auto& e) { return e.name.starts_with(prefix); }),
            "{}: holds no averages of the weights (train.ema was 0 when it was written)", file.path());
-  assign(file, weight_assignments(file, store, prefix));
+  assign(file, weight_assignments(file, model.parameters(), prefix));
 }
 
 }  // namespace rz::tool

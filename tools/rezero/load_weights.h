@@ -7,6 +7,7 @@
 
 #include "autograd/parameter.h"
 #include "data/safetensors.h"
+#include "nn/module.h"
 
 namespace rz::tool {
 
@@ -29,9 +30,13 @@ std::vector<Assignment> weight_assignments(const SafetensorsFile& file, const Pa
 // Throws: file (damaged, a weight that is not finite)
 void assign(const SafetensorsFile& file, std::span<const Assignment> assignments);
 
+// The key of a file's metadata that names the residual form, as Model::formula() does. Files of others have none.
+inline constexpr const char* form_key = "form";
+void check_form(const SafetensorsFile& file, const nn::Model& model);  // Throws: file (it is of another one)
+
 // All parameters; names with a slash are passed over.   Throws: file
-void load_weights(std::string_view path, const ParameterStore& store);
+void load_weights(std::string_view path, const nn::Model& model);
 // The same from the averages of the weights in a checkpoint.   Throws: file (it holds none)
-void load_averages(std::string_view path, const ParameterStore& store);
+void load_averages(std::string_view path, const nn::Model& model);
 
 }  // namespace rz::tool

@@ -101,10 +101,10 @@ Source open_source(const SourceOptions& options, DType precision) {
   source.weights =
       weights.empty() ? fmt::format("initial ones of seed {}", source.recipe.train.seed) : absolute(weights);
   if (options.ema) {
-    load_averages(weights, source.model->parameters());
+    load_averages(weights, *source.model);
     source.weights += " (averages)";
   } else if (!weights.empty()) {
-    load_weights(weights, source.model->parameters());
+    load_weights(weights, *source.model);
   }
   if (source.model->has_batch_norm()) source.statistics = options.statistics.empty() ? "frozen" : options.statistics;
   if (!options.statistics.empty() && source.statistics.empty())

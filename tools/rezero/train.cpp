@@ -112,8 +112,7 @@ int run_train(const TrainOptions& options) {
     return exit_success;
   }
 
-  check_space(paths.checkpoints, (resume ? 1 : 2) * checkpoint_bytes(model->parameters()),
-              "train: the next checkpoint");
+  check_space(paths.checkpoints, (resume ? 1 : 2) * checkpoint_bytes(*model), "train: the next checkpoint");
   if (!resume) make_run_folders(paths);
   const RunLock lock(paths);
   std::string warning;

@@ -105,7 +105,7 @@ void Trainer::go_on() {
   if (!steps.empty()) {
     const std::string path = checkpoint_file(paths_.checkpoints, steps.back());
     try {
-      state_ = load_checkpoint(path, model_.parameters());
+      state_ = load_checkpoint(path, model_);
     } catch (const Error& error) {
       if (steps.size() < 2) throw;
       RZ_FAIL(file, "{} (remove it to go on from step {})", error.message(), steps[steps.size() - 2]);

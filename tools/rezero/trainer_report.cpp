@@ -109,7 +109,7 @@ void Trainer::write_monitor() {
 bool Trainer::write_checkpoint() {
   state_.seconds = seconds_now() - began_;
   metrics_->sync();  // lines are on the disk before the checkpoint that follows them
-  if (checkpoints_.write(model_.parameters(), state_)) return true;
+  if (checkpoints_.write(model_, state_)) return true;
   progress_->message(
       fmt::format("rezero: checkpoint of step {}: {} (training goes on)", state_.step, checkpoints_.reason()));
   return false;
