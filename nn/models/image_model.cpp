@@ -102,7 +102,9 @@ std::int64_t ImageModel::fit_memory(std::int64_t bytes, std::int64_t batch) {
     }
   }
   throw BudgetError(
-      fmt::format("{}: a step of {} images takes {} bytes at least, the budget is {}", name_, batch, least, bytes),
+      fmt::format("{}: a step of {} images is estimated at {} bytes where every block is computed twice, the budget is "
+                  "{}",
+                  name_, batch, least, bytes),
       least);
 }
 

@@ -16,8 +16,8 @@ void check_block_form(const char* model, const ResidualOptions& residual, bool h
            form.name, form.formula);
   RZ_CHECK(value, has_norms || !zero_gamma,
            "{}: the form zero_gamma starts the gain of its norms at 0, but norm is none", model);
-  RZ_CHECK(value, !has_norms || !form.scalar_biases, "{}: the form {} is there to do without norms (norm = none)",
-           model, form.name);
+  RZ_CHECK(value, !has_norms || !form.scalar_biases,
+           "{}: the form {} is there to do without norms (give norm = none as well)", model, form.name);
 }
 
 ConnectionGroup block_connection(const std::string& prefix, std::int64_t channels, std::int64_t block,

@@ -15,12 +15,13 @@ constexpr const char* stage_names[] = {"layer1", "layer2", "layer3"};
 
 bool relu_after_sum(Form form) {
   return form == Form::residual || form == Form::deep || form == Form::gated || form == Form::zero_gamma ||
-         form == Form::fixup;
+         form == Form::zero_projection || form == Form::fixup;
 }
 
 void check(const ResNetOptions& o) {
   RZ_CHECK(value, o.layers >= 8 && (o.layers - 2) % 6 == 0,
-           "resnet: {} layers were asked for, but these networks have 6 n + 2 (20, 32, 44, 56, 110, 1202)", o.layers);
+           "resnet: {} layers were asked for, but these networks have 6 n + 2, at least 8 (20, 32, 44, 56, 110, 1202)",
+           o.layers);
   for (const int side : {1, 2})
     RZ_CHECK(value, o.image.inputs[side] % 4 == 0,
              "resnet: images {} have a side of {}, but the two strides of 2 need sides divisible by 4", o.image.inputs,

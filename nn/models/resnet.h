@@ -3,7 +3,7 @@
 // image; their skip takes every second pixel and puts the new channels, all 0, half before and half after the old ones
 // (option A). All convolutions are 3 x 3 without bias, each followed by a batch norm:
 //   F(x) = BN(conv2(relu(BN(conv1(x))))),   x' = relu(skip(x) + g F(x))            He's block, of
-//                                           residual, deep, gated, zero_gamma, fixup
+//                                           residual, deep, gated, zero_gamma, zero_projection, fixup
 //   F(x) = relu(BN(conv2(relu(BN(conv1(x)))))),   x' = skip(x) + g F(x)            ReZero's block, of all other forms:
 //                                           nothing comes after the sum, so that a branch of 0 leaves the identity
 // Without norms convolutions have a bias, but for fixup, which has numbers b in its place: relu(conv(x + b_in) + b1b)

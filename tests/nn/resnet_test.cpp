@@ -19,6 +19,7 @@
 #include "core/ops.h"
 #include "nn/init.h"
 #include "nn/models/preact_resnet.h"
+#include "optim/optimizer.h"
 #include "support/close.h"
 #include "support/inputs.h"
 #include "support/lcg.h"
@@ -69,6 +70,31 @@ void fill(const json& shapes, const ParameterStore& store) {
     for (double& v : values) v += about_1 ? 1 : 0;
     parameter.value().copy_from(Tensor::of(shape, values));
   }
+}
+
+// What did not move in four steps, "" if all that is trained did.
+std::string unmoved(nn::Model& model, const Tensor& x) {
+  ParameterStore& store = model.parameters();
+  std::vector<Tensor> before;
+  for (int k = 0; k < store.size(); ++k) before.push_back(store[k].value().clone());
+  model.set_training(true);
+  const auto optimizer = optim::Optimizer::create({.name = "sgd"});
+  optimizer->prepare(store);
+  StepState state;
+  for (std::int64_t step = 1; step <= 4; ++step) {
+    state.set(step, 0.01);
+    Tape tape;
+    const Variable y = model(Variable(x));
+    tape.backward(sum(square(subtract(y, Variable(Tensor::full(y.shape(), 1, DType::f64))))));
+    optimizer->step(store, state);
+  }
+  std::string still;
+  for (int k = 0; k < store.size(); ++k) {
+    const Parameter parameter = store[k];
+    const bool same(identical(parameter.value(), before[static_cast<std::size_t>(k)]));
+    if (same && parameter.role() != Role::buffer) still += parameter.name() + " ";
+  }
+  return still;
 }
 
 double norm_of(const Tensor& x) { return std::sqrt(ops::sum_of_squares(x).item()); }
@@ -149,6 +175,7 @@ TEST_SUITE("nn/resnet") {
             gradcheck([&](std::span<const Variable> v) { return (*model)(v[0]); }, std::vector{x}, {.tolerance = 1e-5});
         CHECK_MESSAGE(report.passed, report.message);
       }
+      CHECK(unmoved(*small_resnet(form, norm), x) == "");
       // Of a block between equal widths, after a stem that gives positive numbers.
       const nn::Stages chain = model->stages();
       const Variable h = chain.input(Variable(x));

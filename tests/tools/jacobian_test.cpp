@@ -326,7 +326,8 @@ TEST_CASE("jacobian: inputs that do not fit, and wrong usage") {
   check_jacobian_error(common + Arguments{"--of", "layers"}, 2, {"--of", "layers"});
   check_jacobian_error(common + Arguments{"--memory", "3 parsecs"}, 2, {"--memory", "3 parsecs", "MiB"});
   check_jacobian_error(common + Arguments{"--memory", "-1GB"}, 2, {"--memory", "-1GB"});
-  check_jacobian_error(common + Arguments{"--memory", "8"}, 1, {"one direction takes", "budget is 8"});
+  check_jacobian_error(common + Arguments{"--memory", "8"}, 1,
+                       {"--memory: 8 is too little", "J and its SVD take 256 bytes", "least"});
 }
 
 TEST_CASE("jacobian: of a run, at its checkpoints") {

@@ -73,6 +73,9 @@ std::int64_t product_bytes(const Part& part, const Tensor& x) {
 std::vector<SampleSpectrum> exact_spectra(const Part& part, const Tensor& inputs, const MeasureOptions& options) {
   const std::int64_t count = samples(part, inputs);
   const std::int64_t each = exact_bytes(extents(part, inputs), inputs.dtype());
+  if (each > options.memory)
+    throw BudgetError(fmt::format("spectrum: J and its SVD take {} bytes, the budget is {}", each, options.memory),
+                      each);
   const std::int64_t group = std::clamp<std::int64_t>(options.memory / each, 1, threads());
   std::vector<SampleSpectrum> all;
   for (std::int64_t first = 0; first < count; first += group) {

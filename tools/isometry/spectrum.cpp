@@ -52,6 +52,7 @@ Tensor without_zeros(const Tensor& a) {
 std::pair<double, double> ratio_of_sums(const std::vector<double>& a, const std::vector<double>& b) {
   const double total = std::accumulate(b.begin(), b.end(), 0.0), n = static_cast<double>(a.size());
   const double ratio = std::accumulate(a.begin(), a.end(), 0.0) / total;
+  if (a.size() < 2) return {ratio, std::numeric_limits<double>::quiet_NaN()};
   double squares = 0;
   for (std::size_t i = 0; i < a.size(); ++i) squares += (a[i] - ratio * b[i]) * (a[i] - ratio * b[i]);
   return {ratio, std::sqrt(n / (n - 1) * squares) / total};

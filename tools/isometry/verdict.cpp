@@ -61,7 +61,7 @@ Verdict main_verdict(const Result& result, const Counts& counts) {
 void add_lost(const Result& result, const Counts& counts, std::vector<Verdict>& all) {
   if (counts.exact_zeros > 0)
     all.push_back({"exact_zeros", counts.share(counts.exact_zeros), 0,
-                   fmt::format("{:.3g} % of the values are exact zeros: inactive units",
+                   fmt::format("{:.3g} % of the values are exact zeros: units or pixels that nothing passes",
                                100 * counts.share(counts.exact_zeros))});
   if (counts.below_floor() > 0)
     all.push_back({"below_floor", counts.share(counts.below_floor()), 0,

@@ -63,7 +63,7 @@ std::vector<NamedTensor> contents_of(ParameterStore& store, const TrainState& st
 }
 
 Metadata metadata_of(const nn::Model& model) {
-  return {{"format", "rezero checkpoint 1"}, {form_key, model.formula()}};
+  return {{"format", "rezero checkpoint 1"}, {form_key, form_text(model)}};
 }
 
 // A checkpoint's tensors by name.

@@ -168,11 +168,15 @@ std::string lanczos_text(const Estimates& all) {
     for (std::size_t i = 0; i < sample.extremes.largest.size(); ++i) {
       const isometry::SingularEstimate &high = sample.extremes.largest[i], &low = sample.extremes.smallest[i];
       rows.push_back({fmt::format("{:.8g}", high.value), fmt::format("{:.1g}", high.bound),
-                      fmt::format("{:.8g}", low.value), fmt::format("{:.1g}", low.bound)});
+                      low.value > low.bound ? fmt::format("{:.8g}", low.value) : "about 0",
+                      fmt::format("{:.1g}", low.bound)});
     }
     text +=
-        fmt::format("\nseed {}, input {}: {} steps{}\n", sample.seed, sample.input, sample.extremes.steps,
-                    sample.extremes.complete ? "" : ", fewer than there are values: the smallest may not be found") +
+        fmt::format(
+            "\nseed {}, {}: {} steps{}\n", sample.seed,
+            all.part.batch > 0 ? fmt::format("all {} inputs", all.part.batch) : fmt::format("input {}", sample.input),
+            sample.extremes.steps,
+            sample.extremes.complete ? "" : ", fewer than there are values: the smallest may not be found") +
         table_text(rows, "rrrr");
   }
   return text;

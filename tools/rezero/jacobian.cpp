@@ -74,7 +74,7 @@ Analysis analyze(const JacobianOptions& options, const Source& source, const Inp
 }
 
 // Why the ends of the spectrum are found without J: it does not fit the budget, and no file asks for all of it. "": it
-// fits, or nothing does.
+// fits, or a file does.   Throws: memory (neither fits)
 std::string why_ends(const JacobianOptions& options, const Source& source, const Inputs& inputs, DType precision) {
   if (!options.out.empty() || !options.svg.empty() || !options.blocks.empty()) return "";
   isometry::Part part = part_of(options.part, source);
@@ -82,10 +82,16 @@ std::string why_ends(const JacobianOptions& options, const Source& source, const
   hold(*source.model, nn::examples(inputs.held, 0, 1));
   const isometry::Extents extents =
       isometry::extents(part, isometry::sample(part, inputs.values, 0).to(source.model->parameters().device()));
-  const std::int64_t memory = parse_size(options.memory, "--memory"), bytes = exact_bytes(extents, precision);
-  if (bytes <= memory || lanczos_bytes(extents, usual_top) > memory) return "";
-  return fmt::format("the ends by J v and J^T u: J and its SVD would take {}, --memory is {}",
-                     size_text(bytes, options.memory), options.memory);
+  return within_budget(options.memory, "--memory", [&](std::int64_t memory) -> std::string {
+    const std::int64_t bytes = exact_bytes(extents, precision), ends = lanczos_bytes(extents, usual_top);
+    if (bytes <= memory) return "";
+    if (ends > memory)
+      throw BudgetError(
+          fmt::format("jacobian: J and its SVD take {} bytes, the ends of the spectrum alone {}", bytes, ends),
+          std::min(bytes, ends));
+    return fmt::format("the ends by J v and J^T u: J and its SVD would take {}, --memory is {}",
+                       size_text(bytes, options.memory), options.memory);
+  });
 }
 
 void write_ends(const JacobianOptions& o, std::string_view why) {

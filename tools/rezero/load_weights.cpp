@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "data/text.h"
 #include "optim/ema.h"
+#include "tools/rezero/name_groups.h"
 
 namespace rz::tool {
 namespace {
@@ -77,19 +78,36 @@ std::string extra_prefix(std::span<const Candidate> given, const ParameterStore&
   return !prefix.empty() && !compare(given, store, prefix.size()).any() ? std::string(prefix) : "";
 }
 
+// With layers that differ in their number alone put together, and of many the first.
+std::string list_of(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 12;
+  std::vector<NamedKind> kinds;
+  for (const std::string& name : names) kinds.push_back({name, ""});
+  const std::vector<NameGroup> groups = group_names(kinds);
+  std::string list;
+  for (std::size_t i = 0; i < std::min(groups.size(), most); ++i) list += (i == 0 ? "" : ", ") + groups[i].name;
+  return groups.size() > most ? fmt::format("{} and {} more", list, groups.size() - most) : list;
+}
+
+bool is_statistic(std::string_view name) { return name.ends_with(".running_mean") || name.ends_with(".running_var"); }
+
 void check_names(std::span<const Candidate> given, const std::string& path, const ParameterStore& store) {
   const Mismatch found = compare(given, store);
   if (!found.any()) return;
   std::string list;
   const auto add = [&](std::string_view kind, const std::vector<std::string>& names) {
-    if (!names.empty()) list += fmt::format("{}{}: {}", list.empty() ? "" : "; ", kind, fmt::join(names, ", "));
+    if (!names.empty()) list += fmt::format("{}{}: {}", list.empty() ? "" : "; ", kind, list_of(names));
   };
   add("missing", found.missing);
   add("unexpected", found.unexpected);
   add("of another shape", found.misshaped);
   const std::string prefix = extra_prefix(given, store);
-  RZ_FAIL(file, "{}: does not fit the model: {}{}", path, list,
-          prefix.empty() ? "" : fmt::format(" (all names would fit without the prefix '{}')", printable(prefix)));
+  std::string cure;
+  if (!prefix.empty()) cure = fmt::format(" (all names would fit without the prefix '{}')", printable(prefix));
+  if (std::ranges::any_of(found.missing, is_statistic) && std::ranges::none_of(given, is_statistic, &Candidate::name))
+    cure =
+        " (the file has no running statistics of batch norms: PyTorch's state_dict() has them, parameters() has not)";
+  RZ_FAIL(file, "{}: does not fit the model: {}{}", path, list, cure);
 }
 
 // A parameter that stands in the file under its own name and an alias is one matrix.
@@ -108,11 +126,12 @@ std::string place(const Shape& shape, std::int64_t i) {
   return fmt::format("row {}, column {}", i / shape[1], i % shape[1]);
 }
 
-void check_finite_values(const Tensor& values, const std::string& path, const std::string& name) {
+void check_values(const Tensor& values, const std::string& path, const std::string& name) {
   const std::vector<double> numbers = values.to_vector();
   for (std::size_t i = 0; i < numbers.size(); ++i)
-    RZ_CHECK(file, std::isfinite(numbers[i]), "{}: {} of {} (counted from 0) is not finite", path,
-             place(values.shape(), static_cast<std::int64_t>(i)), name);
+    RZ_CHECK(file, std::isfinite(numbers[i]) && (numbers[i] >= 0 || !name.ends_with(".running_var")),
+             "{}: {} of {} (counted from 0) is {}", path, place(values.shape(), static_cast<std::int64_t>(i)), name,
+             std::isfinite(numbers[i]) ? "a negative variance" : "not finite");
 }
 
 }  // namespace
@@ -140,7 +159,7 @@ void assign(const SafetensorsFile& file, std::span<const Assignment> assignments
   file.read_all([&](const SafetensorsEntry& entry, const Tensor& tensor) {
     const auto found = by_entry.find(&entry);
     if (found != by_entry.end() && found->second->is_weight)
-      check_finite_values(tensor.to(found->second->destination.dtype()), file.path(), entry.name);
+      check_values(tensor.to(found->second->destination.dtype()), file.path(), entry.name);
   });
   for (const Assignment& one : assignments) {
     Tensor values = file.read(*one.entry).to(one.destination.dtype());
@@ -149,11 +168,16 @@ void assign(const SafetensorsFile& file, std::span<const Assignment> assignments
   }
 }
 
+std::string form_text(const nn::Model& model) {
+  const std::string formula = model.formula();
+  return formula.substr(0, formula.find(", "));
+}
+
 void check_form(const SafetensorsFile& file, const nn::Model& model) {
   const auto found = file.metadata().find(form_key);
-  RZ_CHECK(file, found == file.metadata().end() || found->second == model.formula(),
+  RZ_CHECK(file, found == file.metadata().end() || found->second == form_text(model),
            "{}: holds weights of {}, but the model is {} (model.form)", file.path(), printable(found->second),
-           model.formula());
+           form_text(model));
 }
 
 void load_weights(std::string_view path, const nn::Model& model) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -30,8 +31,10 @@ std::vector<Assignment> weight_assignments(const SafetensorsFile& file, const Pa
 // Throws: file (damaged, a weight that is not finite)
 void assign(const SafetensorsFile& file, std::span<const Assignment> assignments);
 
-// The key of a file's metadata that names the residual form, as Model::formula() does. Files of others have none.
+// The key of a file's metadata that names the residual form, and what stands there: Model::formula() without the
+// values that its constants start with. Files of others have none.
 inline constexpr const char* form_key = "form";
+std::string form_text(const nn::Model& model);
 void check_form(const SafetensorsFile& file, const nn::Model& model);  // Throws: file (it is of another one)
 
 // All parameters; names with a slash are passed over.   Throws: file

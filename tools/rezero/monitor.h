@@ -74,6 +74,7 @@ class Monitor {
   std::vector<std::string> checksums_;        // of the parameters, when last seen to move
   std::vector<std::int64_t> moved_;           // step of that
   std::set<std::string> told_;
+  std::set<std::string> silent_;  // layers without activity and gradient when they were last looked at
   std::vector<std::string> waiting_;
 };
 

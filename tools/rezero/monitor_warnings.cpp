@@ -68,7 +68,9 @@ void Monitor::watch_for_faults() {
     if (closed && found->second.zero && is_zero(model_.parameters()[layer.parameters.front()].value()))
       warn(layer.name, "closed",
            "its gate is 0 and its last matrix is 0: neither gets a gradient, and nothing in it can ever move");
-    else if (found->second.zero && !has_gradient(layer))
+    else if (!found->second.zero || has_gradient(layer))
+      silent_.erase(layer.name);
+    else if (!silent_.insert(layer.name).second)  // twice: a last layer that starts at 0 stops the first gradient
       warn(layer.name, "dead", "is dead: no unit fires for any example, and it gets no gradient");
     if (found->second.saturated > mostly)
       warn(layer.name, "saturated",

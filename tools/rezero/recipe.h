@@ -136,6 +136,7 @@ std::string choices_text(std::string_view section);
 
 // "model.depth" and so on, in the order of to_toml.
 std::vector<std::string> recipe_keys();
+std::vector<std::string_view> model_families();  // what model.family can be
 // The keys in which two recipes differ.
 std::vector<std::string> differing_keys(const Recipe& a, const Recipe& b);
 // Whether one of `settings` sets this key.

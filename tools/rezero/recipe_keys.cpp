@@ -96,8 +96,7 @@ std::vector<std::string_view> norm_names() {
 #define RZ_FIELD(member) [](Recipe& r) -> auto& { return r.member; }
 
 void add_model(std::vector<Key>& list) {
-  list.push_back(word("model.family", RZ_FIELD(model.family),
-                      {"fc", "cnn", "resnet", "preact_resnet", "encoder", "decoder", "char_transformer", "seq2seq"}));
+  list.push_back(word("model.family", RZ_FIELD(model.family), model_families()));
   list.push_back(word("model.form", RZ_FIELD(model.form), form_names()));
   list.push_back(of_deep(integer("model.depth", RZ_FIELD(model.depth), 1, million)));
   list.push_back(of_deep(integer("model.width", RZ_FIELD(model.width), 1, million)));
@@ -263,7 +262,7 @@ void add_train(std::vector<Key>& list) {
                       "train.memory",
                       [](Recipe& r, const Value& v) {
                         r.train.memory = text_of(v);
-                        if (!r.train.memory.empty()) parse_size(r.train.memory, "an amount");
+                        if (!r.train.memory.empty()) parse_size(r.train.memory, "is wrong");
                       },
                       [](const Recipe& r) { return r.train.memory.empty() ? "" : toml_string(r.train.memory); })));
   list.push_back(integer("train.micro_batches", RZ_FIELD(train.micro_batches), 1, million));
@@ -302,6 +301,10 @@ void add_train(std::vector<Key>& list) {
 #undef RZ_FIELD
 
 }  // namespace
+
+std::vector<std::string_view> model_families() {
+  return {"fc", "cnn", "resnet", "preact_resnet", "encoder", "decoder", "char_transformer", "seq2seq"};
+}
 
 std::span<const Key> keys() {
   static const std::vector<Key> table = [] {

@@ -27,12 +27,14 @@ std::string text_of(const std::vector<Measured>& series, const std::vector<Varia
                     series[k].verdicts.front().text});
   }
   const Measured& m = series.front();
+  const std::string norms = m.result.statistics.empty() ? "" : fmt::format(", batch norms: {}", m.result.statistics);
   const bool recipes = variants.front().key == "recipe";
   if (recipes)
-    return fmt::format("{}: singular values of the {}\n\n", series_name(series, variants), series_part(series)) +
+    return fmt::format("{}: singular values of the {}{}\n\n", series_name(series, variants), series_part(series),
+                       norms) +
            table_text(rows, "lrrrrl");
-  return fmt::format("{}: singular values of the {}, {} x {}, {}\n\n", m.name, series_part(series), m.result.rows,
-                     m.result.cols, m.inputs) +
+  return fmt::format("{}: singular values of the {}, {} x {}, {}{}\n\n", m.name, series_part(series), m.result.rows,
+                     m.result.cols, m.inputs, norms) +
          table_text(rows, "rrrrrl");
 }
 

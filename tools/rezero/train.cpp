@@ -106,7 +106,10 @@ int run_train(const TrainOptions& options) {
   fill_in(recipe, data);
   const std::unique_ptr<nn::Model> model = build_model(recipe);
   Trainer trainer(recipe, data, *model, paths);
-  const std::string summary = model_summary(recipe, *model) + machine_line() + "\n";
+  std::string summary = model_summary(recipe, *model) + machine_line() + "\n";
+  if (!recipe.train.memory.empty())
+    summary +=
+        fmt::format("train.memory {}: {} blocks computed twice\n", recipe.train.memory, trainer.recomputed_blocks());
   if (options.dry_run) {
     print(summary);
     return exit_success;
@@ -147,6 +150,7 @@ std::string footer() {
       "  rezero train --explain --set model.activation=tanh        the calculus of two steps, for students\n"
       "  rezero train tools/recipes/fc64-rezero.toml --set data.path=DIR     after rezero data fetch cifar10 --out "
       "DIR\n"
+      "  rezero train tools/recipes/resnet20-rezero-short.toml --set data.path=DIR     one epoch of a ResNet\n"
       "  rezero train tools/recipes/quickstart.toml --set data.name=npy --set data.path=DIR   your own x.npy and "
       "y.npy\n"
       "  rezero train --resume runs/deep                           after Ctrl-C or a crash\n"
@@ -179,9 +183,11 @@ std::string footer() {
   std::vector<std::string_view> forms, functions;
   for (const nn::FormRow& row : nn::forms()) forms.push_back(row.name);
   for (const ScalarFunction f : activations()) functions.push_back(info(f).name);
+  names("model.family", model_families());
   names("model.form", forms);
   names("model.activation", functions);
   names("model.norm", nn::norm_kinds());
+  text += " (of resnet and preact_resnet: batch none)";
   names("model.init", nn::init::names());
   text += " authors mean_field";
   names("optimizer.name", optim::optimizer_names());

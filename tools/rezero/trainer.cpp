@@ -81,7 +81,7 @@ Trainer::Trainer(const Recipe& recipe, const DataSplits& data, nn::Model& model,
   model.set_training(true);
   if (!recipe.train.memory.empty()) {
     const std::int64_t rows = std::min(recipe.train.batch_size, data.train.size());
-    within_budget(recipe.train.memory, "train.memory", [&](std::int64_t bytes) {
+    recomputed_blocks_ = within_budget(recipe.train.memory, "train.memory", [&](std::int64_t bytes) {
       return model.fit_memory(bytes, (rows + recipe.train.micro_batches - 1) / recipe.train.micro_batches);
     });
   }

@@ -33,6 +33,7 @@ class Trainer {
   // All must outlive the trainer. The model is built.   Throws: value, memory
   Trainer(const Recipe& recipe, const DataSplits& data, nn::Model& model, const RunPaths& paths);
 
+  std::int64_t recomputed_blocks() const { return recomputed_blocks_; }  // by train.memory
   std::int64_t total_steps() const { return total_; }
   const TrainState& state() const { return state_; }
   // Goes to the newest checkpoint; without one, to the start.   Throws: file (also for damaged metrics)
@@ -83,6 +84,7 @@ class Trainer {
   StepState step_state_;
   std::vector<std::unique_ptr<TrainingStep>> steps_;  // by batch size: at most two
   CheckpointWriter checkpoints_;
+  std::int64_t recomputed_blocks_ = 0;
   TrainState state_;
   Metrics last_epoch_;
   Speed line_speed_, epoch_speed_, shown_speed_;  // since the last line, in this epoch, since the last sign of progress

@@ -21,6 +21,7 @@ TrainingStep::TrainingStep(nn::Model& model, const optim::Optimizer& optimizer, 
       optimizer_(optimizer),
       ema_(ema),
       state_(state),
+      part_state_(model.parameters().device()),
       loss_options_(loss),
       parts_(std::min(parts, shape.rows)) {
   const ParameterStore& store = model.parameters();
@@ -63,7 +64,10 @@ void TrainingStep::run(const Batch& batch) {
       ops::add_to(loss.value(), {loss_, k > 0});
       ops::add_to(ops::argmax_rows(logits.value()), {flat(predictions_.rows(rows.first, rows.count))});
       tape.backward(loss, k > 0);
-      if (k + 1 < parts_) model_.update_statistics(state_);
+      if (k + 1 < parts_ && model_.has_batch_norm()) {  // the parts so far may not be finite
+        ops::clip_scale(ops::sum_of_squares(model_.parameters().gradients()), 0, part_state_.tensor());
+        model_.update_statistics(part_state_);
+      }
     }
     optimizer_.step(model_.parameters(), state_);
     model_.update_statistics(state_);  // now the state knows whether the gradients were finite

@@ -50,6 +50,7 @@ class TrainingStep {
   const optim::Optimizer& optimizer_;
   const optim::Ema* ema_;
   const StepState& state_;
+  StepState part_state_;  // whether the parts of a step so far are finite
   CrossEntropyOptions loss_options_;
   std::int64_t parts_;
   Tensor inputs_, labels_, loss_, predictions_;  // labels and predictions [rows, labels of an example]
