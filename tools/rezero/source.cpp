@@ -132,7 +132,7 @@ void for_each_draw(const SourceOptions& options, std::int64_t seeds, DType preci
 
 std::string weights_text(const Source& source, std::int64_t seeds) {
   const std::int64_t seed = source.recipe.train.seed;
-  const std::string weights =
+  std::string weights =
       seeds == 1 ? source.weights : fmt::format("initial ones of seeds {} to {}", seed, seed + seeds - 1);
   if (source.statistics.empty()) return weights;
   return weights + (source.statistics == "batch" ? ", batch norm with the statistics of these inputs, as one batch"
