@@ -227,6 +227,15 @@ std::int64_t lanczos_bytes(const isometry::Extents& extents, std::int64_t top) {
   return 8 * steps_for(std::min(extents.rows, extents.cols), top) * (extents.rows + extents.cols);
 }
 
+std::string why_only_ends(const isometry::Extents& extents, std::int64_t exact_bytes, std::string_view budget) {
+  const std::int64_t ends = lanczos_bytes(extents, usual_top);
+  if (ends > parse_size(budget, "--memory"))
+    throw BudgetError(fmt::format("spectrum: J and its SVD take {} bytes, the ends alone {}", exact_bytes, ends),
+                      std::min(exact_bytes, ends));
+  return fmt::format("the ends by J v and J^T u: J and its SVD would take {}, --memory is {}",
+                     size_text(exact_bytes, budget), budget);
+}
+
 void estimate_spectrum(const SpectrumOptions& options, const Variant& variant, std::string_view why) {
   const OutputOptions& output = options.output;
   if (!output.npz.empty() || !output.svg.empty() || !output.png.empty())

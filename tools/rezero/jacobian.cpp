@@ -83,14 +83,8 @@ std::string why_ends(const JacobianOptions& options, const Source& source, const
   const isometry::Extents extents =
       isometry::extents(part, isometry::sample(part, inputs.values, 0).to(source.model->parameters().device()));
   return within_budget(options.memory, "--memory", [&](std::int64_t memory) -> std::string {
-    const std::int64_t bytes = exact_bytes(extents, precision), ends = lanczos_bytes(extents, usual_top);
-    if (bytes <= memory) return "";
-    if (ends > memory)
-      throw BudgetError(
-          fmt::format("jacobian: J and its SVD take {} bytes, the ends of the spectrum alone {}", bytes, ends),
-          std::min(bytes, ends));
-    return fmt::format("the ends by J v and J^T u: J and its SVD would take {}, --memory is {}",
-                       size_text(bytes, options.memory), options.memory);
+    const std::int64_t bytes = exact_bytes(extents, precision);
+    return bytes <= memory ? "" : why_only_ends(extents, bytes, options.memory);
   });
 }
 

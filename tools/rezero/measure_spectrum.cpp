@@ -51,14 +51,7 @@ Method method_of(const SpectrumOptions& o, const Variant& variant, const nn::Mod
   if (bytes <= memory) return {"exact", reason};
   if (takes_whole_spectra(o, variant))
     throw BudgetError(fmt::format("spectrum: J and its SVD take {} bytes, the budget is {}", bytes, memory), bytes);
-  const std::int64_t ends = lanczos_bytes(extents, usual_top);
-  if (ends > memory)
-    throw BudgetError(
-        fmt::format("spectrum: J and its SVD take {} bytes, the ends of the spectrum alone {}", bytes, ends),
-        std::min(bytes, ends));
-  throw OnlyEndsFit(ErrorCode::memory, fmt::format("the ends by J v and J^T u: J and its SVD would take {}, "
-                                                   "--memory is {}",
-                                                   size_text(bytes, o.memory), o.memory));
+  throw OnlyEndsFit(ErrorCode::memory, why_only_ends(extents, bytes, o.memory));
 }
 
 // Measured at all seeds and inputs.

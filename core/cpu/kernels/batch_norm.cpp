@@ -17,7 +17,7 @@ void each_vector(std::int64_t columns, const F& f) {
   if (c < columns) f(ReadSome{columns - c}, c, columns - c);
 }
 
-// sums[k][l] = sum over rows of lane l of what add(r, some) adds to some[k]: in T over some 64 rows, then in f64.
+// sums[k][l] = sum over rows of lane l of what add(r, some) adds to some[k]: in T over 256 rows, then in f64.
 template <class T, int terms, class Add>
 void sum_down(std::int64_t rows, std::int64_t present, double* const (&sums)[terms], const Add& add) {
   constexpr int chains = 4 / terms;
@@ -72,13 +72,11 @@ void write(const Narrow<T>& v, T* p, std::int64_t present) {
 template <class T, bool rectified>
 struct Columns {
   const T* x;
-  std::int64_t row;
   Narrow<T> mean, factor, bias;
 
   template <class Read>
   Columns(const ColumnsBlock& b, const Read& read, std::int64_t c)
       : x(static_cast<const T*>(b.x) + c),
-        row(b.columns),
         mean(read(static_cast<const T*>(b.mean) + c)),
         factor(read(static_cast<const T*>(b.factor) + c)),
         bias(read(static_cast<const T*>(b.bias) + c)) {}
