@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "autograd/ops.h"
 #include "autograd/record.h"
@@ -68,6 +69,7 @@ ImageModel::BlockBytes ImageModel::measure_blocks() const {
     const std::int64_t before = memory.statistics().bytes_in_use;
     bytes.input.push_back(static_cast<std::int64_t>(h.value().bytes()));
     h = block(h, i);
+    bytes.output.push_back(static_cast<std::int64_t>(h.value().bytes()));
     bytes.kept.push_back(memory.statistics().bytes_in_use - before);
   }
   return bytes;
@@ -78,18 +80,30 @@ std::int64_t ImageModel::fit_memory(std::int64_t bytes, std::int64_t batch) {
            name_, formula());
   const BlockBytes one = measure_blocks();
   const auto n = static_cast<std::size_t>(blocks());
-  std::vector<std::int64_t> kept(n + 1, 0);  // by the blocks before
-  for (std::size_t i = 0; i < n; ++i) kept[i + 1] = kept[i] + one.kept[i];
-  // Beside the blocks: parameters, and what a block's backward pass holds for a moment.
-  const std::int64_t parameters = 3 * static_cast<std::int64_t>(store_->values().bytes());
-  const std::int64_t moment = 2 * *std::ranges::max_element(one.kept);
-  const auto needed = [&](std::size_t end, std::size_t length) {
-    std::int64_t inputs = 0, largest = 0;
-    for (std::size_t first = 0; first < end; first += length) {
-      inputs += one.input[first];
-      largest = std::max(largest, kept[std::min(first + length, end)] - kept[first]);
+  // The pool reuses memory by its size, so blocks whose outputs differ in size share none: their peaks add up.
+  std::map<std::int64_t, std::vector<std::int64_t>> kept;  // by size: of the blocks before the i-th
+  for (const std::int64_t size : one.output) kept.try_emplace(size, n + 1, 0);
+  std::int64_t moment = 0;  // what a block's backward pass holds beside it
+  for (auto& [size, before] : kept) {
+    std::int64_t largest = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const std::int64_t mine = one.output[i] == size ? one.kept[i] : 0;
+      before[i + 1] = before[i] + mine;
+      largest = std::max(largest, mine);
     }
-    return parameters + batch * (moment + inputs + std::max(largest, kept[n] - kept[end]));
+    moment += 2 * largest;
+  }
+  const std::int64_t parameters = 3 * static_cast<std::int64_t>(store_->values().bytes());
+  const auto needed = [&](std::size_t end, std::size_t length) {
+    std::int64_t inputs = 0, peaks = 0;
+    for (std::size_t first = 0; first < end; first += length) inputs += one.input[first];
+    for (const auto& [size, before] : kept) {
+      std::int64_t peak = before[n] - before[end];
+      for (std::size_t first = 0; first < end; first += length)
+        peak = std::max(peak, before[std::min(first + length, end)] - before[first]);
+      peaks += peak;
+    }
+    return parameters + batch * (moment + inputs + peaks);
   };
   std::int64_t least = needed(0, 1);
   for (std::size_t end = 0; end <= n; ++end) {

@@ -50,8 +50,8 @@ class ImageModel : public Model {
   struct Segments {  // blocks [0, end) run again, `length` at a time
     std::int64_t end = 0, length = 1;
   };
-  struct BlockBytes {  // of one image: what each block keeps, and its input
-    std::vector<std::int64_t> kept, input;
+  struct BlockBytes {  // of one image: each block's input and output, and what it keeps
+    std::vector<std::int64_t> input, output, kept;
   };
   BlockBytes measure_blocks() const;
   Variable images_of(const Variable& x) const;

@@ -16,6 +16,7 @@
 #include "autograd/tape.h"
 #include "autograd/transforms.h"
 #include "core/error.h"
+#include "core/memory.h"
 #include "core/ops.h"
 #include "nn/init.h"
 #include "nn/models/preact_resnet.h"
@@ -249,6 +250,30 @@ TEST_SUITE("nn/resnet") {
     model->parameters().find("bn1.running_mean").value().copy_from(start);
     step(true);
     CHECK(identical(running(), once));
+  }
+
+  TEST_CASE("a budget bounds what is taken from the system, with blocks computed twice") {
+    constexpr std::int64_t batch = 8;
+    const Tensor images = normal_input({batch, 3, 32, 32}, "budget", DType::f32);
+    Pool& memory = pool(Device::cpu());
+    const auto reserved = [&](std::int64_t budget) {
+      memory.trim();
+      const std::int64_t before = memory.statistics().bytes_reserved;
+      nn::ResNet model({.layers = 62, .residual = form_of(Form::rezero)});
+      model.parameters().build(1);
+      if (budget > 0) CHECK(model.fit_memory(budget, batch) > 0);
+      for (int step = 0; step < 2; ++step) {
+        Tape tape;
+        tape.backward(sum(square(model.forward(Variable(images)))));
+      }
+      return memory.statistics().bytes_reserved - before;
+    };
+    const std::int64_t all = reserved(0);
+    for (const double part : {0.9, 0.75, 0.6}) {
+      const auto budget = static_cast<std::int64_t>(part * static_cast<double>(all));
+      CAPTURE(part);
+      CHECK(reserved(budget) <= budget);
+    }
   }
 
   TEST_CASE("a delta-orthogonal convolution is an isometry") {
