@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
+#include <limits>
+#include <numeric>
 
 #include "autograd/ops.h"
 #include "autograd/record.h"
@@ -65,12 +66,31 @@ ImageModel::BlockBytes ImageModel::measure_blocks() const {
   const Tape tape;
   BlockBytes bytes;
   Variable h = stem(images_of(Variable(Tensor::zeros(image_.inputs.prepended(1), store_->dtype(), store_->device()))));
-  for (std::int64_t i = 0; i < blocks(); ++i) {
+  const auto n = static_cast<std::size_t>(blocks());
+  for (std::size_t i = 0; i < n; ++i) {
     const std::int64_t before = memory.statistics().bytes_in_use;
-    bytes.input.push_back(static_cast<std::int64_t>(h.value().bytes()));
-    h = block(h, i);
-    bytes.output.push_back(static_cast<std::int64_t>(h.value().bytes()));
-    bytes.kept.push_back(memory.statistics().bytes_in_use - before);
+    bytes.inputs.push_back(static_cast<std::int64_t>(h.value().bytes()));
+    h = block(h, static_cast<std::int64_t>(i));
+    const auto size = static_cast<std::int64_t>(h.value().bytes());
+    bytes.kept.try_emplace(size, n + 1, 0).first->second[i + 1] = memory.statistics().bytes_in_use - before;
+  }
+  for (auto& [size, kept] : bytes.kept) {
+    bytes.moment += 2 * *std::ranges::max_element(kept);
+    std::partial_sum(kept.begin(), kept.end(), kept.begin());
+  }
+  return bytes;
+}
+
+// The pool reuses memory by its size, so blocks whose outputs differ in size share none: their peaks add up.
+std::int64_t ImageModel::BlockBytes::in_step(Segments again) const {
+  const auto end = static_cast<std::size_t>(again.end), length = static_cast<std::size_t>(again.length);
+  std::int64_t bytes = moment;
+  for (std::size_t first = 0; first < end; first += length) bytes += inputs[first];
+  for (const auto& [size, before] : kept) {
+    std::int64_t peak = before.back() - before[end];
+    for (std::size_t first = 0; first < end; first += length)
+      peak = std::max(peak, before[std::min(first + length, end)] - before[first]);
+    bytes += peak;
   }
   return bytes;
 }
@@ -79,40 +99,15 @@ std::int64_t ImageModel::fit_memory(std::int64_t bytes, std::int64_t batch) {
   RZ_CHECK(value, is_chain(), "{}: every layer of {} looks back at the first hidden state, so none can be run again",
            name_, formula());
   const BlockBytes one = measure_blocks();
-  const auto n = static_cast<std::size_t>(blocks());
-  // The pool reuses memory by its size, so blocks whose outputs differ in size share none: their peaks add up.
-  std::map<std::int64_t, std::vector<std::int64_t>> kept;  // by size: of the blocks before the i-th
-  for (const std::int64_t size : one.output) kept.try_emplace(size, n + 1, 0);
-  std::int64_t moment = 0;  // what a block's backward pass holds beside it
-  for (auto& [size, before] : kept) {
-    std::int64_t largest = 0;
-    for (std::size_t i = 0; i < n; ++i) {
-      const std::int64_t mine = one.output[i] == size ? one.kept[i] : 0;
-      before[i + 1] = before[i] + mine;
-      largest = std::max(largest, mine);
-    }
-    moment += 2 * largest;
-  }
   const std::int64_t parameters = 3 * static_cast<std::int64_t>(store_->values().bytes());
-  const auto needed = [&](std::size_t end, std::size_t length) {
-    std::int64_t inputs = 0, peaks = 0;
-    for (std::size_t first = 0; first < end; first += length) inputs += one.input[first];
-    for (const auto& [size, before] : kept) {
-      std::int64_t peak = before[n] - before[end];
-      for (std::size_t first = 0; first < end; first += length)
-        peak = std::max(peak, before[std::min(first + length, end)] - before[first]);
-      peaks += peak;
-    }
-    return parameters + batch * (moment + inputs + peaks);
-  };
-  std::int64_t least = needed(0, 1);
-  for (std::size_t end = 0; end <= n; ++end) {
-    for (std::size_t length = 1; length <= std::max<std::size_t>(1, end); ++length) {
-      const std::int64_t this_way = needed(end, length);
-      least = std::min(least, this_way);
-      if (this_way > bytes) continue;
-      recomputed_ = {static_cast<std::int64_t>(end), static_cast<std::int64_t>(length)};
-      return recomputed_.end;
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  for (std::int64_t end = 0; end <= blocks(); ++end) {
+    for (std::int64_t length = 1; length <= std::max<std::int64_t>(1, end); ++length) {
+      const std::int64_t needed = parameters + batch * one.in_step({end, length});
+      least = std::min(least, needed);
+      if (needed > bytes) continue;
+      recomputed_ = {end, length};
+      return end;
     }
   }
   throw BudgetError(

@@ -2,6 +2,7 @@
 // `linear.{weight,bias}`. Hidden states are [n, height, width, channels].
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,7 +26,7 @@ class ImageModel : public Model {
   Stages stages() const override;                      // a stage per block, one for all where they are no chain
   void update_statistics(const StepState& state) const override;
   // Chooses which blocks training runs again in the backward pass instead of keeping what they computed: the fewest,
-  // so that a step of `batch` images takes about `bytes`, parameters with gradients and one slot of an optimiser
+  // so that a step of `batch` images takes at most `bytes`, parameters with gradients and one slot of an optimiser
   // included. Their number.   Throws: BudgetError (not even all), value (a stack that is no chain)
   std::int64_t fit_memory(std::int64_t bytes, std::int64_t batch) override;
   bool has_batch_norm() const override { return !norms_.empty(); }
@@ -50,8 +51,11 @@ class ImageModel : public Model {
   struct Segments {  // blocks [0, end) run again, `length` at a time
     std::int64_t end = 0, length = 1;
   };
-  struct BlockBytes {  // of one image: each block's input and output, and what it keeps
-    std::vector<std::int64_t> input, output, kept;
+  struct BlockBytes {  // of one image
+    std::vector<std::int64_t> inputs;
+    std::map<std::int64_t, std::vector<std::int64_t>> kept;  // by the size of its output: by the blocks before the i-th
+    std::int64_t moment = 0;                                 // what a block's backward pass holds beside it
+    std::int64_t in_step(Segments again) const;              // the most at a time
   };
   BlockBytes measure_blocks() const;
   Variable images_of(const Variable& x) const;
