@@ -50,7 +50,10 @@ Method method_of(const SpectrumOptions& o, const Variant& variant, const nn::Mod
   const std::int64_t bytes = isometry::exact_bytes(extents, precision_named(o.precision));
   if (bytes <= memory) return {"exact", reason};
   if (takes_whole_spectra(o, variant))
-    throw BudgetError(fmt::format("spectrum: J and its SVD take {} bytes, the budget is {}", bytes, memory), bytes);
+    throw BudgetError(fmt::format("spectrum: pictures, files, series and theory take all values, and J and its SVD "
+                                  "take {} bytes, the budget is {}",
+                                  bytes, memory),
+                      bytes);
   throw OnlyEndsFit(ErrorCode::memory, why_only_ends(extents, bytes, o.memory));
 }
 
